@@ -1,5 +1,7 @@
 //! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
 
+mod snapshot_slot;
+
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -8,9 +10,9 @@ use crate::damage::{CurrentTexts, DamageState};
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use crate::project_cache::ProjectCache;
-use crate::snapshot_slot::SnapshotSlot;
 use config::Settings;
 use search::Snapshot;
+use snapshot_slot::SnapshotSlot;
 use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};
 use types::RepoPath;

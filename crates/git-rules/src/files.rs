@@ -50,6 +50,11 @@ impl GitFiles {
         Ok(common.canonicalize().ok().map(|common| Self { folder: common, own: folder }))
     }
 
+    /// Returns the folder that all worktrees of the repository share.
+    pub fn common_folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the path of `info/exclude`, which need not exist.
     pub fn exclude_file(&self) -> PathBuf {
         // The file itself must not be a link, but its folder may be one.

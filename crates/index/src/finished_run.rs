@@ -83,8 +83,7 @@ impl<'r> FinishedRun<'r> {
             return None;
         }
         let gone: HashSet<&RepoPath> = self.unseen.gone.iter().collect();
-        let is_changed =
-            |path: &RepoPath| self.results.written.redone.contains(path) || gone.contains(path);
+        let is_changed = |path: &RepoPath| self.results.written.redone.contains(path) || gone.contains(path);
         saved_tree::sample_left_tree(self.plan.known.values().filter(|record| is_changed(&record.path)))
     }
 

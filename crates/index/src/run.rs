@@ -130,7 +130,7 @@ impl Indexer<'_> {
         fingerprint.settings += &languages.to_setting();
         let last = self.open_view(request, damage.is_some())?;
         let head = walk::head_commit(&self.settings.root);
-        let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild && !request.verify);
+        let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild);
         let returning = compared.map(|last| self.find_return(last.as_ref(), head.as_deref())).transpose()?.flatten();
         // The run is as if the saved tree were the last commit.
         let view = returning.as_ref().map(|returning| Arc::clone(&returning.view)).or_else(|| last.clone());
@@ -139,7 +139,8 @@ impl Indexer<'_> {
         if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
             let found = view.verify(cancel)?;
             if let Some(reason) = found.whole {
-                return Err(AttemptError::Damaged(reason));
+                // Without a damaged saved tree, the run goes on from the last commit.
+                return Err(if returning.is_some() { AttemptError::Outdated } else { AttemptError::Damaged(reason) });
             }
             plan.repair(found);
         }
@@ -147,8 +148,7 @@ impl Indexer<'_> {
         let before = view.as_ref().map(|view| view.manifest());
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
-        let is_current =
-            is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty() && returning.is_none();
+        let is_current = is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty() && returning.is_none();
         let scope = if is_current { &request.scope } else { &IndexScope::All };
         self.check_preparse(&plan, scope, cancel)?;
         self.check_cancelled(cancel)?;

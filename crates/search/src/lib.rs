@@ -40,6 +40,6 @@ pub use search::{
     MeasuredChunk, MeasuredFile, QueryFeatures, SearchContext, SearchResults, masked_note, measure_query, search,
 };
 pub use similar::find_nearest_chunks;
-pub use snapshot::{Snapshot, SnapshotMemory};
 pub use snapshot::column_block::ChunkMeta;
+pub use snapshot::{Snapshot, SnapshotMemory};
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

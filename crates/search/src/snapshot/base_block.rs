@@ -52,10 +52,7 @@ type BaseSlot = Arc<Mutex<Weak<BaseBlock>>>;
 static BASES: Mutex<Vec<(CacheIdentity, BaseSlot)>> = Mutex::new(Vec::new());
 
 /// Returns the base block of the snapshot cache with this identity: the one in memory, or the one that `read` returns.
-pub(super) fn share_base(
-    identity: &CacheIdentity,
-    read: impl FnOnce() -> Option<BaseBlock>,
-) -> Option<Arc<BaseBlock>> {
+pub(super) fn share_base(identity: &CacheIdentity, read: impl FnOnce() -> Option<BaseBlock>) -> Option<Arc<BaseBlock>> {
     let slot = find_slot(identity);
     let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(base) = held.upgrade() {

@@ -225,7 +225,8 @@ impl ColumnBlock {
     pub fn bytes(&self) -> usize {
         let Self { files, records, names, strings, chunks, means } = self;
         let paths: usize = files.iter().map(|file| size_of_val(file.path.as_str())).sum();
-        let stems = strings.stems.get().map_or(0, |stems| size_of_val(&stems.hashes[..]) + size_of_val(&stems.ends[..]));
+        let stems =
+            strings.stems.get().map_or(0, |stems| size_of_val(&stems.hashes[..]) + size_of_val(&stems.ends[..]));
         let profiles = strings.profiles.get().map_or(0, |profiles| profiles.masks.len() * (size_of::<u64>() + 1));
         let tables = size_of_val(&files[..]) + size_of_val(&records[..]) + size_of_val(&names[..]);
         let texts = strings.text.len() + size_of_val(&strings.ends[..]);

@@ -294,7 +294,9 @@ impl Snapshot {
         const VIEW_BYTES: usize = 1 << 20;
         const RECORD_BYTES: usize = size_of::<FileRecord>() + 32;
         let base = Arc::as_ptr(&self.base.block);
-        let own_blocks = self.blocks().into_iter().filter(|block| !std::ptr::eq(*block, base));
+        let earlier = self.earlier_files.iter().map(|file| file.block.as_ref());
+        let own_blocks = distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()).chain(earlier));
+        let own_blocks = own_blocks.into_iter().filter(|block| !std::ptr::eq(*block, base));
         let blocks: usize = own_blocks.map(ColumnBlock::bytes).sum();
         let columns = if Arc::ptr_eq(&self.files, &self.base.files) { 0 } else { self.columns.bytes() };
         let documents: usize = self.documents.iter().map(|documents| size_of_val(&documents[..])).sum();
@@ -304,10 +306,7 @@ impl Snapshot {
 
     /// Returns the distinct blocks.
     fn blocks(&self) -> Vec<&ColumnBlock> {
-        let mut blocks: Vec<&ColumnBlock> = self.columns.runs.iter().map(|run| run.block.as_ref()).collect();
-        blocks.sort_by_key(|block| std::ptr::from_ref(*block));
-        blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
-        blocks
+        distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()))
     }
 
     /// Returns the index of the file at `path`.
@@ -355,4 +354,12 @@ impl Snapshot {
     pub fn files_indexed(&self) -> u64 {
         self.files_indexed
     }
+}
+
+/// Returns each of these blocks once.
+fn distinct_blocks<'b>(blocks: impl Iterator<Item = &'b ColumnBlock>) -> Vec<&'b ColumnBlock> {
+    let mut blocks: Vec<&ColumnBlock> = blocks.collect();
+    blocks.sort_by_key(|block| std::ptr::from_ref(*block));
+    blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
+    blocks
 }

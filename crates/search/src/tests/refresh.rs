@@ -314,7 +314,9 @@ fn trees_that_begin_with_one_cache_share_its_block_and_no_later_rows() {
     let (in_one, in_other) = (load(&one), load(&other));
     assert_eq!((in_one.memory().base, in_other.memory().base), (first.memory().base, first.memory().base));
     let paths = |snapshot: &Snapshot| snapshot.files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
-    let new = |snapshot: &Snapshot| paths(snapshot).into_iter().filter(|path| !paths(&first).contains(path)).collect::<Vec<_>>();
+    let new = |snapshot: &Snapshot| {
+        paths(snapshot).into_iter().filter(|path| !paths(&first).contains(path)).collect::<Vec<_>>()
+    };
     assert_eq!((new(&in_one), new(&in_other)), (vec!["tests/d.rs".to_owned()], vec!["z.toml".to_owned()]));
     for (loaded, store) in [(in_one, &one), (in_other, &other)] {
         assert_snapshots_equal(&loaded, &Arc::new(Snapshot::read_from_store(latest_view(store)).expect("a snapshot")));

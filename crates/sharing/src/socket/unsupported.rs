@@ -5,6 +5,7 @@ use std::path::Path;
 
 use mcp::AnswerForm;
 
+use crate::folders::ServedTree;
 use crate::peer_stream::PeerStream;
 
 /// A listener, which cannot be created on this system.
@@ -24,9 +25,23 @@ impl ConnectionCloser {
 pub enum UnverifiedPeer {}
 
 impl UnverifiedPeer {
-    /// Reads and confirms the key of the process.
-    pub async fn verify_key(self, _: &str) -> io::Result<(PeerStream, AnswerForm)> {
+    /// Reads the key of the process.
+    pub async fn verify_key(self, _: &str) -> io::Result<VerifiedPeer> {
         match self {}
+    }
+}
+
+/// A process that waits to be let in, which cannot connect on this system.
+pub struct VerifiedPeer {
+    pub form: AnswerForm,
+    pub tree: Option<ServedTree>,
+    never: UnverifiedPeer,
+}
+
+impl VerifiedPeer {
+    /// Lets the process in.
+    pub async fn welcome(self) -> io::Result<PeerStream> {
+        match self.never {}
     }
 }
 
@@ -41,6 +56,6 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 }
 
 /// Returns `Unsupported`.
-pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm) -> io::Result<PeerStream> {
+pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm, _: Option<&ServedTree>) -> io::Result<PeerStream> {
     Err(io::ErrorKind::Unsupported.into())
 }

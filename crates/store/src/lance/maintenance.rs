@@ -36,7 +36,15 @@ pub(super) struct MaintenanceLimits {
 
 impl Default for MaintenanceLimits {
     fn default() -> Self {
-        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000, saved: 3, keep_saved_ms: 14 * 24 * 3_600_000 }
+        Self {
+            segments: 32,
+            small_rows: 4_096,
+            small_fragments: 32,
+            deleted_percent: 20,
+            keep_ms: 11 * 60_000,
+            saved: 3,
+            keep_saved_ms: 14 * 24 * 3_600_000,
+        }
     }
 }
 
@@ -144,7 +152,8 @@ pub(super) async fn tag_saved_versions(tables: &Tables, committed: &CommitRecord
         let tags = dataset.tags();
         let mut known = tags.list().await?;
         for saved in &committed.saved {
-            let Some(wanted) = [&saved.chunks, &saved.files].into_iter().find(|wanted| wanted.name == table.name()) else {
+            let Some(wanted) = [&saved.chunks, &saved.files].into_iter().find(|wanted| wanted.name == table.name())
+            else {
                 continue;
             };
             if known.remove(&saved.tag()).is_none()

@@ -131,7 +131,8 @@ fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     let current = [&committed.chunks.name, &committed.files.name];
     let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
     let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
-    let versions: u64 = [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
+    let versions: u64 =
+        [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
     let segments =
         segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
     tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
@@ -146,7 +147,8 @@ fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion
     let folder = location.data_dir().join(format!("{}.lance", table.name));
     let unused = |part: &str| {
         let files = std::fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
-        let unused = files.filter(|file| !table.metadata.contains_key(&format!("{part}/{}", file.file_name().to_string_lossy())));
+        let unused = files
+            .filter(|file| !table.metadata.contains_key(&format!("{part}/{}", file.file_name().to_string_lossy())));
         unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
     };
     ["data", "_deletions", "_versions"].map(unused).iter().sum()

@@ -42,7 +42,8 @@ impl SegmentList {
             let held = before.and_then(|before| before.segment(name)).cloned();
             held.map_or_else(
                 || {
-                    IndexSegment::open_shared(&segment_path(location, name)).map_err(|error| read_error(location, &error))
+                    IndexSegment::open_shared(&segment_path(location, name))
+                        .map_err(|error| read_error(location, &error))
                 },
                 Ok,
             )

@@ -12,7 +12,9 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use config::find_git_excludes;
-use git_rules::{GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_head_commit, read_tracked_state};
+use git_rules::{
+    GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_head_commit, read_tracked_state,
+};
 use platform::open::read_small_file;
 use types::{CopyKind, RepoPath};
 
@@ -99,6 +101,11 @@ impl FolderRules {
     /// Returns the state of the index of the repository that contains `root`.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
+    }
+
+    /// Returns the folder that the worktrees of the repository with the folder `root` share.
+    pub fn common_git_folder(root: &Path) -> Option<PathBuf> {
+        Some(GitFiles::find(find_top(root)).ok()??.common_folder().to_owned())
     }
 
     /// Returns the commit that the repository with the folder `root` is at.

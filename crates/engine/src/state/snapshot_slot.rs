@@ -103,6 +103,10 @@ mod tests {
         assert_eq!(count_kept(&[memory(1_000, 900)]), 1, "the one in use is kept");
         assert_eq!(count_kept(&[memory(1_000, 50); 2]), 2);
         assert_eq!(count_kept(&[memory(1_000, 50); 100]), 4, "15 % of 1,050 bytes are three times 50 bytes");
-        assert_eq!(count_kept(&[memory(1_000, 50), memory(1_000, 400), memory(1_000, 1)]), 1, "in the order of their use");
+        assert_eq!(
+            count_kept(&[memory(1_000, 50), memory(1_000, 400), memory(1_000, 1)]),
+            1,
+            "in the order of their use"
+        );
     }
 }
