@@ -43,12 +43,11 @@ fn repository() -> Project {
 
 /// Asserts that searches find the functions of this branch and none of the other one.
 fn assert_branch(project: &Project, word: &str, other: &str) {
+    let results = |name: &str| project.run(&["symbol", name, "--json"]).json()["results"].to_string();
     for at in [0, FILES / 2, FILES - 1] {
-        let path = format!("src/part_{at}.rs");
-        let found = project.run(&["symbol", &format!("{word}_{at}"), "--json"]);
-        assert!(found.out.contains(&path), "{}", found.out);
-        let absent = project.run(&["symbol", &format!("{other}_{at}"), "--json"]);
-        assert!(!absent.out.contains(&format!("{other}_{at}\"")) || !absent.out.contains(&path), "{}", absent.out);
+        let (name, absent) = (format!("{word}_{at}"), format!("{other}_{at}"));
+        assert!(results(&name).contains(&format!("src/part_{at}.rs")), "{name}: {}", results(&name));
+        assert!(!results(&absent).contains(&format!("\"{absent}\"")), "{absent}: {}", results(&absent));
     }
     let only = project.run(&["search", "only_in_main", "--json"]).out.contains("only_main.rs");
     assert_eq!(only, word == "painted");
