@@ -4,6 +4,7 @@
 mod assistants;
 #[cfg(target_os = "linux")]
 mod bit_flips;
+mod branches;
 mod cli;
 mod command_line;
 mod crash;

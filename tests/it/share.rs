@@ -253,6 +253,53 @@ fn servers_with_other_folders_settings_or_programs_do_not_join() {
     assert!(said.contains("outside the served roots"), "{said}");
 }
 
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "without LanceDB, the index of a folder is lost with its server")]
+fn worktrees_of_a_repository_share_a_process_and_each_client_sees_its_own() {
+    let repository = Repository::new();
+    let tree = |name: &str| repository.base().join("trees").join(name);
+    fs::create_dir_all(tree("main").join(".git/worktrees/other")).expect("a folder");
+    fs::create_dir(tree("other")).expect("a folder");
+    fs::write(tree("main").join(".git/worktrees/other/commondir"), "../..\n").expect("a file");
+    let pointer = format!("gitdir: {}\n", tree("main").join(".git/worktrees/other").display());
+    fs::write(tree("other").join(".git"), pointer).expect("a file");
+    for name in ["main", "other"] {
+        fs::write(tree(name).join("same.rs"), format!("pub fn only_in_tree_{name}() {{}}\n")).expect("a file");
+    }
+    let start = |name: &str| {
+        let (folder, index) = (tree(name), repository.base().join("trees-index").join(name));
+        let (folder, index) = (folder.to_string_lossy(), index.to_string_lossy());
+        let arguments = ["serve", "--structured", &folder, "--index-dir", &index];
+        let mut server = RawClient::spawn(repository.command_of(Path::new(tested_program()), &arguments));
+        server.initialize();
+        server.indexed();
+        server
+    };
+    let finds = |server: &mut RawClient, name: &str| {
+        let name = format!("only_in_tree_{name}");
+        let found = server.call("find_symbol", json!({ "name": &name }));
+        found["result"]["structuredContent"]["symbols"].to_string().contains(&name)
+    };
+    let (mut first, mut second, mut third) = (start("main"), start("other"), start("other"));
+    assert_eq!(owners(&repository), [first.id()]);
+    for (server, own, others) in
+        [(&mut first, "main", "other"), (&mut second, "other", "main"), (&mut third, "other", "main")]
+    {
+        assert!(finds(server, own) && !finds(server, others), "{own}");
+        let said = server.refused("outline", json!({ "path": tree(others).join("same.rs") }));
+        assert!(said.contains("outside the served roots"), "{said}");
+    }
+    assert!(third.close().success());
+    assert!(finds(&mut second, "other"), "another client has left");
+    // The owner ends, and the server of another tree takes over.
+    assert!(first.close().success());
+    assert!(finds(&mut second, "other"));
+    assert_eq!(owners(&repository), [second.id()]);
+    let mut again = start("main");
+    assert!(finds(&mut again, "main") && finds(&mut second, "other"));
+    assert_eq!(owners(&repository), [second.id()]);
+}
+
 /// Servers share a process although they were started with different environments.
 #[test]
 fn servers_with_other_environments_share_a_process() {

@@ -103,7 +103,7 @@ impl Engine {
     }
 
     fn held_snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.snapshot.get()
     }
 
     /// Returns the loaded snapshot if it is of the last commit.
@@ -134,7 +134,7 @@ impl Engine {
         if snapshot.has_met_damage() {
             self.request_repair();
         }
-        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        self.snapshot.set(Arc::clone(&snapshot));
         Ok(snapshot)
     }
 }

@@ -1,6 +1,7 @@
 //! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
 
 mod project_cache;
+mod snapshot_slot;
 
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
@@ -12,6 +13,7 @@ use crate::models::{EmbeddingModel, IndexModels};
 use config::Settings;
 use project_cache::ProjectCache;
 use search::Snapshot;
+use snapshot_slot::SnapshotSlot;
 use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};
 use types::RepoPath;
@@ -22,11 +24,10 @@ pub struct Engine {
     pub(crate) settings: Settings,
     /// The folder below the root that searches are narrowed to; `None` for the whole root.
     pub(crate) part: Option<RepoPath>,
-    pub(crate) store: Box<dyn ChunkStore>,
+    pub(crate) store: Arc<dyn ChunkStore>,
     pub(crate) models: IndexModels,
-    /// The snapshot that searches use; replaced when the store has a newer commit. Locked only to clone or to
-    /// swap the pointer.
-    pub(crate) snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// The snapshot that searches use; replaced when the store has a newer commit.
+    pub(crate) snapshot: Arc<SnapshotSlot>,
     /// Held by the search that is loading a newer snapshot from the store.
     pub(crate) loading: Mutex<()>,
     /// Number of index runs that are refreshing the snapshot; see [`Engine::refresh_snapshot_during`].
@@ -66,13 +67,14 @@ impl Engine {
     }
 
     pub(crate) fn new(settings: Settings, store: Box<dyn ChunkStore>, models: IndexModels) -> Self {
+        let store: Arc<dyn ChunkStore> = Arc::from(store);
         Self {
             parsers: ParserPool::for_settings(&settings),
             settings,
             part: None,
-            store,
             models,
-            snapshot: Mutex::default(),
+            snapshot: SnapshotSlot::new(Arc::clone(&store)),
+            store,
             loading: Mutex::default(),
             refreshing_runs: AtomicUsize::new(0),
             projects: ProjectCache::default(),

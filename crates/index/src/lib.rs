@@ -21,6 +21,7 @@ mod plan;
 mod report;
 mod request;
 mod run;
+mod saved_tree;
 mod watch;
 
 #[cfg(test)]

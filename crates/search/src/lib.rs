@@ -41,5 +41,5 @@ pub use search::{
 };
 pub use similar::find_nearest_chunks;
 pub use snapshot::column_block::ChunkMeta;
-pub use snapshot::{GroupMember, Snapshot};
+pub use snapshot::{GroupMember, Snapshot, SnapshotMemory};
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

@@ -21,5 +21,5 @@ pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
 pub use damage::StoreDamage;
 pub use error::StoreError;
-pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION};
+pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION, SavedTree};
 pub use types::Generation;

@@ -121,7 +121,7 @@ impl ParserLease<'_> {
         let pool = self.pool;
         // One worker at a time may use this memory. Waiting for it ends, so that nothing waits behind a parser that
         // hangs.
-        let permit = pool.retry.try_lock_for(memory_wait);
+        let permit = pool.workers.retry.try_lock_for(memory_wait);
         let memory_bytes = if permit.is_some() { pool.retry_bytes() } else { pool.worker_bytes() };
         let mut worker = LoneWorker { pool, memory_bytes, process: None };
         for index in indices {

@@ -37,7 +37,7 @@ impl Engine {
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
         let snapshot = self.confirmed_snapshot()?;
         let mut defined = Vec::new();
-        for file in &snapshot.files {
+        for file in snapshot.files.iter() {
             for chunk in file.chunks() {
                 defined.extend(chunk.defines().map(|name| DefinedName {
                     name: name.to_owned(),

@@ -262,8 +262,13 @@ impl RootRegistry {
 
 /// Starts to load the data that searches of a root need into memory, and to index it, both in the background.
 pub fn start_root(root: &ServedRoot) {
+    /// Held while one root is loaded: the roots of a server may share most of what they load.
+    static LOADING: Mutex<()> = Mutex::new(());
     let engine = Arc::clone(&root.engine);
-    tokio::task::spawn_blocking(move || engine.warm_up_texts());
+    tokio::task::spawn_blocking(move || {
+        let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        engine.warm_up_texts();
+    });
     root.runs.start_or_join(false);
 }
 

@@ -164,7 +164,7 @@ impl FileFilter {
         let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
         if self.depends_on_paths() {
             run_on_search_pool(|| {
-                let passing = allowed.par_iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
+                let passing = allowed.par_iter_mut().zip(snapshot.files.as_slice()).filter(|(allowed, _)| **allowed);
                 passing.for_each(|(allowed, file)| *allowed = self.matches_path(file));
             });
         }

@@ -221,6 +221,18 @@ impl ColumnBlock {
         self.strings.stems.get().is_some()
     }
 
+    /// Returns the size in memory, in bytes, with what is computed on first use.
+    pub fn bytes(&self) -> usize {
+        let Self { files, records, names, strings, chunks, means } = self;
+        let paths: usize = files.iter().map(|file| size_of_val(file.path.as_str())).sum();
+        let stems =
+            strings.stems.get().map_or(0, |stems| size_of_val(&stems.hashes[..]) + size_of_val(&stems.ends[..]));
+        let profiles = strings.profiles.get().map_or(0, |profiles| profiles.masks.len() * (size_of::<u64>() + 1));
+        let tables = size_of_val(&files[..]) + size_of_val(&records[..]) + size_of_val(&names[..]);
+        let texts = strings.text.len() + size_of_val(&strings.ends[..]);
+        paths + stems + profiles + tables + texts + chunks.bytes() + means.bytes()
+    }
+
     /// Returns the chunk range of the file at `index`.
     pub fn chunks_of_file(&self, index: usize) -> Range<usize> {
         let start = index.checked_sub(1).map_or(0, |before| self.files[before].end as usize);

@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::columns::{ChunkKeys, SnapshotColumns};
 use super::file_chunks::FileChunks;
 use super::key_index::to_number;
 use super::{DocumentChunks, GroupMember, GroupStores, Snapshot, SnapshotStores};
@@ -28,7 +29,7 @@ impl GroupMember {
 
     /// Returns the chunks of the group that define a name with this hash in the repository.
     pub(super) fn chunks_with_name(&self, hash: u64) -> impl Iterator<Item = u32> {
-        self.snapshot.names.chunks_of(hash).map(|chunk| self.first_chunk + chunk)
+        self.snapshot.columns.names.chunks_of(hash).map(|chunk| self.first_chunk + chunk)
     }
 
     /// Returns the indices of the member's files in the snapshot of the group.
@@ -102,7 +103,8 @@ impl Snapshot {
             inverted_index: InvertedIndex::new(segments),
             members,
         }));
-        Self { files_indexed, ..Self::assemble(stores, files, documents) }
+        let columns = SnapshotColumns::new(Arc::new(files), ChunkKeys::default());
+        Self { files_indexed, ..Self::assemble(stores, Arc::new(columns), documents) }
     }
 
     /// Returns whether this is the snapshot of a group of these repositories.
@@ -131,6 +133,7 @@ fn join_manifests(members: &[GroupMember]) -> Manifest {
         skipped,
         committed_at_ms: manifests().map(|manifest| manifest.committed_at_ms).max().unwrap_or_default(),
         origin: None,
+        head: None,
         is_empty: manifests().all(|manifest| manifest.is_empty),
     }
 }

@@ -45,6 +45,11 @@ impl QuantizedMatrix {
         (&self.data, &self.scales, &self.signs)
     }
 
+    /// Returns the size in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + size_of_val(&self.scales[..]) + size_of_val(&self.signs[..])
+    }
+
     /// Reserves capacity for `rows` more rows.
     pub fn reserve(&mut self, rows: usize) {
         self.data.reserve_exact(rows * self.dimensions);

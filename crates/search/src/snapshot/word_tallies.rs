@@ -13,19 +13,19 @@ pub(crate) struct WordTally {
     pub name_words: u32,
 }
 
-/// A pool of cleared tally vectors, because allocating a vector per query takes longer than filling it.
-#[derive(Default)]
-pub(crate) struct TallyPool(Mutex<Vec<Vec<WordTally>>>);
+/// The pool of cleared tally vectors, because allocating a vector per query takes longer than filling it. All snapshots of
+/// the process share it: there are as many vectors as queries ran at the same time.
+static POOL: Mutex<Vec<Vec<WordTally>>> = Mutex::new(Vec::new());
 
-impl TallyPool {
-    /// Takes a cleared vector of `count` tallies from the pool, or creates one.
-    pub fn acquire(&self, count: usize) -> Vec<WordTally> {
-        let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        pooled.unwrap_or_else(|| vec![WordTally::default(); count])
-    }
+/// Takes a cleared vector of `count` tallies from the pool, or creates one.
+pub(crate) fn acquire_tallies(count: usize) -> Vec<WordTally> {
+    let mut tallies = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    tallies.reserve_exact(count.saturating_sub(tallies.len()));
+    tallies.resize(count, WordTally::default());
+    tallies
+}
 
-    /// Returns a vector to the pool. All its tallies must be cleared.
-    pub fn release(&self, tallies: Vec<WordTally>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tallies);
-    }
+/// Returns a vector to the pool. All its tallies must be cleared.
+pub(crate) fn release_tallies(tallies: Vec<WordTally>) {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner).push(tallies);
 }

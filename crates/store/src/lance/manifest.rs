@@ -15,7 +15,7 @@ use super::location::IndexLocation;
 use super::lock::LOCK;
 use crate::error::StoreError;
 use crate::inverted_index::DocNumber;
-use crate::manifest::{Manifest, SCHEMA_VERSION};
+use crate::manifest::{Manifest, SCHEMA_VERSION, SavedTree};
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::clock::now_ms;
 use platform::file_format::{FormatError, checksum64};
@@ -56,6 +56,9 @@ pub(super) struct CommitRecord {
     /// Earlier commits that a reader may still have open, oldest first.
     #[serde(default)]
     pub retired: Vec<RetiredCommit>,
+    /// Earlier commits that stay readable because the folder may return to them, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<SavedCommit>,
     /// Digest of the keys of the chunks table's rows; `None` in manifests that predate the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk_rows: Option<RowDigest>,
@@ -146,7 +149,82 @@ pub(super) struct RetiredCommit {
     pub at_ms: u64,
 }
 
+/// A commit that stays readable for longer than a retired one ([`SavedTree`]). Its tables have the names of the current
+/// ones, and their versions have tags ([`SavedCommit::tag`]), so that LanceDB keeps their files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedCommit {
+    pub tree: SavedTree,
+    pub manifest: Manifest,
+    pub chunks: TableVersion,
+    pub files: TableVersion,
+    pub words: Vec<String>,
+    pub segment_version: u32,
+    pub next_number: DocNumber,
+    #[serde(rename = "rows_epoch")]
+    pub rows_generation: u64,
+    pub chunk_rows: Option<RowDigest>,
+    pub file_rows: Option<RowDigest>,
+    /// Time at which it was saved, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+impl SavedCommit {
+    /// Prefix of the names of the tags.
+    pub const TAG_PREFIX: &str = "saved-";
+
+    /// Saves `commit`; `None` if it is incomplete, or no commit of git is known for it.
+    pub fn new(commit: &CommitRecord, sample: Vec<(String, String)>) -> Option<Self> {
+        let head = commit.manifest.head.clone().filter(|_| commit.manifest.complete)?;
+        Some(Self {
+            tree: SavedTree { head, sample },
+            manifest: commit.manifest.clone(),
+            chunks: commit.chunks.clone(),
+            files: commit.files.clone(),
+            words: commit.words.clone(),
+            segment_version: commit.segment_version,
+            next_number: commit.next_number,
+            rows_generation: commit.rows_generation,
+            chunk_rows: commit.chunk_rows,
+            file_rows: commit.file_rows,
+            at_ms: now_ms(),
+        })
+    }
+
+    /// Returns the number of the generation.
+    pub fn generation(&self) -> u64 {
+        self.manifest.generation
+    }
+
+    /// Returns the name of the tag of both tables' versions.
+    pub fn tag(&self) -> String {
+        format!("{}{}", Self::TAG_PREFIX, self.generation())
+    }
+
+    /// Returns the commit record of the saved commit.
+    pub fn to_record(&self) -> CommitRecord {
+        CommitRecord {
+            manifest: self.manifest.clone(),
+            chunks: self.chunks.clone(),
+            files: self.files.clone(),
+            words: self.words.clone(),
+            segment_version: self.segment_version,
+            next_number: self.next_number,
+            dropped_words: Vec::new(),
+            rows_generation: self.rows_generation,
+            retired: Vec::new(),
+            saved: Vec::new(),
+            chunk_rows: self.chunk_rows,
+            file_rows: self.file_rows,
+        }
+    }
+}
+
 impl CommitRecord {
+    /// Returns the saved commit with this generation number.
+    pub fn find_saved(&self, generation: u64) -> Option<&SavedCommit> {
+        self.saved.iter().find(|saved| saved.generation() == generation)
+    }
+
     /// Returns the oldest version of the table `name` that this commit or a retired one uses; `None`
     /// when none of them uses the table.
     pub fn oldest_version(&self, name: &str) -> Option<u64> {

@@ -90,15 +90,23 @@ impl LanceStore {
         let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
-        let freed = measure_unused(&location, &committed);
-        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() {
+        let before = folder_size_bytes(dir);
+        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() || !committed.saved.is_empty() {
             committed.retired.clear();
             committed.dropped_words.clear();
+            committed.saved.clear();
             manifest::publish_manifest(&location, &committed)?;
         }
         maintenance::remove_unused_tables(&location, None, Some(&committed));
         segments::remove_unused_segments(&location, Some(&committed));
-        Ok(freed)
+        let connection = tables::open_connection(&location)?;
+        let removal = async {
+            let tables = tables::Tables::open(&connection, &committed).await?;
+            maintenance::tag_saved_versions(&tables, &committed).await?;
+            maintenance::remove_old_versions(&tables, &committed).await
+        };
+        location.block_on("remove old versions", removal)?;
+        Ok(before.saturating_sub(folder_size_bytes(dir)))
     }
 
     /// Returns the size of the tables and segments that [`LanceStore::remove_replaced`] would remove, in bytes.
@@ -146,14 +154,32 @@ impl LanceStore {
     }
 }
 
-/// Returns the size of the tables and segments that the current commit does not use, in bytes.
+/// Returns the size of the tables, versions and segments that the current commit does not use, in bytes.
 fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     let current = [&committed.chunks.name, &committed.files.name];
     let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
     let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
+    let versions: u64 =
+        [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
     let segments =
         segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
-    tables + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
+    tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
+}
+
+/// Returns the size of the files that only other versions of a table use, in bytes; 0 if the files of the version are not
+/// known.
+fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion) -> u64 {
+    if table.metadata.is_empty() {
+        return 0;
+    }
+    let folder = location.data_dir().join(format!("{}.lance", table.name));
+    let unused = |part: &str| {
+        let files = std::fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
+        let unused = files
+            .filter(|file| !table.metadata.contains_key(&format!("{part}/{}", file.file_name().to_string_lossy())));
+        unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
+    };
+    ["data", "_deletions", "_versions"].map(unused).iter().sum()
 }
 
 impl ChunkStore for LanceStore {
@@ -177,6 +203,10 @@ impl ChunkStore for LanceStore {
         let view = Arc::new(LanceView::open(self.location.clone(), committed, held.as_deref())?);
         *held = Some(Arc::clone(&view));
         Ok(Some(view))
+    }
+
+    fn release_view(&self) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {

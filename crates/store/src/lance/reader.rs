@@ -24,7 +24,7 @@ use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SavedTree};
 use platform::cancel::CancelToken;
 use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
@@ -314,6 +314,16 @@ impl StoreView for LanceView {
         let damaged = texts.iter().filter(|text| text.is_damaged).count() as u64;
         self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
         Ok(texts)
+    }
+
+    fn saved_trees(&self) -> Vec<(u64, SavedTree)> {
+        self.committed.saved.iter().map(|saved| (saved.generation(), saved.tree.clone())).collect()
+    }
+
+    fn open_saved(&self, generation: u64) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let Some(saved) = self.committed.find_saved(generation) else { return Ok(None) };
+        let view = Self::open(self.location.clone(), saved.to_record(), Some(self))?;
+        Ok(Some(Arc::new(view)))
     }
 
     fn has_met_damage(&self) -> bool {

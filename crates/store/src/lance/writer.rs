@@ -11,7 +11,7 @@ use lancedb::Connection;
 use super::location::IndexLocation;
 use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
-use super::manifest::{self, CommitRecord, RowDigest};
+use super::manifest::{self, CommitRecord, RowDigest, SavedCommit};
 use super::reader::LanceView;
 use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
@@ -40,6 +40,12 @@ pub(super) struct LanceWriter {
     base: Option<Arc<LanceView>>,
     /// The last published commit, even if this writer does not extend it.
     last: Option<CommitRecord>,
+    /// The commit that was current when this writer was opened; `None` if it has other tables.
+    first: Option<CommitRecord>,
+    /// The commit to save with the next one.
+    saving: Option<SavedCommit>,
+    /// Generation of the saved commit that this writer extends.
+    restored: Option<u64>,
     /// Number of the last commit, published or not.
     generation: u64,
     /// The files that are already synced.
@@ -154,8 +160,11 @@ impl LanceWriter {
             connection,
             tables,
             segments,
+            first: base.as_ref().map(|base| base.committed().clone()),
             base,
             last,
+            saving: None,
+            restored: None,
             generation,
             synced,
             stored,
@@ -240,6 +249,7 @@ impl LanceWriter {
             committed_at_ms: now_ms(),
             is_empty: rows == 0,
             origin: self.next_origin(state.complete),
+            head: state.head.clone(),
         };
         let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
         let words = self.segments.names().to_vec();
@@ -254,6 +264,7 @@ impl LanceWriter {
             dropped_words: dropped.unwrap_or_default(),
             rows_generation: self.next_rows_generation(),
             retired,
+            saved: self.next_saved_commits(),
             chunk_rows: None,
             file_rows: Some(file_rows),
         };
@@ -274,6 +285,37 @@ impl LanceWriter {
         self.base = Some(Arc::new(view));
         (self.dirty, self.renumbered) = (false, false);
         Ok(manifest)
+    }
+
+    /// Returns the saved commits of the next commit: the last ones, without those of other tables, the one that this writer
+    /// extends, and those that are too old.
+    fn next_saved_commits(&self) -> Vec<SavedCommit> {
+        let now = now_ms();
+        let last = self.last.iter().flat_map(|last| &last.saved);
+        let is_kept = |saved: &&SavedCommit| {
+            saved.chunks.name == self.tables.chunks.name()
+                && Some(saved.generation()) != self.restored
+                && saved.at_ms.abs_diff(now) < self.limits.keep_saved_ms
+        };
+        let mut all: Vec<SavedCommit> = last.filter(is_kept).cloned().collect();
+        if let Some(saving) = self.saving.as_ref().filter(|saving| saving.chunks.name == self.tables.chunks.name()) {
+            all.retain(|saved| saved.generation() != saving.generation());
+            all.push(saving.clone());
+        }
+        all.split_off(all.len().saturating_sub(self.limits.saved))
+    }
+
+    /// Makes `view` the generation that this writer extends.
+    fn extend_view(&mut self, view: LanceView) -> Result<(), StoreError> {
+        let files = view.read_files()?;
+        if self.own_tree.is_some() {
+            self.own_tree = Some(OwnTree::read(&self.location, &files)?);
+        }
+        self.stored = files.into_iter().map(|(file, hash)| (file.path, hash)).collect();
+        self.file_rows = RowDigest::of_hashes(self.stored.values().copied());
+        // Rolls the tables forward to the versions of `view` with the next commit.
+        (self.base, self.dirty) = (Some(Arc::new(view)), true);
+        Ok(())
     }
 
     /// Returns the paths of records with the hashes of their rows.
@@ -341,7 +383,12 @@ impl LanceWriter {
         let Some(committed) = &self.last else { return };
         maintenance::remove_unused_tables(&self.location, Some(&self.tables), Some(committed));
         segments::remove_unused_segments(&self.location, Some(committed));
-        if self.expired {
+        let tagging = maintenance::tag_saved_versions(&self.tables, committed);
+        let tagged = self.location.block_on_until("keep saved versions", &self.cancel, tagging);
+        if let Err(error) = &tagged {
+            tracing::debug!("{error}");
+        }
+        if self.expired && tagged.is_ok() {
             let removal = maintenance::remove_old_versions(&self.tables, committed);
             match self.location.block_on_until("remove old versions", &self.cancel, removal) {
                 Ok(()) | Err(StoreError::Stopped { .. }) => {} // the next finish removes the rest
@@ -375,6 +422,28 @@ impl StoreWriter for LanceWriter {
         removed.iter().for_each(|path| _ = self.stored.remove(path));
         self.stored.extend(hashes);
         Ok(manifest)
+    }
+
+    fn save_tree(&mut self, sample: Vec<(String, String)>) {
+        self.saving = self.first.as_ref().and_then(|first| SavedCommit::new(first, sample));
+    }
+
+    fn restore_tree(&mut self, generation: u64) -> Result<bool, StoreError> {
+        let (Some(last), Some(base)) = (&self.last, &self.base) else { return Ok(false) };
+        let Some(saved) = last.find_saved(generation) else { return Ok(false) };
+        let mut record = saved.to_record();
+        if record.chunks.name != last.chunks.name || record.files.name != last.files.name {
+            return Ok(false);
+        }
+        // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row keys
+        // mean the same as before as long as no fragments were compacted.
+        let is_renumbered = record.rows_generation != last.rows_generation;
+        record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
+        record.next_number = record.next_number.max(last.next_number);
+        let view = LanceView::open(self.location.clone(), record, Some(base))?;
+        self.extend_view(view)?;
+        self.restored = Some(generation);
+        Ok(true)
     }
 
     fn defer_publication(&mut self) {

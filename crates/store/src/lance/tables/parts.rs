@@ -105,9 +105,10 @@ pub(in crate::lance) fn clone_index(
     Err(source.engine_error("share the index", &"its writer replaced every commit"))
 }
 
-/// Returns a commit without the earlier commits that its readers may have open.
+/// Returns a commit without the earlier commits that its readers may have open or that are saved.
 fn without_replaced(mut commit: CommitRecord) -> CommitRecord {
     commit.retired.clear();
+    commit.saved.clear();
     commit.dropped_words.clear();
     commit
 }
