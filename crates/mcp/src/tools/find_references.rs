@@ -49,8 +49,8 @@ const DEFAULT_TOKENS: u32 = 2_000;
 const DEFAULT_LIMIT: u32 = 50;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 
-/// Time after which a call reads no further file.
-const TIME_LIMIT: Duration = Duration::from_millis(700);
+/// Time after which a call reads no further file. A rest costs an agent another call, which takes longer.
+const TIME_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
