@@ -23,8 +23,9 @@ const MAX_CONTAINERS: usize = 24;
 /// Words for the object or type around a method.
 const SELF_WORDS: [&str; 6] = ["self", "this", "Self", "cls", "static", "@"];
 
-/// Words for the container above a method's own, whose definition may be the requested one.
-const SUPER_WORDS: [&str; 3] = ["super", "base", "parent"];
+/// Words for the container above a method's own, whose definition may be the requested one; each with its only language,
+/// if it is a name in others.
+const SUPER_WORDS: [(&str, Option<&str>); 3] = [("super", None), ("base", Some("csharp")), ("parent", Some("php"))];
 
 /// Functions that return a value of the type on which they are called.
 const CONSTRUCTOR_WORDS: [&str; 7] = ["new", "New", "default", "create", "instance", "getInstance", "shared"];
@@ -67,7 +68,7 @@ enum Receiver<'l> {
     Named(&'l str),
     /// A new value of the named type.
     Created(&'l str),
-    /// `super` and its like, or an expression of an unknown type.
+    /// An expression of an unknown type.
     Unknown,
 }
 
@@ -152,10 +153,13 @@ impl ContainerFilter {
             Receiver::Absent if site.kind == ReferenceKind::Definition => self.is_method,
             Receiver::Absent => self.is_bare_use_of_other(site, line, file),
             Receiver::Myself => self.is_in_other(site.line, file),
+            // The definition of a base, which may be the requested one unless this is in the requested container itself.
+            Receiver::Named(name) | Receiver::Created(name) if is_super(name, file.language) => {
+                file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container))
+            }
             Receiver::Created(name) => self.others.iter().any(|other| other == name),
             Receiver::Named(name) => {
-                !self.own.iter().any(|own| is_same_name(own, name))
-                    && (self.others.iter().any(|other| other == name) || self.is_variable_of_other(name, site, file))
+                !self.own.iter().any(|own| is_same_name(own, name)) && self.is_value_of_other(name, site, file)
             }
         }
     }
@@ -195,8 +199,8 @@ impl ContainerFilter {
         !within(&self.own) && within(&self.others)
     }
 
-    /// Returns whether a variable is declared with the type of another container, or has its name.
-    fn is_variable_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+    /// Returns whether a name is declared with the type of another container, or is the container's name.
+    fn is_value_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
         let around = file.symbols.iter().filter(|symbol| symbol.span.contains(site.line));
         let innermost = around.max_by_key(|symbol| symbol.span.start_line);
         let whole = 0..file.lines.len();
@@ -242,6 +246,10 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$' | '@')
 }
 
+fn is_super(word: &str, language: Language) -> bool {
+    SUPER_WORDS.iter().any(|(known, only)| *known == word && only.is_none_or(|only| only == language.0))
+}
+
 /// Returns the last word of a text and what is before it.
 fn split_last_word(text: &str) -> (&str, &str) {
     text.split_at(text.trim_end_matches(is_word).len())
@@ -281,7 +289,6 @@ fn receiver_before(before: &str) -> Receiver<'_> {
     match created {
         _ if word.is_empty() => Receiver::Unknown,
         None if SELF_WORDS.contains(&word) => Receiver::Myself,
-        None if SUPER_WORDS.contains(&word) => Receiver::Unknown,
         None if word.starts_with('@') => Receiver::Named(word.trim_start_matches('@')),
         None => Receiver::Named(word),
         Some(_) if CONSTRUCTOR_WORDS.contains(&word) => match strip_separator(outer).map(split_last_word) {
@@ -326,7 +333,7 @@ mod tests {
             ("return self.", Receiver::Myself),
             ("$this->", Receiver::Myself),
             ("super().", Receiver::Created("super")),
-            ("super.", Receiver::Unknown),
+            ("super.", Receiver::Named("super")),
             ("let s = Store::", Receiver::Named("Store")),
             ("let s = Store::<Vec<T>>::", Receiver::Named("Store")),
             ("a.store?.", Receiver::Named("store")),
