@@ -38,14 +38,19 @@ pub(crate) fn note_missed_files<S: QuerySource + ?Sized>(
     if filter.content == ContentFilter::CodeAndDocs {
         notes.extend(note_configuration(source, snapshot, text, (filter, query_filters), hits)?);
     }
+    // Reports and traces name many files of other machines.
+    let is_short = !text.trim().contains('\n');
     for name in named.iter().filter(|name| !snapshot.files.iter().any(|file| is_named(&file.path, name))) {
-        notes.extend(source.find_exclusion(snapshot, name).or_else(|| note_too_large(snapshot, name)));
+        let too_large = || note_too_large(snapshot, name).filter(|_| is_short);
+        notes.extend(source.find_exclusion(snapshot, name).or_else(too_large));
     }
     let has_several_paths = filter.path.as_ref().is_some_and(|path| path.contains(','));
     if has_several_paths || query_filters.include.paths.len() > 1 {
         let scope = describe_scope(snapshot, filter, query_filters, folders)?;
         notes.extend(scope.unmatched_paths.iter().filter_map(|path| source.find_exclusion(snapshot, &path.pattern)));
     }
+    let mut seen = std::collections::HashSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
     Ok(notes)
 }
 
