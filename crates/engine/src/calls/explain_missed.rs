@@ -58,8 +58,11 @@ pub(crate) fn note_missed_files<S: QuerySource + ?Sized>(
 fn named_file(word: &str) -> Option<&str> {
     let word = word.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '?' | '!'));
     let word = word.strip_prefix("./").unwrap_or(word).trim_end_matches('.');
-    let is_known =
-        word.len() < 200 && language::detect_language(&RepoPath::new(word), None) != language::text_language();
+    // `Node.js` is a name and no file.
+    let is_framework = word.ends_with(".js") && word.starts_with(char::is_uppercase) && !word.contains('/');
+    let is_known = !is_framework
+        && word.len() < 200
+        && language::detect_language(&RepoPath::new(word), None) != language::text_language();
     (is_known && word.contains(['.', '/'])).then_some(word)
 }
 
@@ -175,6 +178,6 @@ mod tests {
         assert!(large.starts_with("large.py is not indexed; 1 file is larger than --max-file-bytes"), "{large}");
         let large = notes_of(&engine, "deploy", Some("src/deploy.py,src/large.py"));
         assert!(large.starts_with("src/large.py is not indexed: it is larger"), "{large}");
-        assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in v1.2", None), "");
+        assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in Node.js v1.2", None), "");
     }
 }
