@@ -36,6 +36,8 @@ const EXPLICIT_RECEIVER: [&str; 9] = ["python", "javascript", "jsx", "typescript
 /// The definitions in the container that a qualified name requests, and the containers of the other definitions.
 pub(super) struct ContainerFilter {
     name: NameQuery,
+    /// Whether the container of a requested definition has the qualifier's name; otherwise, its file or folder has it.
+    is_container: bool,
     /// Number of other definitions of the name, as far as they were compared.
     pub other_definitions: usize,
     /// Innermost names of the requested containers.
@@ -88,9 +90,12 @@ impl ContainerFilter {
             Ok::<_, EngineError>(find_symbol_in(source, &query, cancel)?.symbols)
         };
         let is_exact = |hit: &SymbolHit| hit.how == NameMatch::Exact;
-        let fits = |hit: &SymbolHit| name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path);
         let mut definitions = find(text, MAX_COMPARED)?;
-        definitions.retain(|hit| is_exact(hit) && fits(hit));
+        definitions.retain(|hit| is_exact(hit) && name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path));
+        // `Store.open` in store.rs is not the method of another type in this file.
+        let is_container = definitions.iter().any(|hit| has_container(&hit.symbol, &name));
+        let fits = |hit: &SymbolHit| fits_name(&hit.symbol, &hit.path, &name, is_container);
+        definitions.retain(fits);
         if definitions.is_empty() {
             return Ok(None);
         }
@@ -130,8 +135,14 @@ impl ContainerFilter {
             other_definitions: other_definitions.len(),
             others: unrelated,
             name,
+            is_container,
             own,
         }))
+    }
+
+    /// Returns whether a definition of the name is a requested one.
+    pub fn fits(&self, symbol: &Symbol, path: &RepoPath) -> bool {
+        fits_name(symbol, path, &self.name, self.is_container)
     }
 
     /// Returns whether a use is of a definition in another container.
@@ -143,7 +154,7 @@ impl ContainerFilter {
             site.kind == ReferenceKind::Definition && symbol.name == self.name.name && symbol.span.contains(site.line)
         });
         if let Some(symbol) = defined {
-            return !self.name.fits(&symbol.name, &symbol.container, file.path);
+            return !self.fits(symbol, file.path);
         }
         let line = file.line(site.line);
         let before: String = line.chars().take((site.column as usize).saturating_sub(1)).collect();
@@ -229,6 +240,17 @@ impl<'f> FileScope<'f> {
         let around = self.symbols.iter().filter(move |symbol| symbol.span.contains(line));
         around.flat_map(|symbol| symbol.container.split(['.', ':']).chain([symbol.name.as_str()])).map(strip_arguments)
     }
+}
+
+/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the name
+/// of the last qualifier.
+fn fits_name(symbol: &Symbol, path: &RepoPath, name: &NameQuery, is_container: bool) -> bool {
+    name.fits(&symbol.name, &symbol.container, path) && (!is_container || has_container(symbol, name))
+}
+
+fn has_container(symbol: &Symbol, name: &NameQuery) -> bool {
+    let is_last = |part: &str| name.qualifiers.last().is_some_and(|last| is_same_name(last, strip_arguments(part)));
+    symbol.container.split(['.', ':']).any(is_last)
 }
 
 /// Returns the innermost container of a definition; for one outside of any container, the name of its file.

@@ -267,7 +267,7 @@ fn a_class_that_is_passed_or_returned_contains_its_members() {
             assert!(names.iter().any(|found| found == name), "{path} {name}: {names:?}");
         }
         assert!(names.iter().any(|found| found.ends_with("Mixed.join")), "{path}: {names:?}");
-        let more = "const known = flag ? class Chosen { a() {} } : null;\nvar Old = class { b() {} };\nlet Late;\nLate = class { c() {} };\nns.Part = class { d() {} };\nconst all = { Member: class { e() {} } };\nclass Outer {\n  static Inner = class { f() {} };\n}\nconst Same = class Same { g() {} };\nexport default (class Last { h() {} });\n";
+        let more = "const known = flag ? class Chosen { a() {} } : null;\nvar Old = class { b() {} };\nlet Late;\nLate = class { c() {} };\nns.Part = class { d() {} };\nconst all = { Member: class { e() {} } };\nclass Outer {\n  static Inner = class { f() {} };\n}\nconst Same = class Same { g() {} };\nexport default (class Last { h() {} });\nmodule.exports = class Shown { i() {} };\n";
         let symbols_of_more = parse(path, more).symbols();
         for (class, method) in [
             ("Chosen", "a"),
@@ -278,6 +278,7 @@ fn a_class_that_is_passed_or_returned_contains_its_members() {
             ("Inner", "f"),
             ("Same", "g"),
             ("Last", "h"),
+            ("Shown", "i"),
         ] {
             let defined =
                 symbols_of_more.iter().filter(|one| one.name == class && one.kind == types::SymbolKind::Class);
