@@ -271,7 +271,7 @@ fn add_definitions<S: QuerySource + ?Sized>(
         let qualified = find(filtered.to_owned(), MAX_DEFINITIONS)?;
         (definitions, has_more) = (qualified.symbols, qualified.more);
         // Filters may leave out every definition in the container.
-        definitions.retain(|hit| qualified.is_qualified && containers.fits(&hit.symbol, &hit.path));
+        definitions.retain(|hit| qualified.is_qualified && containers.requests(&hit.symbol, &hit.path));
     }
     answer.definitions = definitions.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
     answer.has_more_definitions = has_more && answer.definitions.len() == MAX_DEFINITIONS;

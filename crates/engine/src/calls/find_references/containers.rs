@@ -141,7 +141,7 @@ impl ContainerFilter {
     }
 
     /// Returns whether a definition of the name is a requested one.
-    pub fn fits(&self, symbol: &Symbol, path: &RepoPath) -> bool {
+    pub fn requests(&self, symbol: &Symbol, path: &RepoPath) -> bool {
         fits_name(symbol, path, &self.name, self.is_container)
     }
 
@@ -154,7 +154,7 @@ impl ContainerFilter {
             site.kind == ReferenceKind::Definition && symbol.name == self.name.name && symbol.span.contains(site.line)
         });
         if let Some(symbol) = defined {
-            return !self.fits(symbol, file.path);
+            return !self.requests(symbol, file.path);
         }
         let line = file.line(site.line);
         let before: String = line.chars().take((site.column as usize).saturating_sub(1)).collect();
