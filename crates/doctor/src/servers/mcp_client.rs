@@ -73,7 +73,8 @@ impl StdioClient {
         let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
         let answer = self.send_request("initialize", &params, time_limit)?;
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        let sent = self.runtime.block_on(timeout(time_limit, self.connection.send_message(&initialized)));
+        let send = async { timeout(time_limit, self.connection.send_message(&initialized)).await };
+        let sent = self.runtime.block_on(send);
         sent.unwrap_or_else(|_| Err("the server does not read its input".to_owned()))?;
         Ok(answer)
     }

@@ -38,14 +38,19 @@ pub(crate) fn note_missed_files<S: QuerySource + ?Sized>(
     if filter.content == ContentFilter::CodeAndDocs {
         notes.extend(note_configuration(source, snapshot, text, (filter, query_filters), hits)?);
     }
+    // Reports and traces name many files of other machines.
+    let is_short = !text.trim().contains('\n');
     for name in named.iter().filter(|name| !snapshot.files.iter().any(|file| is_named(&file.path, name))) {
-        notes.extend(source.find_exclusion(snapshot, name).or_else(|| note_too_large(snapshot, name)));
+        let too_large = || note_too_large(snapshot, name).filter(|_| is_short);
+        notes.extend(source.find_exclusion(snapshot, name).or_else(too_large));
     }
     let has_several_paths = filter.path.as_ref().is_some_and(|path| path.contains(','));
     if has_several_paths || query_filters.include.paths.len() > 1 {
         let scope = describe_scope(snapshot, filter, query_filters, folders)?;
         notes.extend(scope.unmatched_paths.iter().filter_map(|path| source.find_exclusion(snapshot, &path.pattern)));
     }
+    let mut seen = std::collections::HashSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
     Ok(notes)
 }
 
@@ -53,8 +58,11 @@ pub(crate) fn note_missed_files<S: QuerySource + ?Sized>(
 fn named_file(word: &str) -> Option<&str> {
     let word = word.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '?' | '!'));
     let word = word.strip_prefix("./").unwrap_or(word).trim_end_matches('.');
-    let is_known =
-        word.len() < 200 && language::detect_language(&RepoPath::new(word), None) != language::text_language();
+    // `Node.js` is a name and no file.
+    let is_framework = word.ends_with(".js") && word.starts_with(char::is_uppercase) && !word.contains('/');
+    let is_known = !is_framework
+        && word.len() < 200
+        && language::detect_language(&RepoPath::new(word), None) != language::text_language();
     (is_known && word.contains(['.', '/'])).then_some(word)
 }
 
@@ -170,6 +178,6 @@ mod tests {
         assert!(large.starts_with("large.py is not indexed; 1 file is larger than --max-file-bytes"), "{large}");
         let large = notes_of(&engine, "deploy", Some("src/deploy.py,src/large.py"));
         assert!(large.starts_with("src/large.py is not indexed: it is larger"), "{large}");
-        assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in v1.2", None), "");
+        assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in Node.js v1.2", None), "");
     }
 }

@@ -267,11 +267,11 @@ fn add_definitions<S: QuerySource + ?Sized>(
         answer.similar_name = other.cloned();
     }
     let (mut definitions, mut has_more) = (symbols, more);
-    if containers.is_some() {
+    if let Some(containers) = containers {
         let qualified = find(filtered.to_owned(), MAX_DEFINITIONS)?;
         (definitions, has_more) = (qualified.symbols, qualified.more);
         // Filters may leave out every definition in the container.
-        definitions.retain(|_| qualified.is_qualified);
+        definitions.retain(|hit| qualified.is_qualified && containers.requests(&hit.symbol, &hit.path));
     }
     answer.definitions = definitions.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
     answer.has_more_definitions = has_more && answer.definitions.len() == MAX_DEFINITIONS;

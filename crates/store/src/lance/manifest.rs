@@ -306,7 +306,8 @@ pub(super) fn is_manifest_damaged(location: &IndexLocation) -> Result<bool, Stor
 fn read_manifest_file(location: &IndexLocation) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(location.dir.join(MANIFEST_FILE)) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A file where a folder should be is reported when the folder is made.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(location.io_error("read", MANIFEST_FILE, error)),
     }
 }

@@ -23,8 +23,9 @@ const MAX_CONTAINERS: usize = 24;
 /// Words for the object or type around a method.
 const SELF_WORDS: [&str; 6] = ["self", "this", "Self", "cls", "static", "@"];
 
-/// Words for the container above a method's own, whose definition may be the requested one.
-const SUPER_WORDS: [&str; 3] = ["super", "base", "parent"];
+/// Words for the container above a method's own, whose definition may be the requested one; each with its only language,
+/// if it is a name in others.
+const SUPER_WORDS: [(&str, Option<&str>); 3] = [("super", None), ("base", Some("csharp")), ("parent", Some("php"))];
 
 /// Functions that return a value of the type on which they are called.
 const CONSTRUCTOR_WORDS: [&str; 7] = ["new", "New", "default", "create", "instance", "getInstance", "shared"];
@@ -35,6 +36,8 @@ const EXPLICIT_RECEIVER: [&str; 9] = ["python", "javascript", "jsx", "typescript
 /// The definitions in the container that a qualified name requests, and the containers of the other definitions.
 pub(super) struct ContainerFilter {
     name: NameQuery,
+    /// Whether the container of a requested definition has the qualifier's name; otherwise, its file or folder has it.
+    is_container: bool,
     /// Number of other definitions of the name, as far as they were compared.
     pub other_definitions: usize,
     /// Innermost names of the requested containers.
@@ -67,7 +70,7 @@ enum Receiver<'l> {
     Named(&'l str),
     /// A new value of the named type.
     Created(&'l str),
-    /// `super` and its like, or an expression of an unknown type.
+    /// An expression of an unknown type.
     Unknown,
 }
 
@@ -87,9 +90,12 @@ impl ContainerFilter {
             Ok::<_, EngineError>(find_symbol_in(source, &query, cancel)?.symbols)
         };
         let is_exact = |hit: &SymbolHit| hit.how == NameMatch::Exact;
-        let fits = |hit: &SymbolHit| name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path);
         let mut definitions = find(text, MAX_COMPARED)?;
-        definitions.retain(|hit| is_exact(hit) && fits(hit));
+        definitions.retain(|hit| is_exact(hit) && name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path));
+        // `Store.open` in store.rs is not the method of another type in this file.
+        let is_container = definitions.iter().any(|hit| has_container(&hit.symbol, &name));
+        let fits = |hit: &SymbolHit| fits_name(&hit.symbol, &hit.path, &name, is_container);
+        definitions.retain(fits);
         if definitions.is_empty() {
             return Ok(None);
         }
@@ -129,8 +135,14 @@ impl ContainerFilter {
             other_definitions: other_definitions.len(),
             others: unrelated,
             name,
+            is_container,
             own,
         }))
+    }
+
+    /// Returns whether a definition of the name is a requested one.
+    pub fn requests(&self, symbol: &Symbol, path: &RepoPath) -> bool {
+        fits_name(symbol, path, &self.name, self.is_container)
     }
 
     /// Returns whether a use is of a definition in another container.
@@ -142,7 +154,7 @@ impl ContainerFilter {
             site.kind == ReferenceKind::Definition && symbol.name == self.name.name && symbol.span.contains(site.line)
         });
         if let Some(symbol) = defined {
-            return !self.name.fits(&symbol.name, &symbol.container, file.path);
+            return !self.requests(symbol, file.path);
         }
         let line = file.line(site.line);
         let before: String = line.chars().take((site.column as usize).saturating_sub(1)).collect();
@@ -152,10 +164,13 @@ impl ContainerFilter {
             Receiver::Absent if site.kind == ReferenceKind::Definition => self.is_method,
             Receiver::Absent => self.is_bare_use_of_other(site, line, file),
             Receiver::Myself => self.is_in_other(site.line, file),
+            // The definition of a base, which may be the requested one unless this is in the requested container itself.
+            Receiver::Named(name) | Receiver::Created(name) if is_super(name, file.language) => {
+                file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container))
+            }
             Receiver::Created(name) => self.others.iter().any(|other| other == name),
             Receiver::Named(name) => {
-                !self.own.iter().any(|own| is_same_name(own, name))
-                    && (self.others.iter().any(|other| other == name) || self.is_variable_of_other(name, site, file))
+                !self.own.iter().any(|own| is_same_name(own, name)) && self.is_value_of_other(name, site, file)
             }
         }
     }
@@ -195,8 +210,8 @@ impl ContainerFilter {
         !within(&self.own) && within(&self.others)
     }
 
-    /// Returns whether a variable is declared with the type of another container, or has its name.
-    fn is_variable_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+    /// Returns whether a name is declared with the type of another container, or is the container's name.
+    fn is_value_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
         let around = file.symbols.iter().filter(|symbol| symbol.span.contains(site.line));
         let innermost = around.max_by_key(|symbol| symbol.span.start_line);
         let whole = 0..file.lines.len();
@@ -227,6 +242,17 @@ impl<'f> FileScope<'f> {
     }
 }
 
+/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the name
+/// of the last qualifier.
+fn fits_name(symbol: &Symbol, path: &RepoPath, name: &NameQuery, is_container: bool) -> bool {
+    name.fits(&symbol.name, &symbol.container, path) && (!is_container || has_container(symbol, name))
+}
+
+fn has_container(symbol: &Symbol, name: &NameQuery) -> bool {
+    let is_last = |part: &str| name.qualifiers.last().is_some_and(|last| is_same_name(last, strip_arguments(part)));
+    symbol.container.split(['.', ':']).any(is_last)
+}
+
 /// Returns the innermost container of a definition; for one outside of any container, the name of its file.
 fn innermost_container(hit: &SymbolHit) -> String {
     let container = strip_arguments(&hit.symbol.container).rsplit(['.', ':']).next().unwrap_or_default();
@@ -240,6 +266,10 @@ fn strip_arguments(name: &str) -> &str {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$' | '@')
+}
+
+fn is_super(word: &str, language: Language) -> bool {
+    SUPER_WORDS.iter().any(|(known, only)| *known == word && only.is_none_or(|only| only == language.0))
 }
 
 /// Returns the last word of a text and what is before it.
@@ -281,7 +311,6 @@ fn receiver_before(before: &str) -> Receiver<'_> {
     match created {
         _ if word.is_empty() => Receiver::Unknown,
         None if SELF_WORDS.contains(&word) => Receiver::Myself,
-        None if SUPER_WORDS.contains(&word) => Receiver::Unknown,
         None if word.starts_with('@') => Receiver::Named(word.trim_start_matches('@')),
         None => Receiver::Named(word),
         Some(_) if CONSTRUCTOR_WORDS.contains(&word) => match strip_separator(outer).map(split_last_word) {
@@ -326,7 +355,7 @@ mod tests {
             ("return self.", Receiver::Myself),
             ("$this->", Receiver::Myself),
             ("super().", Receiver::Created("super")),
-            ("super.", Receiver::Unknown),
+            ("super.", Receiver::Named("super")),
             ("let s = Store::", Receiver::Named("Store")),
             ("let s = Store::<Vec<T>>::", Receiver::Named("Store")),
             ("a.store?.", Receiver::Named("store")),

@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientNotification, RequestId};
-use rmcp::service::TxJsonRpcMessage;
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use tokio::sync::watch;
-
-use super::ClientMessage;
 
 /// The requests that have been received and not answered. Clones share them.
 #[derive(Clone)]
@@ -61,10 +59,12 @@ impl PendingState {
 
 impl PendingRequests {
     /// Notes a message from the client: a request waits for an answer, one that is cancelled gets none.
-    pub fn note_message(&self, message: &ClientMessage) {
+    pub fn note_message(&self, message: &RxJsonRpcMessage<RoleServer>) {
         match message {
-            ClientMessage::Request(request) => self.0.change(|requests| requests.ids.push(request.id.clone())),
-            ClientMessage::Notification(notification) => {
+            RxJsonRpcMessage::<RoleServer>::Request(request) => {
+                self.0.change(|requests| requests.ids.push(request.id.clone()))
+            }
+            RxJsonRpcMessage::<RoleServer>::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
                     && let Some(id) = cancelled.params.request_id.as_ref()
                 {
