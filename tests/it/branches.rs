@@ -124,7 +124,7 @@ impl Branches {
         assert_eq!(self.places(tree, "only_in_main", &[]).len(), usize::from(branch == "main"), "{tree} on {branch}");
     }
 
-    /// Asserts that a tree's index has what a new index of its files has.
+    /// Asserts that a tree's index equals a new index of the same files.
     fn assert_like_new(&self, tree: &str, names: &[&str]) {
         let folder = tempfile::tempdir().expect("a folder");
         let fresh = ["--index-dir", folder.path().to_str().expect("UTF-8")];
@@ -238,10 +238,10 @@ fn worktrees_that_swap_their_branches_answer_from_their_own_files() {
         checked_out = [(one, second), (two, first)];
         for (tree, branch) in checked_out {
             branches.switch(tree, branch);
-            // Each tree has a file of its own, which the other one never had.
+            // This file is in no branch, and its content is different in each tree.
             branches.write(tree, "own.rs", &format!("pub fn only_in_tree_{tree}_{round}() {{}}\n"));
         }
-        for (tree, branch) in checked_out {
+        for (tree, _) in checked_out {
             let indexed = branches.index(tree);
             assert!(indexed == 1 || (indexed == FILES as u64 + 1 && tree == "two" && round == 0), "{tree}: {indexed}");
         }

@@ -48,8 +48,7 @@ pub use search::{
     RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass};
-pub use source::walk::project_folder;
-pub use state::Engine;
+pub use state::{Engine, project_folder};
 pub use train::tune::{TuneResult, TuneStep};
 pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};
 pub use workers::PoolState;

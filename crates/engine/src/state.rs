@@ -3,7 +3,7 @@
 mod project_cache;
 mod snapshot_slot;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
@@ -11,12 +11,13 @@ use crate::damage::{CurrentTexts, DamageState};
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use config::Settings;
+use git_rules::GitProject;
 use project_cache::ProjectCache;
 use search::Snapshot;
 use snapshot_slot::SnapshotSlot;
 use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};
-use types::RepoPath;
+use types::{AbsPath, RepoPath};
 use workers::ParserPool;
 
 /// The index, search and read calls for one root folder.
@@ -153,6 +154,12 @@ fn check_address_space() -> Result<(), EngineError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Returns the folder that identifies the project of `root`: the one that all worktrees of its repository share, or `root`
+/// itself.
+pub fn project_folder(root: &AbsPath) -> PathBuf {
+    GitProject::find(root.as_path()).map_or_else(|| root.as_path().to_owned(), |project| project.common_folder)
 }
 
 #[cfg(feature = "lance")]

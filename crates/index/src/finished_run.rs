@@ -8,9 +8,9 @@ use crate::pipeline::stages::embed::EmbedSummary;
 use crate::pipeline::stages::walk::WalkSummary;
 use crate::pipeline::stages::write::{WriteSummary, indexing_problem};
 use crate::plan::RunPlan;
+use crate::plan::saved_tree;
 use crate::report::{ChangedFiles, FileList, IndexReport};
 use crate::request::IndexScope;
-use crate::saved_tree;
 use store::Manifest;
 use types::{FileOutcome, FileRecord, RepoPath, SkipReason};
 

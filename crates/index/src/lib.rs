@@ -21,7 +21,6 @@ mod plan;
 mod report;
 mod request;
 mod run;
-mod saved_tree;
 mod watch;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Compares the stored index with the current settings and decides how much of it can be kept.
 
+pub(crate) mod saved_tree;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -16,13 +16,14 @@ use crate::pipeline::stages::walk::WalkStage;
 use crate::pipeline::stages::write::WriteStage;
 use crate::pipeline::{PipelineRun, RunBaseline, RunWriter, StageThreads, WriteError};
 use crate::pipeline::{estimate_cost_bytes, largest_file_bytes};
+use crate::plan::saved_tree::{ComparedFolder, ReturnPlan};
 use crate::plan::{self, RunPlan};
 use crate::report::{IndexProgress, IndexReport, Stage};
 use crate::request::{IndexRequest, IndexScope};
-use crate::saved_tree::{ComparedFolder, ReturnPlan};
 use config::{DEFAULT_EMBED_WORKERS, Settings};
 use embed::Embedder;
 use embed::cache::VectorCache;
+use git_rules::GitProject;
 use platform::cancel::CancelToken;
 use source::language::LanguageChoices;
 use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
@@ -131,7 +132,7 @@ impl Indexer<'_> {
         let mut fingerprint = plan::index_fingerprint(self.settings, self.embedder);
         fingerprint.settings += &languages.to_setting();
         let last = self.open_view(request, damage.is_some())?;
-        let head = walk::head_commit(&self.settings.root);
+        let head = GitProject::find(self.settings.root.as_path()).and_then(|project| project.commit);
         let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild);
         let returning = compared.map(|last| self.find_return(last.as_ref(), head.as_deref())).transpose()?.flatten();
         // The run is as if the saved tree were the last commit.

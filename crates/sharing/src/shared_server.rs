@@ -169,14 +169,14 @@ async fn accept_clients(listener: ShareListener, key: String, trees: TreeServers
 /// Serves a process that has the key its tree, until it disconnects.
 async fn serve_peer(trees: &TreeServers, peer: VerifiedPeer) {
     let (form, tree) = (peer.form, peer.tree.clone());
-    match trees.join(tree.as_ref()).await {
+    match trees.open_tree(tree.as_ref()).await {
         Ok(server) => {
             match peer.welcome().await {
                 Ok(stream) => serve_connection(server.with_form(form), stream).await,
                 Err(error) => tracing::debug!("another process is gone: {error}"),
             }
             drop(server);
-            trees.leave(tree.as_ref()).await;
+            trees.leave_tree(tree.as_ref()).await;
         }
         // It serves its tree itself.
         Err(error) => tracing::debug!("cannot serve another tree: {error}"),

@@ -1,8 +1,9 @@
 //! Snapshots in memory: each engine keeps one between calls, and engines of trees of one project share most of it.
 //!
-//! A process may serve many worktrees. Their snapshots share the block of the snapshot cache that they began with, and
-//! what is left is small but adds up. So only the snapshots used last are kept beside the largest one; another one is
-//! built again from the shared block with the next search. Snapshots that share nothing are all kept.
+//! A process may serve many worktrees. Their snapshots share the block of the snapshot cache that they began with; the
+//! rest of each is small, but a hundred of them are large. So only the snapshots used last are kept beside the largest
+//! one, and the next search of another tree builds its snapshot again from the shared block. Snapshots that share nothing
+//! are all kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

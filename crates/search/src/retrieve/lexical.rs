@@ -1,13 +1,15 @@
 //! Lexical retrieval: scores chunks by the query words they contain.
 
+mod word_tallies;
+
 use std::ops::Range;
 
 use super::top_k::select_top;
 use crate::query::terms::QueryTerms;
 use crate::snapshot::Snapshot;
-use crate::snapshot::word_tallies::{WordTally, acquire_tallies, release_tallies};
 use store::StoreError;
 use store::inverted_index::{self, ChunkField};
+use word_tallies::{WordTally, acquire_tallies, release_tallies};
 
 /// Maximum number of bits for query words in a tally; further words share the last bit.
 pub(crate) const MAX_WORD_BITS: usize = 32;

@@ -222,7 +222,7 @@ impl ColumnBlock {
     }
 
     /// Returns the size in memory, in bytes, with what is computed on first use.
-    pub fn bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let Self { files, records, names, strings, chunks, means } = self;
         let paths: usize = files.iter().map(|file| size_of_val(file.path.as_str())).sum();
         let stems =
@@ -230,7 +230,7 @@ impl ColumnBlock {
         let profiles = strings.profiles.get().map_or(0, |profiles| profiles.masks.len() * (size_of::<u64>() + 1));
         let tables = size_of_val(&files[..]) + size_of_val(&records[..]) + size_of_val(&names[..]);
         let texts = strings.text.len() + size_of_val(&strings.ends[..]);
-        paths + stems + profiles + tables + texts + chunks.bytes() + means.bytes()
+        paths + stems + profiles + tables + texts + chunks.memory_bytes() + means.memory_bytes()
     }
 
     /// Returns the chunk range of the file at `index`.

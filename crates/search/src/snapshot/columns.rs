@@ -57,9 +57,9 @@ impl SnapshotColumns {
     }
 
     /// Returns the size of the columns in memory, in bytes, without the blocks.
-    pub fn bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let Self { files, languages, starts, file_indices, runs, rows, numbers, names } = self;
-        let pairs = rows.bytes() + numbers.bytes() + names.bytes();
+        let pairs = rows.memory_bytes() + numbers.memory_bytes() + names.memory_bytes();
         let per_file = size_of::<Arc<FileChunks>>() + size_of::<Language>() + size_of::<u32>();
         debug_assert_eq!(files.len(), languages.len(), "each file has a language");
         debug_assert_eq!(files.len() + 1, starts.len(), "each file has a first chunk");

@@ -48,7 +48,7 @@ impl<K: Ord + Copy + Send> KeyIndex<K> {
     }
 
     /// Returns the size in memory, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         size_of_val(&self.0[..])
     }
 

@@ -272,7 +272,7 @@ fn load_base(view: &dyn StoreView) -> Option<Arc<BaseBlock>> {
     // An unreadable cache is not an error: reading the store only takes longer.
     let log = |error: &std::io::Error| tracing::debug!("cannot read the snapshot cache {}: {error}", path.display());
     let cache = CacheFile::open(&path).inspect_err(log).ok().flatten()?;
-    if !cache.fits(view.rows_generation(), vector_width(view)) {
+    if !cache.is_valid_for(view.rows_generation(), vector_width(view)) {
         return None;
     }
     let identity = cache.identity().clone();

@@ -17,7 +17,6 @@ mod loading;
 pub(crate) mod path_class;
 pub(crate) mod quantized_matrix;
 mod snapshot_cache;
-pub(crate) mod word_tallies;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -410,13 +409,13 @@ impl Snapshot {
         let is_base = |other: &&ColumnBlock| block.is_some_and(|block| std::ptr::eq(block, *other));
         let earlier = self.earlier_files.iter().map(|file| file.block.as_ref());
         let own_blocks = distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()).chain(earlier));
-        let blocks: usize = own_blocks.into_iter().filter(|block| !is_base(block)).map(ColumnBlock::bytes).sum();
+        let blocks: usize = own_blocks.into_iter().filter(|block| !is_base(block)).map(ColumnBlock::memory_bytes).sum();
         let has_base_files = self.base.as_ref().is_some_and(|base| Arc::ptr_eq(&self.files, &base.files));
-        let columns = if has_base_files { 0 } else { self.columns.bytes() };
+        let columns = if has_base_files { 0 } else { self.columns.memory_bytes() };
         let documents: usize = self.documents.iter().map(|documents| size_of_val(&documents.chunks[..])).sum();
         let own_bytes = VIEW_BYTES + blocks + columns + documents + self.records.len() * RECORD_BYTES;
         let base = block.map_or(0, |block| std::ptr::from_ref(block).addr());
-        SnapshotMemory { base, base_bytes: block.map_or(0, ColumnBlock::bytes), own_bytes }
+        SnapshotMemory { base, base_bytes: block.map_or(0, ColumnBlock::memory_bytes), own_bytes }
     }
 
     /// Returns the distinct blocks.

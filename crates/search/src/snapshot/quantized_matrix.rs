@@ -46,7 +46,7 @@ impl QuantizedMatrix {
     }
 
     /// Returns the size in memory, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.data.len() + size_of_val(&self.scales[..]) + size_of_val(&self.signs[..])
     }
 

@@ -142,7 +142,7 @@ impl CacheFile {
     }
 
     /// Returns whether the file belongs to rows of this generation, with vectors of this width.
-    pub fn fits(&self, rows_generation: u64, dimensions: usize) -> bool {
+    pub fn is_valid_for(&self, rows_generation: u64, dimensions: usize) -> bool {
         let counts = self.identity.counts();
         counts[0] == rows_generation && counts[2] == dimensions as u64
     }

@@ -39,11 +39,11 @@ impl TreeServers {
         Self { own, own_tree, settings, watch, others: Arc::default() }
     }
 
-    /// Returns the server for a connection that asks for `tree`, which [`TreeServers::leave`] must be called for.
+    /// Returns the server for a connection that asks for `tree`, which [`TreeServers::leave_tree`] must be called for.
     ///
     /// # Errors
     /// The reason why the tree cannot be served.
-    pub async fn join(&self, tree: Option<&ServedTree>) -> Result<McpServer, String> {
+    pub async fn open_tree(&self, tree: Option<&ServedTree>) -> Result<McpServer, String> {
         let Some(tree) = tree.filter(|tree| Some(*tree) != self.own_tree.as_ref()) else { return Ok(self.own.clone()) };
         let Some(settings) = &self.settings else { return Err("this process serves several folders".to_owned()) };
         let mut others = self.others.lock().await;
@@ -54,6 +54,9 @@ impl TreeServers {
         let root = AbsPath::canonical(&tree.root).map_err(|error| error.to_string())?;
         if root.as_path() != tree.root {
             return Err("the folder was replaced meanwhile".to_owned());
+        }
+        if engine::project_folder(&root) != engine::project_folder(&settings.root) {
+            return Err("the folder belongs to another project".to_owned());
         }
         let settings = Settings { root, index_dir: tree.index_dir.clone(), ..settings.as_ref().clone() };
         let opened = tokio::task::spawn_blocking(move || Engine::open(settings)).await;
@@ -66,7 +69,7 @@ impl TreeServers {
     }
 
     /// Ends a connection to the server of `tree`, and closes the server after the last one.
-    pub async fn leave(&self, tree: Option<&ServedTree>) {
+    pub async fn leave_tree(&self, tree: Option<&ServedTree>) {
         let mut others = self.others.lock().await;
         let Some(at) = others.iter().position(|other| Some(&other.tree) == tree) else { return };
         others[at].connections -= 1;

@@ -30,8 +30,7 @@ pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use ignore_rules::TrackedState;
 pub use partial::{
     IgnoreFault, affects_ignore_rules, describe_ignore_fault, enters_folder, find_ignore_faults,
-    find_nested_ignore_faults, head_commit, ignore_files_outside, judge_path, project_folder, tracked_state,
-    walk_folders, walk_paths, walk_scope,
+    find_nested_ignore_faults, ignore_files_outside, judge_path, tracked_state, walk_folders, walk_paths, walk_scope,
 };
 pub use projects::find_projects;
 pub use walker::{WalkOptions, max_bytes_of, walk_tree};

@@ -138,17 +138,6 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
-/// Returns the folder that identifies the project of `root`: the one that all worktrees of its repository share, or
-/// `root` itself.
-pub fn project_folder(root: &AbsPath) -> PathBuf {
-    FolderRules::common_git_folder(root.as_path()).unwrap_or_else(|| root.as_path().to_owned())
-}
-
-/// Returns the commit of git that `root` is at, in hexadecimal; `None` if it is not known.
-pub fn head_commit(root: &AbsPath) -> Option<String> {
-    FolderRules::head_commit(root.as_path())
-}
-
 /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository. A change
 /// of its digest may change which files a walk skips.
 pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {

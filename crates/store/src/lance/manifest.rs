@@ -225,6 +225,12 @@ impl CommitRecord {
         self.saved.iter().find(|saved| saved.generation() == generation)
     }
 
+    /// Returns the saved commits that are not older than `keep_ms`.
+    pub fn kept_saved(&self, keep_ms: u64) -> Vec<SavedCommit> {
+        let now = now_ms();
+        self.saved.iter().filter(|saved| saved.at_ms.abs_diff(now) < keep_ms).cloned().collect()
+    }
+
     /// Returns the oldest version of the table `name` that this commit or a retired one uses; `None`
     /// when none of them uses the table.
     pub fn oldest_version(&self, name: &str) -> Option<u64> {

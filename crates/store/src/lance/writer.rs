@@ -287,21 +287,13 @@ impl LanceWriter {
         Ok(manifest)
     }
 
-    /// Returns the saved commits of the next commit: the last ones, without those of other tables, the one that this writer
-    /// extends, and those that are too old.
+    /// Returns the saved commits of the next commit.
     fn next_saved_commits(&self) -> Vec<SavedCommit> {
-        let now = now_ms();
-        let last = self.last.iter().flat_map(|last| &last.saved);
-        let is_kept = |saved: &&SavedCommit| {
-            saved.chunks.name == self.tables.chunks.name()
-                && Some(saved.generation()) != self.restored
-                && saved.at_ms.abs_diff(now) < self.limits.keep_saved_ms
-        };
-        let mut all: Vec<SavedCommit> = last.filter(is_kept).cloned().collect();
-        if let Some(saving) = self.saving.as_ref().filter(|saving| saving.chunks.name == self.tables.chunks.name()) {
-            all.retain(|saved| saved.generation() != saving.generation());
-            all.push(saving.clone());
-        }
+        let mut all = self.last.as_ref().map(|last| last.kept_saved(self.limits.keep_saved_ms)).unwrap_or_default();
+        let replaced = [self.restored, self.saving.as_ref().map(SavedCommit::generation)];
+        all.retain(|saved| !replaced.contains(&Some(saved.generation())));
+        all.extend(self.saving.clone());
+        all.retain(|saved| saved.chunks.name == self.tables.chunks.name());
         all.split_off(all.len().saturating_sub(self.limits.saved))
     }
 

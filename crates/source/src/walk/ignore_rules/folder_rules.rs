@@ -102,16 +102,6 @@ impl FolderRules {
         read_tracked_state(find_top(root))
     }
 
-    /// Returns the folder that the worktrees of the repository with the folder `root` share.
-    pub fn common_git_folder(root: &Path) -> Option<PathBuf> {
-        Some(GitFiles::find(find_top(root)).ok()??.common_folder().to_owned())
-    }
-
-    /// Returns the commit that the repository with the folder `root` is at.
-    pub fn head_commit(root: &Path) -> Option<String> {
-        GitFiles::find(find_top(root)).ok()??.head_commit()
-    }
-
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a symbolic link to another folder.
