@@ -19,7 +19,7 @@ const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 /// Default of [`Settings::parse_time_limit`], in milliseconds.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
-/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million chunks.
+/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million vectors of 256 dimensions.
 const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Options of codescry, before resolution. `None` means that the option was not given.
