@@ -165,8 +165,8 @@ impl VectorCache {
         segment.read_vector(key, number, &self.format, out)
     }
 
-    /// Adds a vector. Ignores a vector whose key is known or whose width is not the model's. Records are written in
-    /// groups.
+    /// Adds a vector. Ignores a vector whose key is known or whose dimensions are not the model's, and every vector
+    /// after a failed write. Records are written in groups.
     pub fn insert(&self, key: VectorKey, vector: &[f16]) {
         if vector.len() != self.format.dimensions {
             return;
