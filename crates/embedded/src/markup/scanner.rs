@@ -12,7 +12,8 @@ use crate::found::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH
 use crate::words::{is_kebab_of, is_word_at, name_end};
 use types::SymbolKind;
 
-/// Finds the texts of other languages in markup, and the uses of `name` in elements and attributes.
+/// Finds the texts of other languages, the definitions and the comments in markup, and the uses of `name` in elements
+/// and attributes.
 pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> HostScan {
     let state = MarkupState {
         text,
