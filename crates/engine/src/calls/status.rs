@@ -46,7 +46,8 @@ pub struct IndexStatus {
     /// The damage of the index, in a few words; `None` if it is intact, or was not checked because an index run is
     /// under way. The next index run repairs it.
     pub damage: Option<String>,
-    /// The folder whose index this one began as a copy of; `None` if it was made from the files alone.
+    /// The folder whose index this one began as a copy of, or the URL that it was fetched from; `None` if it was made
+    /// from the files alone.
     pub started_from: Option<PathBuf>,
     /// The tuned model in use; see [`Engine::tuned_model`].
     pub tuned: Option<TunedModel>,
