@@ -16,7 +16,8 @@ use platform::open::{read_small_file, read_small_file_beneath};
 /// The name of the files with attributes in working trees.
 const ATTRIBUTES: &str = ".gitattributes";
 
-/// Maximum size of a file with attributes, in bytes. A larger one counts as a conversion of all files.
+/// Maximum size of a file with attributes, in bytes. A larger one counts as a conversion of all files that it applies
+/// to.
 const MAX_ATTRIBUTES_BYTES: u64 = 1 << 20;
 
 /// The start of a line that defines a macro.

@@ -143,7 +143,7 @@ impl TrackedPaths {
         number < self.ends.len() && self.path(number) == path && self.ends[number].1
     }
 
-    /// Returns whether git tracks a file below the folder `path`.
+    /// Returns whether git tracks a file or a submodule below the folder `path`.
     pub fn has_below(&self, path: &[u8]) -> bool {
         let folder = [path, b"/"].concat();
         let number = self.lower_bound(&folder);

@@ -14,9 +14,9 @@ pub struct GitProject {
     pub top: PathBuf,
     /// The folder relative to the top, with slashes; empty for the top itself.
     pub part: String,
-    /// The folder that all worktrees share.
+    /// Git's folder that all worktrees share.
     pub common_folder: PathBuf,
-    /// The folder of this worktree; equal to [`GitProject::common_folder`] for the main one.
+    /// Git's folder for this worktree; equal to [`GitProject::common_folder`] for the main one.
     pub own_folder: PathBuf,
     /// The address of the origin, in a form in which addresses of one repository are equal.
     pub origin: Option<String>,
