@@ -72,7 +72,7 @@ impl UnverifiedPeer {
     /// that the process requests.
     ///
     /// # Errors
-    /// When the key differs or does not arrive in time.
+    /// When the key differs or does not arrive in time, or the connection fails.
     pub async fn verify_key(self, key: &str) -> io::Result<(PeerStream, AnswerForm)> {
         let (reader, writer) = self.0.into_split();
         PeerStream::new(reader, writer).confirm_key(key).await
