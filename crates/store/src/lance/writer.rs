@@ -316,8 +316,8 @@ impl LanceWriter {
         Ok(())
     }
 
-    /// Writes the metadata of a copied index's files; removes `tree-stats` from an index that is no copy. A failure is
-    /// logged and not returned, because the next run only reads these files again.
+    /// Writes the metadata of a copied index's files to `tree-stats`; removes that file from an index that is no copy.
+    /// A failed write is only logged, because the next run then reads these files again. A failed removal is ignored.
     fn save_own_tree(&mut self) {
         match &mut self.own_tree {
             Some(own) => {
