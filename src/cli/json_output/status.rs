@@ -30,7 +30,8 @@ pub struct StatusJson<'a> {
     redo_because: Option<&'a str>,
     /// The damage of the index; `null` if it is intact.
     damage: Option<&'a str>,
-    /// The folder whose index this one began as a copy of; `null` if it was made from the files alone.
+    /// The folder whose index this one began as a copy of, or the URL that it was fetched from; `null` if it was made
+    /// from the files alone.
     started_from: Option<String>,
     /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a TunedModel>,
