@@ -5,9 +5,10 @@
 //! only one of its files defines, tests included, and names of files, written in several ways. The weights for words
 //! are learned from the questions in words, those for names from the other questions and the lookups.
 //!
-//! Two results are printed: with weights learned on all questions, and cross-validated by repository, where the weights
-//! for a repository's questions are learned without that repository. Lookups have their own results. The same input
-//! gives the same weights.
+//! The printed results are nDCG@10: with the weights in the program, with weights learned on all questions,
+//! cross-validated by repository, and of the best possible order. In cross-validation, the weights for a repository's
+//! questions are learned without that repository. Lookups have their own results. The same input gives the same
+//! weights.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -82,10 +83,11 @@ const FEATURE_GROUPS: &[(&str, &[Feature])] = {
     ]
 };
 
-/// Learns, measures, prints the results and writes the weights.
+/// Learns the weights and prints the results. Writes the weights to the file of `--out` and the questions with their
+/// scores to that of `--report`, if these are given.
 ///
 /// # Errors
-/// If the questions or a repository cannot be read, or a result cannot be written.
+/// If the questions cannot be read, a repository cannot be indexed or searched, or a file cannot be written.
 pub fn run_train_ranker(arguments: &TrainRankerArguments) -> Result<()> {
     let questions = measure_questions(arguments)?;
     let learning = LearningOptions { decay: arguments.decay, rounds: arguments.rounds, ..LearningOptions::default() };
