@@ -59,8 +59,8 @@ pub trait QuerySource: Send + Sync {
     /// When the model is not available.
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
 
-    /// Returns why searches go without vectors: the model of the published index that the index was made of is not on this
-    /// machine. `None` for a group, which leaves out such an index.
+    /// Returns why searches go without vectors: the model of the published index that the index was made of is not on
+    /// this machine. `None` for a group, which leaves out such an index.
     fn missing_base_model(&self) -> Option<String>;
 
     /// Returns the folders that a filter and the filters of a query text stand for.

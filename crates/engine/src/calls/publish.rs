@@ -89,8 +89,8 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 impl Engine {
-    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which repairs
-    /// damaged ones.
+    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which
+    /// repairs damaged ones.
     ///
     /// # Errors
     /// When the index is missing or not complete, or the location refuses or fails.

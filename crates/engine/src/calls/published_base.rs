@@ -114,8 +114,8 @@ impl Engine {
         self.settings.base.as_ref().is_some_and(|base| base.is_trusted)
     }
 
-    /// Returns why answers about a base are without vectors: its model is not on this machine. `None` if it is, or if the
-    /// index has no base.
+    /// Returns why answers about a base are without vectors: its model is not on this machine. `None` if it is, or if
+    /// the index has no base.
     pub fn missing_base_model(&self) -> Option<String> {
         let origin = self.base_origin()?;
         let error = self.models.check_available().err()?;
@@ -127,8 +127,8 @@ impl Engine {
     }
 }
 
-/// Makes the index of a folder of the published one that `settings` name, if the folder has no index yet. Returns `None`
-/// if there is nothing to do, or nothing is published yet where the index will be published.
+/// Makes the index of a folder of the published one that `settings` name, if the folder has no index yet. Returns
+/// `None` if there is nothing to do, or nothing is published yet where the index will be published.
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
