@@ -1,8 +1,8 @@
 //! Finds the files that git changes between the working tree and its objects: line ends, encodings, filters and `$Id$`.
 //!
-//! The rules are those of `gitattributes(5)`, read for one question only: could a conversion apply to a path? Every line
-//! that sets a conversion counts, also if a later one unsets it, and every file of attributes that git might read. So the
-//! answer "no" is certain, and "yes" may be wrong.
+//! The rules are those of `gitattributes(5)`, read for one question only: could a conversion apply to a path? Every
+//! line that sets a conversion counts, also if a later one unsets it, and every file of attributes that git might read.
+//! So the answer "no" is certain, and "yes" may be wrong.
 
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;

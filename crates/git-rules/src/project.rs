@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::GitFiles;
 
-/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it is
-/// known when the folder is gone.
+/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it
+/// is known when the folder is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitProject {
     /// The top of the working tree.
