@@ -54,8 +54,8 @@ pub(crate) struct RunPlan {
 }
 
 impl RunPlan {
-    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content of
-    /// its record, and it is not in [`RunPlan::reread`].
+    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content
+    /// of its record, and it is not in [`RunPlan::reread`].
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| {
