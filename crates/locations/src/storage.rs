@@ -240,8 +240,8 @@ impl Storage {
             let error = match put.map_err(|error| self.fail("to write", &error)) {
                 Ok(_) => return Ok(()),
                 Err(StoreFailure::Failed(error)) => return Err(error),
-                // The request may have been carried out, although no answer came. A lost condition says that the object is
-                // there, or that another writer is writing it.
+                // The request may have been carried out, although no answer came. A lost condition says that the object
+                // is there, or that another writer is writing it.
                 Err(other) => other.into_error(&self.shown, name),
             };
             attempt += 1;
