@@ -156,8 +156,8 @@ impl ServedRoots {
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
-    /// Returns `path` relative to what a call works on; `None` when it is the whole of it. In a group, a path begins with the
-    /// name of its root, unless it is one that several roots may have, such as `src/**`.
+    /// Returns `path` relative to what a call works on; `None` when it is the whole of it. In a group, a path begins
+    /// with the name of its root, unless it is one that several roots may have, such as `src/**`.
     ///
     /// # Errors
     /// When the path leads out of the roots, directly or through a symbolic link.
