@@ -124,12 +124,12 @@ impl LanceStore {
     /// [`IndexOrigin`] that is not confirmed, until an index run has compared it with `root`. It keeps the generation,
     /// so that the snapshot cache stays valid: row keys mean the same in both until one of them commits.
     ///
-    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A writer
-    /// of `from` may run in the meantime.
+    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A
+    /// writer of `from` may run in the meantime.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known, or
-    /// when a file cannot be read or written.
+    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known,
+    /// or when a file cannot be read or written.
     pub fn clone_index(from: &Path, to: &Path, root: &Path) -> Result<Manifest, StoreError> {
         let (source, target) = (IndexLocation::of_any_root(from), IndexLocation::of_any_root(to));
         tables::parts::clone_index(&source, &target, root)
