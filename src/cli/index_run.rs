@@ -97,8 +97,8 @@ fn retry_while_busy(
     }
 }
 
-/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be updated
-/// is searched as it is, or left out, with a note.
+/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be
+/// updated is searched as it is, or left out, with a note.
 ///
 /// # Errors
 /// If the index of a single folder cannot be updated, or Ctrl-C ends the run.
