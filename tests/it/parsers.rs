@@ -28,8 +28,8 @@ fn exploding(unit: &str, bytes: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Runs the program until it ends; kills it and fails after [`PATIENCE`]. Also returns the largest memory of the process
-/// and all its descendants together, in bytes.
+/// Runs the program until it ends; kills it and fails after [`PATIENCE`]. Also returns the largest memory of the
+/// process and all its descendants together, in bytes.
 fn run_measured(project: &Project, arguments: &[&str]) -> (RunOutput, u64) {
     let mut child = project.command(arguments).spawn().expect("it starts");
     let since = Instant::now();

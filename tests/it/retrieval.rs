@@ -1,9 +1,9 @@
 //! Retrieval quality on a small fixed corpus, compared with a committed snapshot.
 //!
-//! `tests/fixtures/retrieval` has six services in six languages, and `tests/fixtures/retrieval.jsonl` questions with the
-//! files that answer them: in words, names, bug reports and paths. `tests/snapshots/retrieval.txt` has the rank of the
-//! first right file for each question. `CODESCRY_UPDATE_SNAPSHOTS=1 cargo test --test it retrieval` writes it anew, so
-//! that a change of the ranking shows as a diff.
+//! `tests/fixtures/retrieval` has six services in six languages, and `tests/fixtures/retrieval.jsonl` questions with
+//! the files that answer them: in words, names, bug reports and paths. `tests/snapshots/retrieval.txt` has the rank of
+//! the first right file for each question. `CODESCRY_UPDATE_SNAPSHOTS=1 cargo test --test it retrieval` writes it anew,
+//! so that a change of the ranking shows as a diff.
 
 use std::fmt::Write as _;
 use std::fs;
