@@ -1,5 +1,5 @@
-//! `cargo xtask make-token-table`: writes the `o200k` vocabulary that the program counts tokens with, and counts to test
-//! it by. Needs `--features token-table`, which compiles the published tokenizer.
+//! `cargo xtask make-token-table`: writes the `o200k` vocabulary that the program counts tokens with, and counts to
+//! test it by. Needs `--features token-table`, which compiles the published tokenizer.
 
 use std::collections::BTreeSet;
 use std::fs;

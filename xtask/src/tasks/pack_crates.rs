@@ -1,8 +1,8 @@
 //! `cargo xtask pack-crates`: packs the crates as the Rust registry receives them, and checks their sizes.
 //!
-//! The registry ignores `[patch]`, so the stand-ins in `tools` do not exist there. The feature `protoc` of LanceDB's crates
-//! would then compile protobuf from C++. The crates are therefore packed from a copy of the workspace without both; see
-//! "Publishing" in `docs/building.md`.
+//! The registry ignores `[patch]`, so the stand-ins in `tools` do not exist there. The feature `protoc` of LanceDB's
+//! crates would then compile protobuf from C++. The crates are therefore packed from a copy of the workspace without
+//! both; see "Publishing" in `docs/building.md`.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -16,7 +16,8 @@ use toml_edit::{DocumentMut, Item};
 /// The registry's limit for a crate.
 const REGISTRY_LIMIT_BYTES: u64 = 10 * 1024 * 1024;
 
-/// This project's limit for a crate, 9.5 MiB: a packed crate grows by a few percent with each version of the compressor.
+/// This project's limit for a crate, 9.5 MiB: a packed crate grows by a few percent with each version of the
+/// compressor.
 const CRATE_LIMIT_BYTES: u64 = REGISTRY_LIMIT_BYTES - 512 * 1024;
 
 /// The feature of LanceDB's crates that compiles `protoc`, unless a stand-in replaces its crate.

@@ -1,4 +1,5 @@
-//! `cargo xtask train-model`: trains the built-in embedding on public repositories, with the method of the `train` crate.
+//! `cargo xtask train-model`: trains the built-in embedding on public repositories, with the method of the `train`
+//! crate.
 
 use std::fs;
 use std::io::Write as _;

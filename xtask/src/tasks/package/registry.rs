@@ -9,8 +9,8 @@ use super::archive::ReleaseFile;
 use super::collected::CollectedPackages;
 use super::project::PackagedProject;
 
-/// Builds the entry from `server.json`: drops packages that are not in the folder, and adds the checksums of bundles. The
-/// image is built later, from the archives for Linux.
+/// Builds the entry from `server.json`: drops packages that are not in the folder, and adds the checksums of bundles.
+/// The image is built later, from the archives for Linux.
 ///
 /// # Errors
 /// If a bundle in the folder has no entry.

@@ -1,7 +1,7 @@
 //! Two habits that make comments hard to read, counted per 1,000 words.
 //!
-//! A headless clause begins with a pronoun, such as "what" before a verb, where a noun would name the thing. A pet phrase
-//! is one of a few phrases that this code base once had hundreds of times.
+//! A headless clause begins with a pronoun, such as "what" before a verb, where a noun would name the thing. A pet
+//! phrase is one of a few phrases that this code base once had hundreds of times.
 
 use crate::rust::comments::list_comments;
 
