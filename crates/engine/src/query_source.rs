@@ -59,8 +59,8 @@ pub trait QuerySource: Send + Sync {
     /// When the model is not available.
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
 
-    /// Returns why searches go without vectors: the model of the published index that the index was made of is not on
-    /// this machine. `None` for a group, which leaves out such an index.
+    /// Returns why searches go without vectors: the model of the published index that the index began as a copy of is
+    /// not on this machine. `None` if it is, and for a group, which leaves out such an index.
     fn missing_base_model(&self) -> Option<String>;
 
     /// Returns the folders that a filter and the filters of a query text stand for.
@@ -92,7 +92,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
     fn left_out_notes(&self) -> Vec<String>;
 
-    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    /// Returns why an existing path is not indexed; `None` for a path that is indexed, does not exist or leads outside.
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
 
     /// Sets the project of each hit.

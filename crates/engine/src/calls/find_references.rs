@@ -103,15 +103,15 @@ pub struct ReferenceAnswer {
     pub files_with_name: usize,
     /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
-    /// Number of the files read for this page whose text contains the name as it is spelled.
+    /// Number of the files read for this page whose text contains the name as a word, as it is spelled.
     pub files_spelled: usize,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
-    /// Whether the time limit or a cancellation ended the page early.
+    /// Whether the time limit or a cancellation ended the page or the lookup of definitions early.
     pub out_of_time: bool,
     /// Number of uses whose line has masked credentials.
     pub masked: usize,
-    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
+    /// Remarks: masked credentials, left-out folders of a group, and reasons of an empty answer.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -214,7 +214,7 @@ struct QualifiedName<'q> {
     is_qualified: bool,
 }
 
-/// Adds the definitions of a name.
+/// Sets the definitions of a name, a similar name if no file that was read spells it, and the missing container.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
     answer: &mut ReferenceAnswer,
@@ -264,7 +264,7 @@ struct ReferenceScan<'s, S: ?Sized> {
 }
 
 impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
-    /// Scans files until the page is full, the time is up, or no file is left.
+    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
         let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;

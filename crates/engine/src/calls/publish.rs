@@ -27,7 +27,7 @@ pub struct PublishedBase {
     pub uploaded_bytes: u64,
     /// Whether exactly this index was the newest one there already.
     pub was_there: bool,
-    /// Number of times that another publisher was faster, and this one added its entry to the other's list.
+    /// Number of failed attempts to replace the list of indexes, usually because another publisher was faster.
     pub rebases: u32,
 }
 
@@ -42,7 +42,7 @@ pub struct CollectedLocation {
     pub kept_parts: u64,
     pub kept_bases: u64,
     pub kept_bytes: u64,
-    /// Objects that nothing names, and that are too young to be removed.
+    /// Number of unused objects that are too young to be removed.
     pub young_objects: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Which project and commit a folder is a checkout of, for the names of published indexes.
+//! Finds the project and the commit that a folder is a checkout of. Published indexes are named by them.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,8 @@ use locations::project_name;
 /// The project and the commit that a folder is a checkout of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkout {
-    /// The name of the project for locations: its origin, otherwise the folder's name, and the folder in it.
+    /// The name of the project for locations: the origin of its repository, otherwise the name of the top folder,
+    /// followed by the path of the folder in the repository.
     pub project: String,
     /// The commit in hexadecimal; `None` outside of git.
     pub commit: Option<String>,
@@ -33,7 +34,7 @@ impl Checkout {
     }
 }
 
-/// Returns whether git sees changes of tracked files; `None` if it is not installed or fails.
+/// Returns whether git sees changes of tracked files in a folder; `None` if git is not installed or fails.
 pub fn has_changes(root: &Path) -> Option<bool> {
     let mut git = Command::new("git");
     git.arg("-C").arg(root).args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
