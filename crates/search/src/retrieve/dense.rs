@@ -32,7 +32,7 @@ impl<'s> DenseScorer<'s> {
     /// Creates a scorer for `vector`.
     ///
     /// # Errors
-    /// [`QueryError::VectorWidth`] if the vectors of the snapshot have another width.
+    /// [`QueryError::VectorWidth`] if the vectors of the snapshot have other dimensions.
     pub fn new(snapshot: &'s Snapshot, vector: &[f32]) -> Result<Self, QueryError> {
         let (found, expected) = (vector.len(), snapshot.dimensions());
         if found != expected {

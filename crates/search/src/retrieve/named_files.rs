@@ -71,8 +71,8 @@ const MAX_FILES_PER_LOCATION: usize = 200;
 
 /// Finds the files that the locations in a query refer to, by file index.
 ///
-/// If several locations refer to one file, the first counts. If several files match a path equally well, those that
-/// pass `is_allowed` are returned, at most [`MAX_FILES_PER_LOCATION`] of them.
+/// If several locations refer to one file, the first counts. A location refers to the files that share the most
+/// trailing components with its path among those that pass `is_allowed`, at most [`MAX_FILES_PER_LOCATION`].
 pub(crate) fn find_named_files(
     snapshot: &Snapshot,
     terms: &QueryTerms,

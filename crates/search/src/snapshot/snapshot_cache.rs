@@ -85,7 +85,7 @@ fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
 /// Reads the block at `path` and the generation it belongs to.
 ///
 /// Returns `None` if the file is missing, damaged, or of another format version, or has another rows generation or
-/// vector width.
+/// other dimensions.
 ///
 /// # Errors
 /// If the file exists but cannot be opened, or its size cannot be determined.
