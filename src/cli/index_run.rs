@@ -46,8 +46,8 @@ pub fn update_index_or_wait(
     retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
 }
 
-/// Updates the index before a search. While another process is writing it, accepts a complete index as it is, with a
-/// note, and waits for an incomplete one.
+/// Updates the index before a search, unless it trusts its base or the model of its base is missing. While another
+/// process is writing it, accepts a complete index as it is, with a note, and waits for an incomplete one.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
