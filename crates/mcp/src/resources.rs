@@ -73,10 +73,11 @@ pub fn list_templates(roots: &ServedRoots) -> ListResourceTemplatesResult {
     ListResourceTemplatesResult::with_all_items(roots.short_names().into_iter().flat_map(of_root).collect())
 }
 
-/// Reads the text of a resource from disk, until `cancel` is cancelled.
+/// Reads the text of a resource from disk. Cancelling `cancel` ends the read early.
 ///
 /// # Errors
-/// When the URI is invalid, leads out of its root, its file or definition cannot be read, or its text is too long.
+/// When the URI is invalid, names no root, or leads out of its root, its file or definition cannot be read, its text is
+/// too long, or the read is cancelled.
 pub async fn read_resource(
     roots: &ServedRoots,
     uri: &str,

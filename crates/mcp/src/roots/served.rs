@@ -119,7 +119,7 @@ impl ServedRoots {
     /// Returns the root of a call: the one named by `root`, or the only one.
     ///
     /// # Errors
-    /// When no root is served under the given name, or several are served and none is named.
+    /// When no root is served under the given name, or none is named and none or several are served.
     pub fn select_root(&self, root: Option<&str>) -> Result<&ServedRoot, ToolError> {
         if self.list.is_empty() && root.is_none() {
             return Err(ToolError(format!("no folder is served; {}", self.advice)));

@@ -98,7 +98,7 @@ fn start_run(root: &ServedRoot, rebuild: bool) -> Result<RunTicket, ToolError> {
 /// Waits for a run of a root and renders its outcome.
 ///
 /// # Errors
-/// When the run fails or is cancelled.
+/// When the run fails or is cancelled, the state of the index cannot be read, or the server is closing.
 async fn finish_run(
     awaiter: &mut RunAwaiter<'_>,
     root: &ServedRoot,
