@@ -82,7 +82,7 @@ impl LanceStore {
     }
 
     /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
-    /// replaced commits, and returns their size in bytes. Does nothing before the first commit.
+    /// replaced commits, and returns their size in bytes; 0 before the first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
