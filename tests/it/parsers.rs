@@ -18,10 +18,10 @@ fn aborting_ruby() -> String {
     format!("def greet_in_ruby(s)\n  s <<\"{}\"\n  s\nend\n", "hello world, this is text\n".repeat(14))
 }
 
-/// A Kotlin text whose last sign makes the grammar's scanner loop.
+/// A Kotlin text whose last character makes the grammar's scanner loop.
 const HANGING_KOTLIN: &str = "val answer_in_kotlin = 1\n@";
 
-/// Returns a text that takes gigabytes to parse: `unit` repeated.
+/// Returns a text that takes gigabytes to parse: `unit` repeated, in lines of 60 bytes.
 fn exploding(unit: &str, bytes: usize) -> String {
     let text = unit.repeat(bytes / unit.len());
     let lines: Vec<&str> = text.as_bytes().chunks(60).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();

@@ -57,7 +57,8 @@ fn format_snapshot(answer: &Value) -> String {
     snapshot
 }
 
-/// Lists the lines of two snapshots that differ, the expected ones with `-` and the measured ones with `+`.
+/// Lists the lines that only one of two snapshots has, those of the expected one with `-`, those of the measured one
+/// with `+`.
 fn list_changes(expected: &str, measured: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), measured.lines().collect());
     let removed = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}\n"));

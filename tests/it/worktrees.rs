@@ -122,7 +122,7 @@ impl Trees {
         }
     }
 
-    /// Returns the folders of the indexes in the data folder, by the trees that they are of.
+    /// Returns the sorted names of the folders that have an index in the data folder.
     fn indexes(&self) -> Vec<String> {
         let ran = self.run("", &["indexes", "list", "--json"]);
         let json = ran.json();
