@@ -2,8 +2,8 @@
 //!
 //! `--tasks` names a folder with `repos.json` (name and `benchmark_root` of each repository below `--corpora`) and
 //! `annotations/NAME.json` (`query`, `relevant`, `secondary`, `category`). Each repository adds lookups: names that
-//! only one of its files defines, tests included, and names of files, written in several ways. The weights for words
-//! are learned from the questions in words, those for names from the other questions and the lookups.
+//! only one of its files (including tests) defines, and unique names of files, written in several ways. The weights for
+//! names are learned from the questions and lookups that are names, the weights for words from the others.
 //!
 //! The printed results are nDCG@10: with the weights in the program, with weights learned on all questions,
 //! cross-validated by repository, and of the best possible order. In cross-validation, the weights for a repository's
@@ -312,7 +312,7 @@ fn target_path(target: &Value) -> String {
     target.as_str().map_or_else(|| field(target, "path"), str::to_owned)
 }
 
-/// Returns whether two paths are equal, or one ends with the other.
+/// Returns whether two paths are equal, or one ends with `/` and the other.
 fn is_same_path(a: &str, b: &str) -> bool {
     a == b || a.ends_with(&format!("/{b}")) || b.ends_with(&format!("/{a}"))
 }
@@ -342,7 +342,7 @@ fn mean(scores: &[f32]) -> f32 {
     scores.iter().sum::<f32>() / scores.len().max(1) as f32
 }
 
-/// Prints the number and the mean score of the questions with the same key.
+/// Prints, for each key, the number and the mean score of its questions. Questions without a key are left out.
 fn print_groups(questions: &[RankerQuestion], scores: &[f32], key: fn(&RankerQuestion) -> Option<&String>) {
     let mut groups: BTreeMap<&String, Vec<f32>> = BTreeMap::new();
     for (question, score) in questions.iter().zip(scores) {

@@ -13,7 +13,7 @@ use super::project::PackagedProject;
 /// The image is built later, from the archives for Linux.
 ///
 /// # Errors
-/// If a bundle in the folder has no entry.
+/// If `server.json` has no packages, or a bundle in the folder has no entry.
 pub fn build_server_json(packages: &CollectedPackages, project: &PackagedProject) -> Result<ReleaseFile> {
     let mut entry = project.registry_entry.clone();
     let listed = entry["packages"].as_array_mut().context("server.json has no packages")?;

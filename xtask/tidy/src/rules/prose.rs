@@ -16,7 +16,7 @@ const CLAUSE_WORDS: &[&str] = &[
     "makes", "run", "runs", "it", "they", "there", "a", "an", "the", "of", "no", "this", "one",
 ];
 
-/// Phrases that comments must not use; each position in a phrase lists the alternative words.
+/// The pet phrases; each position in a phrase lists the alternative words.
 const PETS: &[&[&[&str]]] = &[
     &[&["to"], &["be"], &["had"]],
     &[&["tell", "tells"], &["of", "it", "what", "who", "where", "whether"]],
