@@ -72,8 +72,8 @@ impl VectorCache {
         }
     }
 
-    /// Opens the cache of a model like [`VectorCache::open`], or returns the one that this process has already
-    /// open, so that its indexes share new vectors at once.
+    /// Opens the cache of a model like [`VectorCache::open`], or returns the one with the same folder and size limit
+    /// that this process has already open, so that its indexes share new vectors at once.
     pub fn shared(cache_dir: &Path, model_id: &str, dimensions: usize, max_bytes: u64) -> Arc<Self> {
         static OPEN: Mutex<Vec<Weak<VectorCache>>> = Mutex::new(Vec::new());
         let fresh = Self::open(cache_dir, model_id, dimensions, max_bytes);
