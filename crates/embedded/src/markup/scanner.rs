@@ -60,8 +60,8 @@ impl<'t> MarkupScanner<'t> {
         }
     }
 
-    /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it; 0 if there
-    /// is none.
+    /// Scans the code between two lines `---` at the start of an Astro component. Returns the position after the second
+    /// `---`; 0 if there is no such code.
     fn scan_frontmatter(&mut self) -> usize {
         let white = self.state.text.len() - self.state.text.trim_start().len();
         let body = self.state.text[white..].strip_prefix("---").filter(|_| self.state.dialect.has_frontmatter);
@@ -83,7 +83,7 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.texts.push(EmbeddedText { range, language, holes, ..EmbeddedText::default() });
     }
 
-    /// Returns the byte after the next `end` from `at` on, or the length of the text.
+    /// Returns the position after the next `end` from `at` on, or the length of the text.
     fn after(&self, at: usize, end: &str) -> usize {
         let rest = &self.state.text.as_bytes()[at..];
         memchr::memmem::find(rest, end.as_bytes()).map_or(self.state.text.len(), |found| at + found + end.len())
@@ -93,7 +93,8 @@ impl<'t> MarkupScanner<'t> {
         u32::try_from(self.open.len()).unwrap_or(INSIDE_DEPTH)
     }
 
-    /// Scans a comment, a tag or other code that begins with `<`. Returns the byte after it.
+    /// Scans the comment, tag or other code that a `<` begins. Returns the position after it, or after the `<` if it
+    /// begins none.
     fn scan_angle(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         let next = rest[1..].chars().next().unwrap_or(' ');
@@ -127,7 +128,8 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.depths.extend([(at, INSIDE_DEPTH), (self.after(at, ">"), self.depth())]);
     }
 
-    /// Scans an expression in braces, or a block of Svelte. Returns the byte after it.
+    /// Scans the expression, Svelte block or template tag that a brace begins. Returns the position after it, or after
+    /// the brace if it begins none.
     fn scan_brace(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         if self.state.dialect.has_holes && rest.starts_with("{%") {
@@ -173,7 +175,7 @@ impl<'t> MarkupScanner<'t> {
         self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
-    /// Scans a start tag, and the text of an element that holds code. Returns the byte after the tag, or after that
+    /// Scans a start tag, and the text of an element that holds code. Returns the position after the tag, or after that
     /// text.
     fn scan_tag(&mut self, at: usize) -> usize {
         let name_end = tag_name_end(self.state.text, at + 1);
