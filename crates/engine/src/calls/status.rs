@@ -37,8 +37,8 @@ pub struct IndexStatus {
     pub run: Option<RunRecord>,
     /// The reason why the record of the last index run cannot be used; `None` if it can be used or does not exist.
     pub run_problem: Option<String>,
-    /// The device that computes embeddings in this process, or else that computed them in the last run; `None` if there
-    /// is neither.
+    /// The device that computes embeddings in this process, or else the one of the last run; `None` if there is
+    /// neither.
     pub device: Option<DeviceReport>,
     /// The reason why the next index run fails or rebuilds the index: its model is not available, or it is out of date.
     /// `None` if neither is the case.
