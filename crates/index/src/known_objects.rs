@@ -51,7 +51,7 @@ impl KnownObjects {
         known
     }
 
-    /// Reads the file beside an index. A missing or damaged one has no ids.
+    /// Reads the file beside an index. A missing, unreadable or damaged one has no ids.
     pub fn read(index_dir: &Path) -> Self {
         let bytes = fs::read(index_dir.join(NAME)).unwrap_or_default();
         let entries = FORMAT.unseal(&bytes).unwrap_or_default().as_chunks::<ENTRY_BYTES>().0;
