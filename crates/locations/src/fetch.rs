@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! CACHE/bases/LOCATION-HASH/PROJECT/COMMIT-ID/            the files of the index, complete if base.json is there
-//!                                   COMMIT-ID.fetching/   the same while they are fetched; verified files have their names
+//!                                   COMMIT-ID.fetching/   the same during a fetch; verified files have their names
 //!                                   lock                  held by the process that fetches
 //! ```
 //!
@@ -245,7 +245,7 @@ fn lock_folder(folder: &Path, cancel: &CancelToken) -> Result<File, LocationErro
     }
 }
 
-/// Returns the manifest of a base in the cache; `None` if a file is missing or has another size.
+/// Returns the manifest of a base in the cache; `None` if it cannot be read, or a file is missing or has another size.
 fn read_cached(dir: &Path) -> Option<BaseManifest> {
     let base: BaseManifest = serde_json::from_slice(&fs::read(dir.join(BASE_FILE)).ok()?).ok()?;
     let is_whole = |part: &BasePart| dir.join(&part.path).metadata().is_ok_and(|found| found.len() == part.bytes);
