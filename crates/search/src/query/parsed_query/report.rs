@@ -135,7 +135,7 @@ fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     messages
 }
 
-/// Returns whether a location in prose is a path, rather than a word with a dot.
+/// Returns whether a location in prose has a line or a folder. Without both, it may be a word with a dot.
 fn is_place(location: &QueryLocation) -> bool {
     location.line.is_some() || location.path.contains('/')
 }
