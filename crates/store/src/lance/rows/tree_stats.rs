@@ -46,7 +46,7 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl TreeStats {
-    /// Reads the file of a store. A missing or damaged one has no entries.
+    /// Reads the file of a store. A missing, unreadable or damaged one has no entries.
     pub fn read(location: &IndexLocation) -> Self {
         let path = location.dir.join(NAME);
         let entries = match fs::read(&path) {
