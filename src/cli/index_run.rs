@@ -97,8 +97,8 @@ fn retry_while_busy(
     }
 }
 
-/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be
-/// updated is searched as it is, or left out, with a note.
+/// Updates the indexes of the searched folders, like [`update_index_if_free`]. A failure for a folder of a group is not
+/// an error: unless `shared.quiet` is set, a note is printed, and the folder is searched as it is or left out.
 ///
 /// # Errors
 /// If the index of a single folder cannot be updated, or Ctrl-C ends the run.
