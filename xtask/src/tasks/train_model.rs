@@ -135,7 +135,8 @@ fn write_epoch(out: &Path, number: usize, table: &TrainingTable) -> Result<()> {
 }
 
 impl TrainModelArguments {
-    /// Returns the training options: the given values, and the defaults for all others.
+    /// Returns the training options: the given values, and the defaults for all others. If `epochs` is given,
+    /// `decay_epochs` has no default.
     fn training_options(&self) -> TrainingOptions {
         let mut options = TrainingOptions::default();
         macro_rules! set {
