@@ -205,7 +205,7 @@ impl VectorSegment {
         &self.path
     }
 
-    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops early when cancelled.
+    /// Passes the keys of the records to `each`, in order, from record number `from` on. May stop early when cancelled.
     /// Ignores an incomplete last record.
     ///
     /// # Errors
