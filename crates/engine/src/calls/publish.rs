@@ -47,7 +47,7 @@ pub struct CollectedLocation {
 }
 
 impl PublishedBase {
-    /// Describes what was published in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
+    /// Describes the published index in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
     pub fn describe(&self) -> [String; 2] {
         let of = match &self.commit {
             Some(commit) => format!("{} at commit {}", self.project, commit.get(..12).unwrap_or(commit)),
@@ -69,7 +69,7 @@ impl PublishedBase {
 }
 
 impl CollectedLocation {
-    /// Describes what was removed, or would be, in two lines.
+    /// Describes in two lines the objects that were removed, or would be in a dry run.
     pub fn describe(&self, dry_run: bool) -> [String; 2] {
         let removed = if dry_run { "would remove" } else { "removed" };
         let (parts, bases, size) = (self.removed_parts, self.removed_bases, megabytes(self.removed_bytes));

@@ -78,7 +78,7 @@ pub struct TransferState {
     pub bytes: u64,
 }
 
-/// The report on a published index that was just copied.
+/// The report on a published index that was copied.
 #[derive(Clone, Debug)]
 pub struct BaseReport {
     pub origin: BaseOrigin,
@@ -110,7 +110,7 @@ impl Engine {
         self.settings.base.as_ref().filter(|base| base.publishes).map(|base| base.location.clone())
     }
 
-    /// Returns whether answers come from the base alone, without the files.
+    /// Returns whether answers come from the published index alone, without the files.
     pub fn trusts_base(&self) -> bool {
         self.settings.base.as_ref().is_some_and(|base| base.is_trusted)
     }

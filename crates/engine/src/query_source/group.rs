@@ -42,7 +42,7 @@ pub struct EngineGroup {
     current: Mutex<GroupState>,
 }
 
-/// The joined snapshot, and what it leaves out.
+/// The joined snapshot, and the repositories that it leaves out.
 #[derive(Default)]
 struct GroupState {
     snapshot: Option<Arc<Snapshot>>,
