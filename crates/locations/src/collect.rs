@@ -1,7 +1,8 @@
 //! Removal of objects that no list of bases names any more, after a grace period.
 //!
-//! Everything is listed before the lists of bases are read, so that what is published in the meantime stays. A manifest
-//! that no list names yet protects its parts during the grace period, because its publisher may be about to add it.
+//! All objects are listed before the lists of bases are read, so that an index published in the meantime stays. A
+//! manifest that no list names yet protects its parts during the grace period, because its publisher may be about to
+//! add it.
 
 use std::collections::HashSet;
 use std::path::Path;

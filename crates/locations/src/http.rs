@@ -97,8 +97,8 @@ impl HttpService for UreqService {
     }
 }
 
-/// Sends a request, answers with the head of the response, and passes its body on until its end or until nobody reads
-/// it.
+/// Sends a request, answers with the head of the response, and passes its body on until its end or until its reader is
+/// gone.
 fn exchange(agent: &Agent, request: Request<Bytes>, head: oneshot::Sender<Result<HttpResponse, HttpError>>) {
     let response = match send(agent, request) {
         Ok(response) => response,

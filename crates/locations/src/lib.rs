@@ -2,8 +2,9 @@
 //!
 //! A location holds the files of indexes as immutable parts that are named by their content, immutable manifests, and
 //! one list of bases for each project, which is replaced by a conditional write (`layout`). [`publish`] adds an index,
-//! [`fetch`] brings one into the cache, [`collect_garbage`] removes what no list names. `storage` hides whether the
-//! location is a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous code.
+//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. `storage` hides whether
+//! the location is a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous
+//! code.
 
 mod collect;
 mod error;

@@ -74,7 +74,7 @@ pub struct PublishReport {
 
 /// Publishes an index.
 ///
-/// A stop or a crash leaves no list that names missing parts; the next attempt uploads only what is missing.
+/// A stop or a crash leaves no list that names missing parts; the next attempt uploads only the missing parts.
 ///
 /// # Errors
 /// When the location refuses or fails, a file of the index has changed, or other publishers were faster each time.
