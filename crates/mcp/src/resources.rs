@@ -1,7 +1,7 @@
 //! MCP resources: files, lines and definitions, such as `codescry://ROOT/src/a.rs#L10-L20`.
 //!
 //! The list is short, because some clients read all of it when they start: a few files in the top folders of the first
-//! roots, such as the README. The templates lead to everything else. Reading a resource applies the same path checks as
+//! roots, such as the README. The templates lead to all files. Reading a resource applies the same path checks as
 //! `read_code`.
 
 use std::sync::Arc;
