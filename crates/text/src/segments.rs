@@ -7,7 +7,7 @@
 use crate::unicode::RunningScript;
 
 /// A segment of a word of [`words`](crate::words), which in these scripts is a whole run of letters between spaces or
-/// signs.
+/// punctuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordSegment<'t> {
     pub text: &'t str,
