@@ -1,5 +1,5 @@
-//! `codescry gc`: removes the indexes of deleted folders, and what other indexes no longer need; or unused parts from a
-//! location.
+//! `codescry gc`: removes the indexes of deleted folders and the replaced tables of other indexes, or the unused
+//! objects of a location.
 
 use std::ffi::OsStr;
 

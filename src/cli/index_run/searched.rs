@@ -44,7 +44,7 @@ impl Searched {
         self.engines().first().map_or_else(Vec::new, |engine| engine.highlight_tokens(language, text))
     }
 
-    /// Loads what searches need. A failure is reported by the first search.
+    /// Loads the data that searches need. A failure is reported by the first search.
     pub fn warm_up(&self) {
         match self {
             Self::Folder(engine) => engine.warm_up(),
