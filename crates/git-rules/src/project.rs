@@ -27,9 +27,9 @@ pub struct GitProject {
 /// The way in which two folders belong to one project; a closer one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProjectRelation {
-    /// They have the same origin, or one is the origin of the other, or the same commit is checked out.
+    /// Both have the same origin, or one is the origin of the other, or both have the same commit checked out.
     Clone,
-    /// They are worktrees of one repository.
+    /// Both are worktrees of one repository.
     Worktree,
 }
 
