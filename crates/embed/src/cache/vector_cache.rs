@@ -186,7 +186,7 @@ impl VectorCache {
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be written; this process then caches no more vectors.
+    /// Fails if the records cannot be written; this process then caches no more vectors.
     pub fn flush(&self) -> Result<(), VectorCacheError> {
         self.state().segments().for_each(VectorSegment::touch_if_used);
         self.write_pending(&mut self.own())
