@@ -15,10 +15,10 @@ use types::{RepoPath, Span};
 /// A repository of a group, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRepository {
-    /// The first part of its paths in the group.
+    /// The first part of the repository's paths in the group.
     pub name: String,
     pub folder: PathBuf,
-    /// Number of indexed files; 0 if it is left out.
+    /// Number of indexed files; 0 if the repository is left out.
     pub files: u64,
     /// The reason why it is not searched; `None` if it is.
     pub left_out: Option<String>,
@@ -77,7 +77,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the engine of a path that a call names.
     ///
     /// # Errors
-    /// When it is in no repository of a group, or in several of them.
+    /// When the path is in no repository of a group, or in several of them.
     fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError>;
 
     /// Returns the engine of an indexed file.
