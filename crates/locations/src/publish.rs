@@ -185,9 +185,9 @@ fn pause_before(attempt: u32) -> Duration {
 
 struct UploadedPart {
     part: BasePart,
-    /// Whether it was uploaded.
+    /// Whether this run uploaded the part.
     is_new: bool,
-    /// Whether it was there, and for so long that a removal of unused parts could include it.
+    /// Whether the location had the part already, for so long that a removal of unused parts could include it.
     was_old: bool,
 }
 
