@@ -228,7 +228,7 @@ impl GivenArguments {
 /// Returns the name unchanged.
 ///
 /// # Errors
-/// When it has more than [`MAX_NAME_BYTES`] bytes.
+/// When the name has more than [`MAX_NAME_BYTES`] bytes.
 pub fn check_name(name: &str) -> Result<String, ToolError> {
     if name.len() > MAX_NAME_BYTES {
         let bytes = name.len();
