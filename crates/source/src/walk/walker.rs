@@ -118,7 +118,7 @@ struct WalkStep {
     abs: PathBuf,
     is_wanted: IsWanted,
     rules: Arc<FolderRules>,
-    /// Why its folder is left out, except for tracked files.
+    /// The reason why the folder of the path is left out, except for tracked files; `None` if it is not.
     within: Option<Arc<SkipReason>>,
     /// Whether a rule in an ignore file made for search includes a folder above.
     is_included: bool,
