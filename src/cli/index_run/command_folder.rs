@@ -77,7 +77,7 @@ impl CommandFolder {
 /// Returns the settings of a folder that is indexed by itself, even if it is below an indexed folder.
 ///
 /// # Errors
-/// If it does not exist or is too broad to index, or a setting is invalid.
+/// If the folder does not exist or is too broad to index, or a setting is invalid.
 pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Settings> {
     let settings = shared.settings(path)?;
     refuse_broad(shared, &settings, "index").map_err(anyhow::Error::msg)?;
