@@ -46,8 +46,8 @@ pub fn update_index_or_wait(
     retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
 }
 
-/// Updates the index before a search. While another process is writing it, accepts a complete index as it is, with a
-/// note, and waits for an incomplete one.
+/// Updates the index before a search, unless it trusts its base or the model of its base is missing. While another
+/// process is writing it, accepts a complete index as it is, with a note, and waits for an incomplete one.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
@@ -97,8 +97,8 @@ fn retry_while_busy(
     }
 }
 
-/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be updated
-/// is searched as it is, or left out, with a note.
+/// Updates the indexes of the searched folders, like [`update_index_if_free`]. A failure for a folder of a group is not
+/// an error: unless `shared.quiet` is set, a note is printed, and the folder is searched as it is or left out.
 ///
 /// # Errors
 /// If the index of a single folder cannot be updated, or Ctrl-C ends the run.

@@ -174,7 +174,7 @@ impl DownloadProgress {
 
 /// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, the most
 /// important part first, and only the parts that fit into `columns`. If `verbose` is set, the table of stages and the
-/// sentence about the bottleneck follow after [`TABLE_AFTER`].
+/// sentence about the bottleneck follow after [`TABLE_AFTER`]. In the last phase, only a sentence about it is returned.
 fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();

@@ -167,7 +167,7 @@ fn with_command(text: &str, command: &str) -> String {
     replaced
 }
 
-/// Returns `text` with the block at its end, or in place of an older block.
+/// Returns `text` with the block at its end, or in place of an older block. A new file consists of the block only.
 pub(crate) fn insert_block(text: &str, block: &str, is_new_file: bool) -> String {
     let line_end = super::formats::detect_line_ending(text);
     let block = block.replace('\n', line_end);

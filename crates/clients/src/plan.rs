@@ -367,7 +367,7 @@ impl InstallRequest {
     /// Creates a request to start `command` for `folder`, without extras.
     ///
     /// # Errors
-    /// When a path is not UTF-8.
+    /// When `command` is not UTF-8.
     pub fn new(command: &Path, folder: Option<PathBuf>) -> Result<Self, ClientError> {
         Ok(Self { command: path_text(command)?, folder, extras: Vec::new() })
     }

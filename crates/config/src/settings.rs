@@ -19,7 +19,7 @@ const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 /// Default of [`Settings::parse_time_limit`], in milliseconds.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
-/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million chunks.
+/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million vectors of 256 dimensions.
 const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Options of codescry, before resolution. `None` means that the option was not given.
@@ -31,7 +31,7 @@ pub struct Options {
     pub index_dir: Option<PathBuf>,
     /// `--base`, `CODESCRY_BASE`: the location whose published index a new index starts from.
     pub base: Option<OsString>,
-    /// `--trust-base`: answer from the base although its files are not here.
+    /// `--trust-base`: answer from the published index although its files are not here.
     pub trust_base: bool,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
@@ -84,9 +84,9 @@ pub struct Settings {
 pub struct BaseSettings {
     /// The location: a folder or a URL.
     pub location: OsString,
-    /// Whether `codescry index` publishes there, because `--index-dir` is a URL.
+    /// Whether `codescry index` publishes at the location, because `--index-dir` is a URL.
     pub publishes: bool,
-    /// Whether answers come from the base although its files are not here.
+    /// Whether answers come from the published index although its files are not here.
     pub is_trusted: bool,
 }
 

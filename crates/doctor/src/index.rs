@@ -12,7 +12,8 @@ use crate::check::DoctorCheck;
 /// The file with the maximum number of folders that a user may watch on Linux.
 const MAX_WATCHES_FILE: &str = "/proc/sys/fs/inotify/max_user_watches";
 
-/// Checks the index; also returns whether there is an index that need not be rebuilt.
+/// Checks the folder and its index; also returns whether there is an index without a reason to rebuild it
+/// ([`IndexStatus::redo_because`]).
 pub fn check_index(settings: &Settings) -> (Vec<DoctorCheck>, bool) {
     let start = Instant::now();
     let opened = Engine::open(settings.clone()).and_then(|engine| Ok((engine.status()?, engine)));

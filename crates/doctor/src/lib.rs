@@ -1,7 +1,7 @@
 //! Checks an installation of codescry, and suggests a remedy for each problem.
 //!
-//! This file runs the checks in order; each module makes one kind of them. No check uses the network or creates an index
-//! of the folder: if it has none, the server is tested on a temporary sample folder.
+//! This file runs the checks in order; each module makes one kind of them. No check uses the network or creates an
+//! index of the folder: if it has none, the server is tested on a temporary sample folder.
 
 mod check;
 mod configurations;

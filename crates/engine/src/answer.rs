@@ -77,9 +77,11 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
     Some(note)
 }
 
-/// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose
-/// text is damaged, and sets the project of each hit. In a copy of another folder's index that no run has compared with
-/// this folder yet, hits in changed files are left out too.
+/// Completes the results of a search: adds notes and the coverage, marks hits whose file has changed since it was
+/// indexed, leaves out hits whose text is damaged, and sets the project of each hit.
+///
+/// Hits in changed files are left out too if the index is an unconfirmed copy of another folder's index, or the model
+/// of its base is missing. With a trusted base or a missing model, the coverage counts as complete.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] if the call is cancelled.

@@ -15,10 +15,10 @@ use types::{RepoPath, Span};
 /// A repository of a group, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRepository {
-    /// The first part of its paths in the group.
+    /// The first part of the repository's paths in the group.
     pub name: String,
     pub folder: PathBuf,
-    /// Number of indexed files; 0 if it is left out.
+    /// Number of indexed files; 0 if the repository is left out.
     pub files: u64,
     /// The reason why it is not searched; `None` if it is.
     pub left_out: Option<String>,
@@ -59,8 +59,8 @@ pub trait QuerySource: Send + Sync {
     /// When the model is not available.
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
 
-    /// Returns why searches go without vectors: the model of the published index that the index was made of is not on this
-    /// machine. `None` for a group, which leaves out such an index.
+    /// Returns why searches go without vectors: the model of the published index that the index began as a copy of is
+    /// not on this machine. `None` if it is, and for a group, which leaves out such an index.
     fn missing_base_model(&self) -> Option<String>;
 
     /// Returns the folders that a filter and the filters of a query text stand for.
@@ -77,7 +77,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the engine of a path that a call names.
     ///
     /// # Errors
-    /// When it is in no repository of a group, or in several of them.
+    /// When the path is in no repository of a group, or in several of them.
     fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError>;
 
     /// Returns the engine of an indexed file.
@@ -92,7 +92,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
     fn left_out_notes(&self) -> Vec<String>;
 
-    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    /// Returns why an existing path is not indexed; `None` for a path that is indexed, does not exist or leads outside.
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
 
     /// Sets the project of each hit.

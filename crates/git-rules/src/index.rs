@@ -29,8 +29,8 @@ pub const STAT_BYTES: usize = 40;
 /// Offset of the mode in an entry.
 const MODE_AT: usize = 24;
 
-/// Bits of the first byte of an entry's flags: assume the file to be unchanged, more flags follow, and two bits that are
-/// set while files are merged.
+/// Bits of the first byte of an entry's flags: assume the file to be unchanged, more flags follow, and two bits that
+/// are set while files are merged.
 const FLAG_BITS: u8 = 0b1111_0000;
 
 /// The bit of [`FLAG_BITS`] that says that more flags follow.
@@ -143,7 +143,7 @@ impl TrackedPaths {
         number < self.ends.len() && self.path(number) == path && self.ends[number].1
     }
 
-    /// Returns whether git tracks a file below the folder `path`.
+    /// Returns whether git tracks a file or a submodule below the folder `path`.
     pub fn has_below(&self, path: &[u8]) -> bool {
         let folder = [path, b"/"].concat();
         let number = self.lower_bound(&folder);

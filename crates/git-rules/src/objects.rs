@@ -89,8 +89,8 @@ fn split_time(time_ns: i64) -> Option<(u32, u32)> {
 }
 
 impl TreeObjects {
-    /// Reads the ids of the files below `folder`, which is in a working tree; `None` if it is not, or if git's index cannot
-    /// be used.
+    /// Reads the ids of the files below `folder`, which is in a working tree; `None` if it is not, or if git's index
+    /// cannot be used.
     pub fn read(folder: &Path) -> Option<Self> {
         let (top, part) = find_top(folder)?;
         let files = GitFiles::find(&top).ok()??;

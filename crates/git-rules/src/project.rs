@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::GitFiles;
 
-/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it is
-/// known when the folder is gone.
+/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it
+/// is known when the folder is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitProject {
     /// The top of the working tree.
     pub top: PathBuf,
     /// The folder relative to the top, with slashes; empty for the top itself.
     pub part: String,
-    /// The folder that all worktrees share.
+    /// Git's folder that all worktrees share.
     pub common_folder: PathBuf,
-    /// The folder of this worktree; equal to [`GitProject::common_folder`] for the main one.
+    /// Git's folder for this worktree; equal to [`GitProject::common_folder`] for the main one.
     pub own_folder: PathBuf,
     /// The address of the origin, in a form in which addresses of one repository are equal.
     pub origin: Option<String>,
@@ -27,9 +27,9 @@ pub struct GitProject {
 /// The way in which two folders belong to one project; a closer one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProjectRelation {
-    /// They have the same origin, or one is the origin of the other, or the same commit is checked out.
+    /// Both have the same origin, or one is the origin of the other, or both have the same commit checked out.
     Clone,
-    /// They are worktrees of one repository.
+    /// Both are worktrees of one repository.
     Worktree,
 }
 

@@ -1,9 +1,9 @@
 //! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read the files
 //! of its folder whose contents git knows.
 //!
-//! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id. An
-//! entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the index
-//! share it.
+//! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id.
+//! An entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the
+//! index share it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -51,7 +51,7 @@ impl KnownObjects {
         known
     }
 
-    /// Reads the file beside an index. A missing or damaged one has no ids.
+    /// Reads the file beside an index. A missing, unreadable or damaged one has no ids.
     pub fn read(index_dir: &Path) -> Self {
         let bytes = fs::read(index_dir.join(NAME)).unwrap_or_default();
         let entries = FORMAT.unseal(&bytes).unwrap_or_default().as_chunks::<ENTRY_BYTES>().0;
@@ -132,7 +132,8 @@ impl SharedContents {
 
     /// Returns whether the file of `entry` has the content of `record`.
     pub fn has_content(&self, record: &FileRecord, entry: &WalkEntry) -> bool {
-        // The ids are of the contents that git stores; an equal size shows that the file on disk has no other line ends.
+        // The ids are of the contents that git stores; an equal size shows that the file on disk has no other line
+        // ends.
         record.stat.size_bytes == entry.stat.size_bytes
             && !record.is_unread()
             && self

@@ -51,13 +51,13 @@ pub(crate) struct RunPlan {
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
-    /// Damage that this run repairs without starting again.
+    /// Damage that this run repairs without a rebuild.
     pub repaired: StoreDamage,
 }
 
 impl RunPlan {
-    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content of
-    /// its record, and it is not in [`RunPlan::reread`].
+    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content
+    /// of its record, and it is not in [`RunPlan::reread`].
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| {
@@ -72,8 +72,8 @@ impl RunPlan {
     }
 }
 
-/// Plans a run that updates `view`: compares the stored fingerprint with `fingerprint`, that of this run. `damage` is
-/// the reason why the stored index must be built again; `None` if it need not.
+/// Plans a run that updates the stored index `view`, or starts with an empty one if `view` is `None`. `fingerprint` is
+/// that of this run. `damage` describes damage that only a rebuild repairs; `None` without such damage.
 ///
 /// # Errors
 /// When the file records of `view` cannot be read.

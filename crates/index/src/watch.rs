@@ -270,7 +270,7 @@ struct PendingChanges {
 }
 
 impl WatcherShared {
-    /// Records what an event of the system's file watcher reports.
+    /// Records the changes that an event of the system's file watcher reports.
     fn record_event(&self, event: notify::Result<Event>, now: Instant) {
         let mut state = self.state.lock();
         let was_pending = state.pending.times.is_some();

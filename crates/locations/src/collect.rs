@@ -1,7 +1,8 @@
 //! Removal of objects that no list of bases names any more, after a grace period.
 //!
-//! Everything is listed before the lists of bases are read, so that what is published in the meantime stays. A manifest
-//! that no list names yet protects its parts during the grace period, because its publisher may be about to add it.
+//! All objects are listed before the lists of bases are read, so that an index published in the meantime stays. A
+//! manifest that no list names yet protects its parts during the grace period, because its publisher may be about to
+//! add it.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -41,7 +42,8 @@ pub struct CollectReport {
 /// `dry_run`.
 ///
 /// # Errors
-/// When the location refuses or fails, or a manifest that a list names cannot be read; nothing is removed then.
+/// When nothing is published there, the location refuses or fails, or a manifest that a list names cannot be read.
+/// Nothing is removed before all of these manifests are read.
 pub fn collect_garbage(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -102,7 +104,7 @@ async fn collect_from(storage: &Storage, grace_ms: u64, dry_run: bool) -> Result
     Ok(report)
 }
 
-/// Returns the objects of the manifests that the lists of bases name.
+/// Returns the names of the manifests' objects that the lists of bases name.
 async fn read_named_bases(storage: &Storage) -> Result<HashSet<String>, LocationError> {
     let mut named = HashSet::new();
     for project in list_projects(storage).await? {
@@ -112,7 +114,8 @@ async fn read_named_bases(storage: &Storage) -> Result<HashSet<String>, Location
     Ok(named)
 }
 
-/// Returns the objects of the parts that the manifests in `manifests` name.
+/// Returns the names of the parts' objects that the manifests in `manifests` name. Only those in `required` must be
+/// readable.
 async fn read_named_parts(
     storage: &Storage,
     manifests: HashSet<String>,
@@ -134,7 +137,7 @@ async fn read_named_parts(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// Removes the files that publishers in a folder left when they were killed. Their names have a `#`.
+/// Removes the unfinished files, older than `grace`, that killed publishers left in a folder. Their names have a `#`.
 fn remove_unfinished(folder: &Path, grace: Duration) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

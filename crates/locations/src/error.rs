@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-/// The reason why a location cannot be read or written. Each message names a remedy and no credential.
+/// The reason why a location cannot be read or written. No message contains a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum LocationError {
     /// The text is no location.
@@ -26,28 +26,28 @@ pub enum LocationError {
     /// A newer program wrote the location.
     #[error("{location} has format {found}, and this program knows formats up to {known}; update codescry")]
     Newer { location: String, found: u32, known: u32 },
-    /// The store refuses the credentials.
+    /// The store refuses the credentials or the operation.
     #[error("{location} refuses {operation}{}: {}", describe_code(code), advise_credentials(code))]
     Denied { location: String, operation: &'static str, code: String },
-    /// No answer came from the store.
+    /// The store cannot be reached, or its answer did not come in time or broke off.
     #[error(
         "cannot reach {location}: {problem}; check the network, the proxy and the address, then run the command again"
     )]
     Unreachable { location: String, problem: String },
-    /// The store failed, again and again.
+    /// The store failed, and repeated requests did too.
     #[error("{location} fails {operation}{}; run the command again later", describe_code(code))]
     Failing { location: String, operation: &'static str, code: String },
-    /// What is stored there is not what was published.
+    /// A stored object is not as it was published.
     #[error(
         "{object} at {location} is damaged: {problem}; publish the index again with `codescry publish --again {location}`"
     )]
     Damaged { location: String, object: String, problem: String },
-    /// An object that a manifest names is not there.
+    /// An object that must be there is missing.
     #[error(
         "{object} is missing at {location}; run the command again, or publish the index again with `codescry publish {location}`"
     )]
     Missing { location: String, object: String },
-    /// Other publishers were faster each time.
+    /// The list of bases changed, or could not be replaced, during each attempt to add an entry.
     #[error(
         "others changed the list of {project} at {location} {attempts} times in a row; run `codescry publish` again"
     )]
@@ -55,7 +55,7 @@ pub enum LocationError {
     /// A file of the index that is published changed or vanished.
     #[error("the index in {dir} changed while it was published ({file}); run `codescry publish` again")]
     Changed { dir: PathBuf, file: String },
-    /// The disk of this machine failed.
+    /// An operation on this machine failed, such as reading or writing a file.
     #[error("cannot {operation} {path}: {source}")]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The caller stopped the work.
@@ -91,7 +91,7 @@ pub enum StoreFailure {
     NotFound,
     /// The condition of a conditional request does not hold.
     LostCondition,
-    /// The request may have been carried out: the connection broke, or no answer came in time.
+    /// The request may have been carried out: the connection broke, no answer came in time, or the store failed.
     Unknown(LocationError),
     /// The request was not carried out.
     Failed(LocationError),

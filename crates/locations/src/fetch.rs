@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! CACHE/bases/LOCATION-HASH/PROJECT/COMMIT-ID/            the files of the index, complete if base.json is there
-//!                                   COMMIT-ID.fetching/   the same while they are fetched; verified files have their names
+//!                                   COMMIT-ID.fetching/   the same during a fetch; verified files have their names
 //!                                   lock                  held by the process that fetches
 //! ```
 //!
-//! Each part is verified by its checksum before it gets its name. A file that another fetched base has is linked, not
-//! fetched.
+//! Each part is verified by its checksum before it gets its name. A file that another fetched base of the project has
+//! is linked or copied, not fetched.
 
 mod part_file;
 
@@ -49,34 +49,37 @@ const KEPT_BASES: usize = 2;
 /// Pause between two attempts to get the lock of a project's folder in the cache.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
-/// Which base is wanted.
+/// The base to fetch.
 pub struct FetchRequest<'f> {
     /// The user's cache folder.
     pub cache_dir: &'f Path,
-    /// The name of the project, as [`crate::project_name`] returns it. A location with one project only has no other.
+    /// The name of the project, as [`crate::project_name`] returns it. A project in the URL takes precedence; a
+    /// location with a single project is used whatever its name, unless the URL names another one.
     pub project: &'f str,
-    /// The commit that is preferred to the newest one.
+    /// The commit whose base is preferred to the newest one.
     pub commit: Option<&'f str>,
-    /// The model that is preferred.
+    /// The model whose bases are preferred to all others.
     pub model_id: Option<&'f str>,
 }
 
 /// A base in the cache.
 pub struct FetchedBase {
-    /// Its folder, in the layout of an index folder.
+    /// The folder of the base, in the layout of an index folder.
     pub dir: PathBuf,
     pub base: BaseManifest,
     pub fetched_parts: u64,
     pub fetched_bytes: u64,
-    /// The reason why this is the newest base that was fetched before, and perhaps not the newest one.
+    /// The reason why the location could not be read, so that this base was fetched earlier and may be outdated; `None`
+    /// if it was read.
     pub offline: Option<LocationError>,
 }
 
-/// Brings a published index into the cache, and returns the newest one there if the location cannot be reached.
+/// Brings a published index into the cache. If the location cannot be reached or fails, returns an index that was
+/// fetched earlier: the newest of the preferred model, otherwise the newest.
 ///
 /// # Errors
-/// When the location has no such index or refuses, a part is damaged, or nothing is in the cache of a location that cannot
-/// be reached.
+/// When the location has no such index or refuses, an object is damaged or missing, the cache cannot be written, the
+/// work is cancelled, or the location cannot be reached and the cache has no index of it.
 pub fn fetch(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -164,8 +167,8 @@ fn io_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Locat
     move |source| LocationError::Io { operation, path: path.clone(), source }
 }
 
-/// Returns the list of a project's bases, and the name of the project: the one in the URL, the wanted one, or the only one
-/// that the location has.
+/// Returns the list of a project's bases, and the name of the project: the one in the URL, otherwise the wanted one,
+/// otherwise the only one that the location has.
 async fn find_list(storage: &Storage, url: &LocationUrl, wanted: &str) -> Result<(String, BaseList), LocationError> {
     let named = url.project.as_deref().unwrap_or(wanted);
     if let Some(list) = read::<BaseList>(storage, &base_object(named, CURRENT)).await?
@@ -204,8 +207,8 @@ pub async fn list_projects(storage: &Storage) -> Result<Vec<String>, LocationErr
     Ok(projects)
 }
 
-/// Reads the manifest of the best base: of the wanted model, of the wanted commit, otherwise the newest. Takes the next
-/// one if a list is older than what is there.
+/// Reads the manifest of the best base: of the wanted model if there is one, and among these of the wanted commit,
+/// otherwise the newest. Skips bases whose manifest has been removed.
 async fn choose_base(
     storage: &Storage,
     project: &str,
@@ -242,14 +245,14 @@ fn lock_folder(folder: &Path, cancel: &CancelToken) -> Result<File, LocationErro
     }
 }
 
-/// Returns the manifest of a base that is in the cache completely.
+/// Returns the manifest of a base in the cache; `None` if it cannot be read, or a file is missing or has another size.
 fn read_cached(dir: &Path) -> Option<BaseManifest> {
     let base: BaseManifest = serde_json::from_slice(&fs::read(dir.join(BASE_FILE)).ok()?).ok()?;
     let is_whole = |part: &BasePart| dir.join(&part.path).metadata().is_ok_and(|found| found.len() == part.bytes);
     base.parts.iter().all(is_whole).then_some(base)
 }
 
-/// Lists the folders of the bases of a project that are in the cache, with their manifests, the newest first.
+/// Lists the folders of the complete bases of a project in the cache, with their manifests, the newest first.
 fn list_cached(folder: &Path) -> Vec<(PathBuf, BaseManifest)> {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_complete = |path: &PathBuf| path.extension().is_none_or(|extension| extension != "fetching");
@@ -259,8 +262,8 @@ fn list_cached(folder: &Path) -> Vec<(PathBuf, BaseManifest)> {
     bases
 }
 
-/// Returns the newest base of a project in the cache, if possible one of the wanted model. Without a folder of that name,
-/// the project is the only one in the cache.
+/// Returns the newest base of a project in the cache, if possible one of the wanted model. If the project has no
+/// folder, the only project in the cache is used.
 fn find_cached(cache: &Path, project: &str, model_id: Option<&str>) -> Option<(PathBuf, BaseManifest)> {
     let mut folder = cache.join(project);
     if !folder.is_dir() {
@@ -280,7 +283,8 @@ fn list_cached_parts(folder: &Path) -> HashMap<String, PathBuf> {
     parts.collect()
 }
 
-/// Removes all but the newest bases of a project from the cache. Indexes that were made of them have their own links.
+/// Removes the bases of a project from the cache except [`KEPT_BASES`]: `keep` and the newest others. Indexes that were
+/// made from them have their own files.
 fn remove_old(folder: &Path, keep: &Path) {
     let bases = list_cached(folder).into_iter().filter(|(dir, _)| dir != keep);
     for (dir, _) in bases.skip(KEPT_BASES - 1) {

@@ -27,11 +27,11 @@ const PIECE_BYTES: usize = 128 << 10;
 /// Number of pieces of a response that wait for the reader.
 const PIECES: usize = 4;
 
-/// The addresses at which machines in a cloud get their credentials. They are on the machine or beside it, so that no
-/// proxy leads there, and everywhere else nothing answers.
+/// The addresses at which machines in a cloud get their credentials. They cannot be reached through a proxy, and
+/// outside of a cloud nothing answers there.
 const METADATA_HOSTS: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 
-/// Time after which no metadata service is there.
+/// Time without an answer after which a metadata service counts as absent.
 const METADATA_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// Makes clients that wait for a connection and for each further byte for `time_limit` at most.
@@ -97,7 +97,8 @@ impl HttpService for UreqService {
     }
 }
 
-/// Sends a request, answers with the head of the response, and passes its body on until its end or until nobody reads it.
+/// Sends a request, answers with the head of the response, and passes its body on until its end or until its reader is
+/// gone.
 fn exchange(agent: &Agent, request: Request<Bytes>, head: oneshot::Sender<Result<HttpResponse, HttpError>>) {
     let response = match send(agent, request) {
         Ok(response) => response,

@@ -1,4 +1,4 @@
-//! What is stored at a location, and under which names.
+//! The layout of a location: its objects and their names.
 //!
 //! ```text
 //! codescry-location.json        the version of this layout
@@ -86,7 +86,8 @@ pub struct BaseList {
 }
 
 impl BaseList {
-    /// Adds an entry as the newest, in place of one of the same commit and model, and drops the oldest of its model.
+    /// Adds an entry as the newest. Removes the one with the same file or, if it has a commit, the same commit and
+    /// model, and the oldest ones of its model beyond [`KEPT_PER_MODEL`].
     pub fn add(&mut self, entry: BaseEntry) {
         let is_same = |other: &BaseEntry| other.commit == entry.commit && other.model_id == entry.model_id;
         self.bases.retain(|other| other.file != entry.file && (other.commit.is_none() || !is_same(other)));
@@ -102,7 +103,8 @@ impl BaseList {
 }
 
 impl BaseManifest {
-    /// Returns the name of the manifest's object: the commit, and a checksum of what was published.
+    /// Returns the name of the manifest's object: the commit, or `tree` without one, and a checksum of the index's
+    /// manifest and parts.
     pub fn object_name(&self) -> String {
         let content = serde_json::json!([self.index, self.parts]).to_string();
         let commit = self.commit.as_deref().unwrap_or("tree");
@@ -122,10 +124,10 @@ impl BaseManifest {
         }
     }
 
-    /// Checks that the parts lie in the index folder and have checksums.
+    /// Checks that each part has a checksum and a path inside of the index folder that is not one of [`RESERVED`].
     ///
     /// # Errors
-    /// What is wrong, in a few words.
+    /// The problem of the first part without them, in a few words.
     pub fn check(&self) -> Result<(), String> {
         let is_name = |name: &str| {
             let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -171,8 +173,9 @@ pub fn base_object(project: &str, file: &str) -> String {
     format!("{BASES}/{project}/{file}")
 }
 
-/// Returns a name of a project as it is in the names of objects: lower case, with dashes for what is neither letter,
-/// digit, dot nor underscore.
+/// Returns the name of a project for the names of objects: at most 128 lower-case ASCII letters, digits, dots and
+/// underscores, with a dash for any other character. Dashes and dots at the ends are removed; `project` if nothing is
+/// left.
 pub fn project_name(text: &str) -> String {
     let keep = |character: char| match character {
         'A'..='Z' => character.to_ascii_lowercase(),
@@ -211,7 +214,7 @@ pub async fn read<T: DeserializeOwned>(storage: &Storage, name: &str) -> Result<
 /// Reads the manifest of a published index; `None` if it is not there.
 ///
 /// # Errors
-/// Fails like [`read`], and with [`LocationError::Damaged`] if it names files outside of the index folder.
+/// Fails like [`read`], and with [`LocationError::Damaged`] if [`BaseManifest::check`] fails.
 pub async fn read_base(storage: &Storage, project: &str, file: &str) -> Result<Option<BaseManifest>, LocationError> {
     let name = base_object(project, file);
     let base: Option<BaseManifest> = read(storage, &name).await?;

@@ -1,6 +1,6 @@
 //! The progress of transfers.
 
-/// How far a transfer is.
+/// The finished and the total parts and bytes of a transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TransferProgress {
     pub done_parts: u64,
@@ -9,5 +9,5 @@ pub struct TransferProgress {
     pub bytes: u64,
 }
 
-/// A callback that is told the progress of a transfer, from several threads.
+/// A callback that receives the progress of a transfer, from several threads.
 pub type TransferObserver<'o> = dyn Fn(&TransferProgress) + Send + Sync + 'o;

@@ -29,7 +29,7 @@ const CONCURRENT_PARTS: usize = 8;
 /// Memory for the parts that are being uploaded, in mebibytes. A larger part has it alone.
 const UPLOAD_MIB: u32 = 256;
 
-/// Number of attempts to add an entry to the list of bases.
+/// Maximum number of attempts to add an entry to the list of bases.
 const SWAP_ATTEMPTS: u32 = 40;
 
 /// The longest pause between two attempts.
@@ -68,13 +68,13 @@ pub struct PublishReport {
     pub uploaded_bytes: u64,
     /// Whether exactly this index was the newest one there already.
     pub was_there: bool,
-    /// Number of times that another publisher was faster, and the entry was added to its list.
+    /// Number of failed attempts to replace the list of bases, usually because another publisher was faster.
     pub rebases: u32,
 }
 
 /// Publishes an index.
 ///
-/// A stop or a crash leaves no list that names missing parts; the next attempt uploads only what is missing.
+/// A stop or a crash leaves no list that names missing parts; the next attempt uploads only the missing parts.
 ///
 /// # Errors
 /// When the location refuses or fails, a file of the index has changed, or other publishers were faster each time.
@@ -148,8 +148,8 @@ fn to_json(value: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec_pretty(value).expect("the layout is valid JSON").into()
 }
 
-/// Adds a base to the list of its project. Returns whether it was there already, and how often the list was changed by
-/// others in the meantime.
+/// Adds a base to the list of its project. Returns whether it was the newest one there already, and the number of
+/// failed attempts to replace the list.
 async fn add_to_list(storage: &Storage, base: &BaseManifest) -> Result<(bool, u32), LocationError> {
     let name = base_object(&base.project, CURRENT);
     let entry = base.entry();
@@ -176,7 +176,7 @@ async fn add_to_list(storage: &Storage, base: &BaseManifest) -> Result<(bool, u3
     })
 }
 
-/// Returns a random pause, which grows with the number of attempts.
+/// Returns a random pause below a limit that grows with the number of attempts.
 fn pause_before(attempt: u32) -> Duration {
     let limit = Duration::from_millis(20).saturating_mul(1 << attempt.min(6)).min(MAX_SWAP_PAUSE);
     let random = RandomState::new().hash_one(attempt) % 1_000;
@@ -185,9 +185,9 @@ fn pause_before(attempt: u32) -> Duration {
 
 struct UploadedPart {
     part: BasePart,
-    /// Whether it was not there before.
+    /// Whether this run uploaded the part.
     is_new: bool,
-    /// Whether it was there, and for so long that it could be removed.
+    /// Whether the location had the part already, for so long that a removal of unused parts could include it.
     was_old: bool,
 }
 

@@ -30,7 +30,8 @@ const MAX_REQUESTS: usize = 32;
 /// Runs `work` to its end, or until `cancel` is cancelled.
 ///
 /// # Errors
-/// [`LocationError::Stopped`] if `cancel` is cancelled; otherwise the error of `work`.
+/// [`LocationError::Io`] if the threads cannot be started, [`LocationError::Stopped`] if `cancel` is cancelled,
+/// otherwise the error of `work`.
 pub fn run_until<T>(
     cancel: &CancelToken,
     work: impl Future<Output = Result<T, LocationError>>,

@@ -49,7 +49,7 @@ pub struct Storage {
 /// An object as it was when it was read.
 pub struct StoredObject {
     pub bytes: Bytes,
-    /// What a conditional request names to replace exactly this object.
+    /// The version that a conditional request names to replace exactly this object.
     pub version: UpdateVersion,
 }
 
@@ -64,11 +64,11 @@ pub struct ListedObject {
 }
 
 impl Storage {
-    /// Opens a location, without a request. A location in a folder need not exist unless it is written to.
+    /// Opens a location, without a request. With `create`, the folder of a location on this machine is created.
     ///
     /// # Errors
-    /// [`LocationError::Setup`] if the variables of the store are not enough or wrong, [`LocationError::Nothing`] if there
-    /// is no such folder and `create` is false.
+    /// [`LocationError::Setup`] if the variables of the store are not enough or wrong, [`LocationError::Nothing`] if
+    /// there is no such folder and `create` is false, [`LocationError::Io`] if the folder cannot be created or opened.
     pub fn open(url: &LocationUrl, settings: &LocationSettings, create: bool) -> Result<Self, LocationError> {
         let shown = url.to_string();
         let (scheme, bucket, path) = match &url.place {
@@ -209,7 +209,7 @@ impl Storage {
         Ok(Box::pin(pieces))
     }
 
-    /// Returns the size of an object in bytes; `None` if it is not there.
+    /// Returns the size and the time of an object; `None` if it is not there.
     ///
     /// # Errors
     /// When the store fails or refuses.
@@ -228,10 +228,10 @@ impl Storage {
         }
     }
 
-    /// Writes an object whose name says what is in it, unless it is there.
+    /// Writes an object whose content never changes. Does nothing if an object of this name and size is there.
     ///
     /// # Errors
-    /// When the store fails or refuses.
+    /// When the store fails or refuses, or an object of this name and another size is there.
     pub async fn create(&self, name: &str, bytes: Bytes) -> Result<(), LocationError> {
         let length = bytes.len() as u64;
         let mut attempt = 0;
@@ -240,8 +240,8 @@ impl Storage {
             let error = match put.map_err(|error| self.fail("to write", &error)) {
                 Ok(_) => return Ok(()),
                 Err(StoreFailure::Failed(error)) => return Err(error),
-                // The request may have been carried out, although no answer came. A lost condition says that the object is
-                // there, or that another writer is writing it.
+                // The request may have been carried out, although no answer came. A lost condition says that the object
+                // is there, or that another writer is writing it.
                 Err(other) => other.into_error(&self.shown, name),
             };
             attempt += 1;
@@ -265,10 +265,11 @@ impl Storage {
     }
 
     /// Replaces an object if it is still as it was read, or writes it if it was not there and still is not. Returns
-    /// whether it did; an answer that was lost counts as a failure, so that the caller reads the object again.
+    /// whether it did. If the answer is lost, returns false, so that the caller reads the object again.
     ///
     /// # Errors
-    /// When the store refuses, or cannot be reached at all.
+    /// When the store refuses or no connection to it can be made, or the file of a location in a folder cannot be
+    /// replaced.
     pub async fn swap(&self, name: &str, before: Option<&StoredObject>, bytes: Bytes) -> Result<bool, LocationError> {
         if let Some(folder) = &self.folder {
             return folder_swap::swap(&folder.join(name), before.map(|object| object.bytes.as_ref()), &bytes);

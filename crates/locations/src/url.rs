@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::error::LocationError;
 
-/// The schemes of the object stores, with the names of their URLs in object_store.
+/// The URL schemes of the object stores.
 const STORES: [&str; 3] = ["s3", "gs", "az"];
 
 /// The address of a location: a folder, or a URL of an object store without credentials.
@@ -41,7 +41,7 @@ impl LocationUrl {
     /// `az://container/folder`. The fragment of a URL names a project.
     ///
     /// # Errors
-    /// [`LocationError::Syntax`] if the URL has another scheme, credentials or no bucket.
+    /// [`LocationError::Syntax`] if the URL is invalid or has another scheme, credentials, a query or no bucket.
     pub fn parse(word: &OsStr) -> Result<Self, LocationError> {
         let Some(text) = word.to_str().filter(|_| Self::is_url(word)) else {
             let folder = std::path::absolute(Path::new(word)).map_err(|error| LocationError::Syntax {

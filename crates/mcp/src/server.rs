@@ -313,9 +313,9 @@ where
     finish_in_time(task, request.ct.cancelled(), cancel).await
 }
 
-/// Waits for the result of a request's task. Cancels `cancel` and aborts the task when the task takes longer than
-/// [`CALL_TIMEOUT`], or does not end within [`CANCEL_GRACE`] after `cancelled` resolves. Work on blocking threads ends
-/// when it next checks `cancel`.
+/// Waits for the result of a request's task. Aborts the task when it takes longer than [`CALL_TIMEOUT`], or does not
+/// end within [`CANCEL_GRACE`] after `cancelled` resolves. `cancel` is cancelled when `cancelled` resolves, and at the
+/// end. Work on blocking threads ends when it next checks `cancel`.
 async fn finish_in_time<T>(
     mut task: tokio::task::JoinHandle<Result<T, ToolError>>,
     cancelled: impl Future<Output = ()>,

@@ -42,9 +42,9 @@ const KEY_STARTS: &[&[u8]] = &[b"MII", b"MIG", b"MIH", b"MHc", b"MHQ", b"MC4", b
 /// The position of a text relative to the first or last line of a PEM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyPosition {
-    /// It follows a key's first line. With `ends_with_mark`, a key's last line follows it.
+    /// The text follows a key's first line. With `ends_with_mark`, a key's last line follows the text.
     AfterBegin { ends_with_mark: bool },
-    /// It precedes a key's first line, or is next to a key's last line.
+    /// The text precedes a key's first line, or is next to a key's last line.
     Elsewhere,
 }
 

@@ -88,8 +88,8 @@ fn has_value(pair: &str) -> bool {
     pair.split_once(':').is_some_and(|(key, value)| !key.contains("{{") && is_written_out(value.trim()))
 }
 
-/// Returns whether a value is neither empty, nor a mark of a block scalar, nor encrypted, nor a part of a template or a
-/// placeholder.
+/// Returns whether a value is neither empty or null, nor a mark of a block scalar, nor encrypted, nor a part of a
+/// template or a placeholder.
 fn is_written_out(value: &str) -> bool {
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     let encloses = |open: &str, close: &str| value.find(open).is_some_and(|at| value[at..].contains(close));

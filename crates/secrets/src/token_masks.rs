@@ -28,9 +28,9 @@ const OVERLAP_BYTES: usize = 1024;
 /// A credential that is masked in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextMask {
-    /// The rule that found it, such as `github-token`.
+    /// The rule that found the credential, such as `github-token`.
     pub rule: &'static str,
-    /// Its line, 1-based.
+    /// The line of the credential, 1-based.
     pub line: u32,
     /// The position of [`MASK`] in the masked text, in bytes.
     pub start: usize,

@@ -145,8 +145,8 @@ pub trait StoreView: Send + Sync {
         self.inverted_index().has_met_damage()
     }
 
-    /// Verifies the stored data and reports what is damaged; nothing for a store in memory. May stop early when
-    /// cancelled, and then reports only the damage found so far.
+    /// Verifies the stored data and reports the damage; a store in memory has none. May stop early when cancelled, and
+    /// then reports only the damage found so far.
     ///
     /// # Errors
     /// When data cannot be read for a reason other than damage, such as missing permissions.

@@ -86,7 +86,7 @@ impl Manifest {
 pub struct IndexOrigin {
     /// The folder of that index, or the place that it was fetched from.
     pub root: PathBuf,
-    /// Its generation at the time of the copy.
+    /// The generation of that index at the time of the copy.
     pub generation: u64,
     /// A random number that tells copies apart.
     pub id: u64,

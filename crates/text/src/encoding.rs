@@ -199,7 +199,7 @@ fn detect_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are letters that form words with
-/// the letters beside them, or signs that people type.
+/// the letters beside them, or [`USUAL_SIGNS`].
 ///
 /// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not. There
 /// must be no letter of another script than Latin, or at least [`MIN_FOREIGN_LETTERS`].

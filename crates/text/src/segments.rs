@@ -6,11 +6,12 @@
 
 use crate::unicode::RunningScript;
 
-/// A part of a word, in the sense of [`words`](crate::words): a run of letters that spaces or signs enclose.
+/// A segment of a word of [`words`](crate::words), which in these scripts is a whole run of letters between spaces or
+/// punctuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordSegment<'t> {
     pub text: &'t str,
-    /// Whether the text is one character of a pair that is a segment too.
+    /// Whether the text is a single Chinese character of a longer run of them.
     pub is_in_pair: bool,
 }
 

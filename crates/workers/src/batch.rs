@@ -55,6 +55,7 @@ impl ParserLease<'_> {
     }
 
     /// Analyzes texts with the worker of this lease, several at a time, or on this thread if the pool has no processes.
+    /// Texts that a failed worker has not answered are tried again alone.
     fn analyze_usual(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let mut rest = indices;
         while !rest.is_empty() {
@@ -105,7 +106,8 @@ impl ParserLease<'_> {
     }
 
     /// Analyzes texts one after the other, each alone, in a worker with [`ParserPool::retry_bytes`] or, if that memory
-    /// is in use for `memory_wait`, with [`ParserPool::worker_bytes`].
+    /// is in use for `memory_wait`, with [`ParserPool::worker_bytes`]; on this thread if the pool has no processes.
+    /// Texts that are remembered to fail are not tried.
     fn analyze_alone(
         &mut self,
         batch: &mut Batch<'_, '_>,

@@ -166,7 +166,7 @@ impl FailedTexts {
 }
 
 impl FailedState {
-    /// Adds an entry at the end, and removes an older one for the same text. If the list is full, removes the oldest
+    /// Adds an entry at the end, in place of an older one with the same key. If the list is full, removes the oldest
     /// one.
     fn add(&mut self, entry: FailedText) {
         self.entries.retain(|other| other.key != entry.key);

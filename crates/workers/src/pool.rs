@@ -36,7 +36,8 @@ const COLOUR_LIMIT: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct PoolOptions {
     pub program: ParserProgram,
-    /// Memory that all workers may use together, in bytes.
+    /// Memory in bytes that is divided among the workers of an index run and a worker that tries a text alone. Workers
+    /// for calls use further memory.
     pub memory_bytes: u64,
     /// Maximum number of workers of an index run.
     pub run_workers: usize,
@@ -215,8 +216,8 @@ impl ParserPool {
         self.lease(LeaseKind::Run, usize::MAX)
     }
 
-    /// Leases a worker for a call. Waits while all workers for calls are leased; a hanging parser makes this no longer
-    /// than its deadline.
+    /// Leases a worker for a call. Waits while [`CALL_WORKERS`] workers are leased for calls, unless processes are
+    /// turned off.
     pub fn lease_for_call(&self) -> ParserLease<'_> {
         self.lease(LeaseKind::Call, CALL_WORKERS)
     }
@@ -256,8 +257,7 @@ impl ParserPool {
 
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if no facts about the language can be found, or the text is larger than 64 KiB or cannot be parsed in
-    /// time.
+    /// Empty if the language has no syntax, or the text is larger than 64 KiB or cannot be parsed in time.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();
@@ -333,7 +333,7 @@ impl ParserLease<'_> {
     /// Returns the leased worker; starts one if there is none or it has ended.
     ///
     /// # Errors
-    /// When no worker is leased and none can be started.
+    /// When the lease has no running worker and none can be started.
     pub(crate) fn running_process(&mut self) -> Result<&mut ParserProcess, StartError> {
         if let Some(process) = &mut self.process
             && !process.is_running()

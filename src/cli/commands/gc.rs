@@ -1,5 +1,5 @@
-//! `codescry gc`: removes the indexes of deleted folders, and what other indexes no longer need; or unused parts from a
-//! location.
+//! `codescry gc`: removes the indexes of deleted folders and the replaced tables of other indexes, or the unused
+//! objects of a location.
 
 use std::ffi::OsStr;
 
@@ -27,8 +27,8 @@ pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Resu
 }
 
 /// Removes an index whose folder was deleted or that no run has written, and the replaced tables of another one. Keeps
-/// the index of a folder that may be on an unmounted disk, with a note. A dry run only measures. Returns `None` if
-/// there is nothing to remove.
+/// the index of a folder that may be on an unmounted disk, with a note unless `is_quiet`. A dry run only measures.
+/// Returns `None` if there is nothing to remove.
 fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     match index.folder_state() {
         FolderState::Gone { .. } => return remove_index(index, is_dry_run).map(Some),

@@ -135,7 +135,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method `go`.
+/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method
+/// `go`.
 fn read_place_or_name(
     searched: &Searched,
     paths: &ShownPaths,

@@ -1,7 +1,7 @@
 //! The folder that a command works on: the indexed folder, and the part of it that was named.
 //!
 //! A folder without its own index below an indexed folder is searched in that folder's index. Paths are then shown
-//! relative to the working folder, and read relative to the named folder or else to the indexed one.
+//! relative to the working folder, and arguments are read relative to the named folder, or else to the indexed one.
 
 use std::path::{Path, PathBuf};
 
@@ -62,8 +62,8 @@ impl CommandFolder {
     /// Opens the engine, narrowed to the named folder.
     ///
     /// # Errors
-    /// If the index cannot be opened, or the home folder, the working folder or the program's own file cannot be
-    /// determined.
+    /// If the index cannot be opened, a published index cannot be fetched, or the home folder, the working folder or
+    /// the program's own file cannot be determined.
     pub fn open(self, shared: &SharedArguments) -> anyhow::Result<(Engine, ShownPaths)> {
         let working = UserEnvironment::detect()?.working;
         let working = working.canonicalize().unwrap_or(working);
@@ -77,7 +77,7 @@ impl CommandFolder {
 /// Returns the settings of a folder that is indexed by itself, even if it is below an indexed folder.
 ///
 /// # Errors
-/// If it does not exist or is too broad to index, or a setting is invalid.
+/// If the folder does not exist or is too broad to index, or a setting is invalid.
 pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Settings> {
     let settings = shared.settings(path)?;
     refuse_broad(shared, &settings, "index").map_err(anyhow::Error::msg)?;
@@ -87,7 +87,8 @@ pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyho
 /// Opens the engine of a folder that is indexed by itself.
 ///
 /// # Errors
-/// If the folder is too broad, the index or a setting is invalid, or the model cannot use the device of `--device`.
+/// If the folder does not exist or is too broad, the index or a setting is invalid, a published index cannot be
+/// fetched, or the model cannot use the device of `--device`.
 pub fn open_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Engine> {
     let settings = settings_to_index(shared, path)?;
     bring_base(shared, &settings)?;

@@ -10,10 +10,10 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::printer;
 use crate::cli::progress::TransferProgressBar;
 
-/// Makes the index of a folder of the published one that `--base` names, if the folder has no index yet.
+/// Copies the published index that `settings` name to a folder that has no index yet; see [`engine::fetch_base`].
 ///
 /// # Errors
-/// If the location cannot be read and nothing was fetched from it before, or Ctrl-C ends the transfer.
+/// If [`engine::fetch_base`] fails, also because Ctrl-C cancels it.
 pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Result<()> {
     if settings.base.is_none() {
         return Ok(());
@@ -30,7 +30,7 @@ pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Resu
     Ok(())
 }
 
-/// Publishes the index of a folder at a location, with a warning if the files differ from the commit that names it.
+/// Publishes the index of a folder at a location, with a warning if tracked files differ from the commit or may do so.
 ///
 /// # Errors
 /// If the index is not complete, the location refuses or fails, or Ctrl-C ends the transfer.

@@ -44,7 +44,7 @@ impl Searched {
         self.engines().first().map_or_else(Vec::new, |engine| engine.highlight_tokens(language, text))
     }
 
-    /// Loads what searches need. A failure is reported by the first search.
+    /// Loads the data that searches need. A failure is reported by the first search.
     pub fn warm_up(&self) {
         match self {
             Self::Folder(engine) => engine.warm_up(),
@@ -56,8 +56,8 @@ impl Searched {
 /// Opens the engine of a folder or of the indexed folder above it, or those of a group.
 ///
 /// # Errors
-/// If the folder is too broad, the folder or the index is invalid, or the model cannot use the device of `--device`;
-/// for a group, also like [`open_group`].
+/// If the folder is too broad, the folder or the index is invalid, a published index cannot be fetched, or the model
+/// cannot use the device of `--device`; for a group, also like [`open_group`].
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
@@ -114,11 +114,11 @@ pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Resu
     Ok(group)
 }
 
-/// Opens what [`open_searched`] opens, for a command that may read files without an index. Also opens a folder that is
-/// too broad to index; the third value is then the error for a call that needs the index.
+/// Opens folders like [`open_searched`], for a command that may read files without an index. Also opens a folder that
+/// is too broad to index; the third value is then the error for a call that needs the index. The device is not checked.
 ///
 /// # Errors
-/// If the folder or the index is invalid; of a group, if that holds for every folder.
+/// If the folder or the index is invalid, or a published index cannot be fetched; for a group, like [`open_group`].
 pub fn open_to_read(
     shared: &SharedArguments,
     folders: &ChosenFolders,

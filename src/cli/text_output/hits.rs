@@ -16,7 +16,7 @@ use engine::{CodeExcerpt, Explanation, Hit, Language, ReadRequest, RepoPath, Sea
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
 
-/// The sign that marks omitted lines.
+/// The character that marks omitted lines.
 const GAP: &str = "⋯";
 
 /// The options for showing hits.

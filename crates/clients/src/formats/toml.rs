@@ -131,7 +131,8 @@ fn replace_item(item: &Item, with: String) -> Option<Splice> {
     item.span().map(|span| Splice { from: span.start, to: span.end, with })
 }
 
-/// Returns the byte range of each table of the entry, from its header to its last line.
+/// Returns the byte range of each table of the entry, from its header to its last line, as [`include_blank_line`]
+/// extends it.
 fn entry_tables(text: &str, document: &Document<&str>) -> Vec<Range<usize>> {
     let mut headers = Vec::new();
     collect_headers(document.as_table(), &mut Vec::new(), &mut headers);

@@ -13,7 +13,7 @@ const DEFAULT_LOCATION_TIME_LIMIT_MS: u64 = 30_000;
 /// The prefixes of the variables of object stores.
 const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
-/// The settings of locations. They hold credentials, so they are not shown.
+/// The settings of locations. The values of the variables may be credentials, so [`fmt::Debug`] shows only the names.
 #[derive(Clone, Default)]
 pub struct LocationSettings {
     /// The variables of object stores, such as `AWS_ACCESS_KEY_ID`, with their values.

@@ -67,7 +67,7 @@ impl StdioClient {
     /// Initializes the session, and returns the server's `initialize` result.
     ///
     /// # Errors
-    /// If the server ends, returns an error, or does not answer within `time_limit`.
+    /// Fails like [`StdioClient::send_request`].
     pub fn initialize(&mut self, time_limit: Duration) -> Result<Value, String> {
         let client = json!({ "name": "codescry-doctor", "version": env!("CARGO_PKG_VERSION") });
         let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });

@@ -14,7 +14,7 @@ pub(super) struct Attribute {
     pub value: Range<usize>,
 }
 
-/// A start tag: the byte after it, its attributes, and whether it has no content.
+/// A start tag: the position after it, its attributes, and whether it has no content.
 pub(super) struct StartTag {
     pub end: usize,
     pub attributes: Vec<Attribute>,
@@ -88,7 +88,7 @@ pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from
     }
 }
 
-/// Scans `{expression}` in a tag. Returns the byte after it.
+/// Scans `{expression}` in a tag. Returns the position after it, or after the `{` if it is not closed.
 fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     match scanner.brackets.after_closing(at) {
         Some(end) => {
@@ -99,7 +99,7 @@ fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     }
 }
 
-/// Returns the byte after the code of a template language that begins at `at`; `None` if none begins there.
+/// Returns the position after the code of a template language that begins at `at`; `None` if none begins there.
 fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;

@@ -13,7 +13,8 @@ use crate::found::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH
 use crate::words::{is_kebab_of, is_word_at, name_end};
 use types::SymbolKind;
 
-/// Finds the texts of other languages in markup, and the uses of `name` in elements and attributes.
+/// Finds the texts of other languages, the definitions and the comments in markup, and the uses of `name` in elements
+/// and attributes.
 pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> HostScan {
     let state = MarkupState {
         text,
@@ -70,8 +71,8 @@ impl<'t> MarkupScanner<'t> {
         }
     }
 
-    /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it; 0 if there
-    /// is none.
+    /// Scans the code between two lines `---` at the start of an Astro component. Returns the position after the second
+    /// `---`; 0 if there is no such code.
     fn scan_frontmatter(&mut self) -> usize {
         let white = self.state.text.len() - self.state.text.trim_start().len();
         let body = self.state.text[white..].strip_prefix("---").filter(|_| self.state.dialect.has_frontmatter);
@@ -93,7 +94,7 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.texts.push(EmbeddedText { range, language, holes, ..EmbeddedText::default() });
     }
 
-    /// Returns the byte after the next `end` from `at` on, or the length of the text.
+    /// Returns the position after the next `end` from `at` on, or the length of the text.
     fn after(&self, at: usize, end: &str) -> usize {
         let rest = &self.state.text.as_bytes()[at..];
         memchr::memmem::find(rest, end.as_bytes()).map_or(self.state.text.len(), |found| at + found + end.len())
@@ -103,7 +104,8 @@ impl<'t> MarkupScanner<'t> {
         u32::try_from(self.open.len()).unwrap_or(INSIDE_DEPTH)
     }
 
-    /// Scans a comment, a tag or other code that begins with `<`. Returns the byte after it.
+    /// Scans the comment, tag or other code that a `<` begins. Returns the position after it, or after the `<` if it
+    /// begins none.
     fn scan_angle(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         let next = rest[1..].chars().next().unwrap_or(' ');
@@ -137,7 +139,8 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.depths.extend([(at, INSIDE_DEPTH), (self.after(at, ">"), self.depth())]);
     }
 
-    /// Scans an expression in braces, or a block of Svelte. Returns the byte after it.
+    /// Scans the expression, Svelte block or template tag that a brace begins. Returns the position after it, or after
+    /// the brace if it begins none.
     fn scan_brace(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         if self.state.dialect.has_holes && rest.starts_with("{%") {
@@ -209,7 +212,7 @@ impl<'t> MarkupScanner<'t> {
         holes
     }
 
-    /// Scans a start tag, and the text of an element that holds code. Returns the byte after the tag, or after that
+    /// Scans a start tag, and the text of an element that holds code. Returns the position after the tag, or after that
     /// text.
     fn scan_tag(&mut self, at: usize) -> usize {
         let name_end = tag_name_end(self.state.text, at + 1);

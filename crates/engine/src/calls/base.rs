@@ -1,7 +1,7 @@
 //! The first index of a folder: a copy of the index of another working tree of the same project, if there is one.
 //!
-//! The copy shares the files of that index on disk. The run that follows compares it with the folder like any other run, so
-//! a poorly chosen index costs time and nothing else.
+//! The copy shares the files of that index on disk. The run that follows compares it with the folder like any other
+//! run, so a poorly chosen index costs only time.
 
 use std::fs;
 use std::path::{Path, PathBuf};

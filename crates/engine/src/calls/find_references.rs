@@ -110,18 +110,18 @@ pub struct ReferenceAnswer {
     pub files_with_name: usize,
     /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
-    /// Number of the files read for this page whose text contains the name as it is spelled.
+    /// Number of the files read for this page whose text contains the name as a word, as it is spelled.
     pub files_spelled: usize,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
-    /// Whether the time limit or a cancellation ended the page early.
+    /// Whether the time limit or a cancellation ended the page or the lookup of definitions early.
     pub out_of_time: bool,
     /// Number of uses whose line has masked credentials.
     pub masked: usize,
     /// Number of uses that are of definitions in other containers than the one that the name requests, in files that begin
     /// on this page.
     pub uses_of_others: usize,
-    /// Remarks: masked credentials, uses of other containers, and for an empty answer what was not searched, and why.
+    /// Remarks: masked credentials, uses of other containers, left-out folders of a group, and reasons of an empty answer.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -247,7 +247,7 @@ fn note_others(name: &str, uses: usize, definitions: usize) -> Option<String> {
     })
 }
 
-/// Adds the definitions of a name.
+/// Sets the definitions of a name, a similar name if no file that was read spells it, and the missing container.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
     answer: &mut ReferenceAnswer,
@@ -303,7 +303,7 @@ struct ReferenceScan<'s, S: ?Sized> {
 }
 
 impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
-    /// Scans files until the page is full, the time is up, or no file is left.
+    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
         let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;

@@ -56,7 +56,8 @@ pub struct SymbolAnswer {
     pub more: bool,
     /// False if no match lies in the requested container, so that the definitions match by name alone; otherwise true.
     pub is_qualified: bool,
-    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
+    /// Remarks: for an empty answer what was not searched, and why; masked credentials; an index copied from another
+    /// folder; and left-out folders of a group.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].

@@ -46,8 +46,8 @@ fn is_absent(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// Removes the indexes of deleted worktrees from a data folder, at most once a day. An index that cannot be removed now is
-/// tried again the next day.
+/// Removes the indexes of deleted worktrees from a data folder, at most once a day. An index that cannot be removed now
+/// is tried again the next day.
 pub(super) fn remove_gone_worktrees(data_dir: &Path) {
     let stamp = data_dir.join(STAMP);
     let last = stamp.metadata().and_then(|metadata| metadata.modified());

@@ -27,7 +27,7 @@ pub struct PublishedBase {
     pub uploaded_bytes: u64,
     /// Whether exactly this index was the newest one there already.
     pub was_there: bool,
-    /// Number of times that another publisher was faster, and this one added its entry to the other's list.
+    /// Number of failed attempts to replace the list of indexes, usually because another publisher was faster.
     pub rebases: u32,
 }
 
@@ -42,12 +42,12 @@ pub struct CollectedLocation {
     pub kept_parts: u64,
     pub kept_bases: u64,
     pub kept_bytes: u64,
-    /// Objects that nothing names, and that are too young to be removed.
+    /// Number of unused objects that are too young to be removed.
     pub young_objects: u64,
 }
 
 impl PublishedBase {
-    /// Describes what was published in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
+    /// Describes the published index in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
     pub fn describe(&self) -> [String; 2] {
         let of = match &self.commit {
             Some(commit) => format!("{} at commit {}", self.project, commit.get(..12).unwrap_or(commit)),
@@ -69,7 +69,7 @@ impl PublishedBase {
 }
 
 impl CollectedLocation {
-    /// Describes what was removed, or would be, in two lines.
+    /// Describes in two lines the objects that were removed, or would be in a dry run.
     pub fn describe(&self, dry_run: bool) -> [String; 2] {
         let removed = if dry_run { "would remove" } else { "removed" };
         let (parts, bases, size) = (self.removed_parts, self.removed_bases, megabytes(self.removed_bytes));
@@ -89,8 +89,8 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 impl Engine {
-    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which repairs
-    /// damaged ones.
+    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which
+    /// repairs damaged ones.
     ///
     /// # Errors
     /// When the index is missing or not complete, or the location refuses or fails.

@@ -15,10 +15,10 @@ use config::Settings;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
 
-/// Name of the file in an index folder that says which published index the index was made of.
+/// Name of the file in an index folder that describes the published index that the index began as a copy of.
 const ORIGIN_FILE: &str = "published-base.json";
 
-/// The published index that an index was made of.
+/// The published index that an index began as a copy of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseOrigin {
     /// The address of the location.
@@ -73,20 +73,21 @@ impl BaseOrigin {
         }
     }
 
-    /// Reads the origin of the index in `index_dir`; `None` if it was made without a published index.
+    /// Reads the origin of the index in `index_dir`; `None` if it is no copy of a published index, or the record
+    /// cannot be read.
     fn read(index_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(index_dir.join(ORIGIN_FILE)).ok()?).ok()
     }
 }
 
-/// How far a transfer is, in bytes.
+/// The progress of a transfer, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TransferState {
     pub done_bytes: u64,
     pub bytes: u64,
 }
 
-/// The published index that an index was just made of.
+/// The report on a published index that was copied.
 #[derive(Clone, Debug)]
 pub struct BaseReport {
     pub origin: BaseOrigin,
@@ -108,7 +109,7 @@ impl BaseReport {
 }
 
 impl Engine {
-    /// Returns the published index that this index was made of; `None` if there is none.
+    /// Returns the published index that this index began as a copy of; `None` if there is none.
     pub fn base_origin(&self) -> Option<BaseOrigin> {
         BaseOrigin::read(&self.settings.index_dir)
     }
@@ -118,13 +119,13 @@ impl Engine {
         self.settings.base.as_ref().filter(|base| base.publishes).map(|base| base.location.clone())
     }
 
-    /// Returns whether answers come from the base alone, without the files.
+    /// Returns whether answers come from the published index alone, without the files.
     pub fn trusts_base(&self) -> bool {
         self.settings.base.as_ref().is_some_and(|base| base.is_trusted)
     }
 
-    /// Returns why answers about a base are without vectors: its model is not on this machine. `None` if it is, or if the
-    /// index has no base.
+    /// Returns why answers about a base are without vectors: its model is not on this machine. `None` if it is, or if
+    /// the index has no base.
     pub fn missing_base_model(&self) -> Option<String> {
         let origin = self.base_origin()?;
         let error = self.models.check_available().err()?;
@@ -136,13 +137,14 @@ impl Engine {
     }
 }
 
-/// Makes the index of a folder of the published one that `settings` name, if the folder has no index yet. Returns `None`
-/// if there is nothing to do, or nothing is published yet where the index will be published.
+/// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
+/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish.
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
 /// # Errors
-/// When the location cannot be read and nothing was fetched from it before, or the index cannot be written.
+/// When the address or the model is invalid, the location has no fitting index, cannot be read and nothing was fetched
+/// from it before, the call is cancelled, or the index cannot be written.
 #[cfg(feature = "locations")]
 pub fn fetch_base(
     settings: &Settings,

@@ -57,14 +57,14 @@ impl StoredIndex {
     }
 }
 
-/// Whether the folder of an index is there.
+/// The state of the folder of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderState {
-    /// It exists, cannot be examined, or is unknown.
+    /// The folder exists, cannot be examined, or is unknown.
     There,
-    /// It does not exist, but it may be on a disk that is not mounted.
+    /// The folder does not exist, but it may be on a disk that is not mounted.
     Missing,
-    /// It was deleted. With `is_worktree`, it was a linked worktree of a git repository that still exists.
+    /// The folder was deleted. With `is_worktree`, it was a linked worktree of a git repository that still exists.
     Gone { is_worktree: bool },
 }
 

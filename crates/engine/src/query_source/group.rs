@@ -1,7 +1,7 @@
 //! A group: several indexed folders that are searched as one.
 //!
-//! Every repository keeps its own index, engine and watcher. The group joins their snapshots; a call that needs a file is
-//! passed to the engine that the first part of the path names.
+//! Every repository keeps its own index, engine and watcher. The group joins their snapshots; a call that needs a file
+//! is passed to the engine that the first part of the path names.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub struct EngineGroup {
     current: Mutex<GroupState>,
 }
 
-/// The joined snapshot, and what it leaves out.
+/// The joined snapshot, and the repositories that it leaves out.
 #[derive(Default)]
 struct GroupState {
     snapshot: Option<Arc<Snapshot>>,
@@ -51,8 +51,9 @@ struct GroupState {
 }
 
 impl EngineGroup {
-    /// Creates a group of the folders of `engines`. A folder that is given twice, or whose files are in the index of another
-    /// one, is no member; [`EngineGroup::remarks`] says so. `unopened` are folders of the group that cannot be opened.
+    /// Creates a group of the folders of `engines`. A folder that is given twice, or whose files are in the index of
+    /// another one, is no member; [`EngineGroup::remarks`] says so. `unopened` are folders of the group that cannot be
+    /// opened.
     pub fn new(engines: Vec<Arc<Engine>>, unopened: Vec<LeftOutFolder>) -> Self {
         let mut remarks = Vec::new();
         let mut kept: Vec<Arc<Engine>> = Vec::new();

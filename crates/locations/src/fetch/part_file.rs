@@ -11,7 +11,7 @@ use crate::error::LocationError;
 use crate::layout::{BasePart, part_object, to_hex};
 use crate::storage::Storage;
 
-/// Number of attempts to fetch a part. Requests that fail are repeated below this.
+/// Maximum number of attempts to fetch a part. Within an attempt, object_store repeats requests that fail.
 const ATTEMPTS: u32 = 3;
 
 /// Returns whether the file at `path` has the content of the part.
@@ -31,11 +31,12 @@ fn hash_file(path: &Path) -> io::Result<Sha256> {
     }
 }
 
-/// Fetches a part to `path`, and continues what an earlier attempt left. Returns the number of bytes that were fetched;
-/// `seen` is told the number of bytes of the part that are here.
+/// Fetches a part to `path`, and continues an earlier, incomplete attempt. Returns the number of bytes that were
+/// fetched; `seen` receives the number of bytes of the part that are here.
 ///
 /// # Errors
-/// When the location fails or refuses, or what it sends does not have the checksum of the part.
+/// When the location fails or refuses, the received bytes do not have the checksum of the part, or the file cannot be
+/// written.
 pub async fn fetch_part(
     storage: &Storage,
     part: &BasePart,
@@ -67,7 +68,7 @@ pub async fn fetch_part(
     Ok(fetched)
 }
 
-/// Fetches what is missing in the temporary file, and returns the checksum of the whole.
+/// Fetches the missing bytes of the temporary file, and returns the SHA-256 checksum of the whole file.
 async fn fetch_rest(
     storage: &Storage,
     part: &BasePart,

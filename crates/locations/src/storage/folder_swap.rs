@@ -18,10 +18,11 @@ const LOCK_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Pause between two attempts to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Replaces the file at `path` by `bytes` if its content is `before`; `None` stands for no file. Returns whether it did.
+/// Replaces the file at `path` by `bytes` if its content is `before`; `None` stands for no file. Returns whether it
+/// did.
 ///
 /// # Errors
-/// When a file cannot be read or written, or another process holds the lock all the time.
+/// When a file cannot be read or written, or the lock cannot be acquired within [`LOCK_TIME_LIMIT`].
 pub fn swap(path: &Path, before: Option<&[u8]>, bytes: &[u8]) -> Result<bool, LocationError> {
     let fail = |operation| move |source| LocationError::Io { operation, path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));

@@ -35,7 +35,7 @@ pub struct FolderAccess {
     pub within: Vec<PathBuf>,
     /// Whether the roots that the client offers are served.
     pub takes_client_roots: bool,
-    /// Advice for calls while no folder is served.
+    /// Advice for calls while no folder is served, and for calls that name a folder that is not served.
     pub advice: String,
     /// Checks a folder and returns its settings, or the reason why it is refused.
     pub resolve: Arc<ResolveFolder>,
@@ -156,7 +156,7 @@ impl RootRegistry {
         Ok(Arc::new(ServedRoots::with_advice(named, self.access.advice.clone())))
     }
 
-    /// Serves a folder that has passed the access check, unless it is served already.
+    /// Serves a folder if [`FolderAccess::resolve`] accepts it, unless it is served already.
     ///
     /// # Errors
     /// The reason why the folder is refused or cannot be opened.

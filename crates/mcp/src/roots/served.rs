@@ -105,7 +105,7 @@ impl ServedRoots {
         }
     }
 
-    /// Returns what a call works on: the root named by `root`, or else the only root, or all of them as one.
+    /// Returns the target of a call: the root named by `root`, or else the only root, or all roots as one.
     ///
     /// # Errors
     /// When no root is served under the given name, or none is served.
@@ -130,7 +130,7 @@ impl ServedRoots {
     /// Returns the root of a call: the one named by `root`, or the only one.
     ///
     /// # Errors
-    /// When no root is served under the given name, or several are served and none is named.
+    /// When no root is served under the given name, or none is named and none or several are served.
     pub fn select_root(&self, root: Option<&str>) -> Result<&ServedRoot, ToolError> {
         if self.list.is_empty() && root.is_none() {
             return Err(ToolError(format!("no folder is served; {}", self.advice)));
@@ -169,8 +169,8 @@ impl ServedRoots {
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
-    /// Returns `path` relative to what a call works on; `None` when it is the whole of it. In a group, a path begins with the
-    /// name of its root, unless it is one that several roots may have, such as `src/**`.
+    /// Returns `path` relative to the target of a call; `None` when it is the whole target. In a group, a path begins
+    /// with the name of its root, unless several roots may have the path, such as `src/**`.
     ///
     /// # Errors
     /// When the path leads out of the roots, directly or through a symbolic link.

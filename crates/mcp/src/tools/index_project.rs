@@ -45,7 +45,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Time that a call waits, at most, for the run.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Answers a call of `index_project`. Without a root, all of them are indexed.
+/// Answers a call of `index_project`. All served roots are indexed if the call names none.
 async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let rebuild = given.flag(&REBUILD);
     let selected = roots.select_roots(given.text(&ROOT))?;
@@ -95,7 +95,7 @@ fn start_run(root: &ServedRoot, rebuild: bool) -> Result<RunTicket, ToolError> {
 /// Waits for a run of a root and renders its outcome.
 ///
 /// # Errors
-/// When the run fails or is cancelled.
+/// When the run fails or is cancelled, the state of the index cannot be read, or the server is closing.
 async fn finish_run(
     awaiter: &mut RunAwaiter<'_>,
     root: &ServedRoot,

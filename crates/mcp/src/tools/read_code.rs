@@ -171,9 +171,9 @@ struct RenderedPart {
     code: Option<ReadCodeOutput>,
 }
 
-/// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
-/// to those after it. Parts for which there is no room, the last ones first, are named in place of their code; the
-/// first part is always shown.
+/// Renders the parts within the budget: each may take an equal share of the tokens that are left, so that a short part
+/// leaves more to those after it. Parts for which there is no room, the last ones first, are named in place of their
+/// code; the first part is always shown.
 fn render_parts(
     parts: &[ReadPart],
     not_read: &[String],

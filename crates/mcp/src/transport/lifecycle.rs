@@ -30,7 +30,7 @@ const LAST_ANSWERS_TIME: Duration = Duration::from_secs(4);
 /// Builds the async runtime of a server.
 ///
 /// # Errors
-/// When its threads cannot be started.
+/// When the threads of the runtime cannot be started.
 pub fn build_runtime() -> Result<Runtime, McpError> {
     let workers = 2;
     // Tokio panics when it cannot start a thread: check for the workers, and for some threads of blocking calls.

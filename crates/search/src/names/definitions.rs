@@ -104,7 +104,7 @@ struct NamePattern {
     /// The words of the queried name, in lower case.
     words: Vec<Vec<u8>>,
     is_prefix: bool,
-    /// The letters and digits of the queried name, in lower case.
+    /// The [`name_key`] of the queried name.
     key: String,
     profile: LetterProfile,
     max_typos: u8,
@@ -168,7 +168,8 @@ impl NamePattern {
     }
 }
 
-/// Returns whether a word of an identifier begins at this byte.
+/// Returns whether a word of an identifier begins at this byte: at its start, after an ASCII separator, or at an ASCII
+/// capital that begins a camel-case word.
 fn is_word_start(name: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).map(|before| name[before]) else { return true };
     let here = name[at];

@@ -176,8 +176,8 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file passes if the query names it: without a content filter and included languages, it passes
-    /// whatever its kind of content. Returns `false` if one of these is set.
+    /// Returns whether a file that the query names passes. Its kind of content does not matter, because this returns
+    /// `false` for a filter that includes languages or has another content filter than the default.
     ///
     /// So a configuration file, which the default content filter leaves out, passes if the query names it.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {

@@ -10,7 +10,7 @@ pub const JUDGED_HITS: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelevanceTarget {
     /// The path relative to the index root. A hit matches if its path is equal, or if one of the two paths ends with
-    /// the other.
+    /// `/` and the other.
     pub path: String,
     /// The relevant lines; `None` for the whole file.
     pub lines: Option<Span>,

@@ -71,8 +71,8 @@ const MAX_FILES_PER_LOCATION: usize = 200;
 
 /// Finds the files that the locations in a query refer to, by file index.
 ///
-/// If several locations refer to one file, the first counts. If several files match a path equally well, those that
-/// pass `is_allowed` are returned, at most [`MAX_FILES_PER_LOCATION`] of them.
+/// If several locations refer to one file, the first counts. A location refers to the files that share the most
+/// trailing components with its path among those that pass `is_allowed`, at most [`MAX_FILES_PER_LOCATION`].
 pub(crate) fn find_named_files(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -109,8 +109,8 @@ pub(crate) fn find_named_files(
     named
 }
 
-/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path` in
-/// its repository.
+/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path`
+/// in its repository.
 ///
 /// A path in a stack trace may belong to another program, so two components must match, or all components of the path
 /// in the trace, or all of `inner` unless the path in the trace contains a folder of installed software.

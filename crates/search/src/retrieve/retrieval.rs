@@ -38,8 +38,8 @@ pub(crate) struct QueryCandidates<'s> {
 /// chunks that contain a message of a trace or a report.
 ///
 /// # Errors
-/// If the inverted index or a text cannot be read, the query cannot be embedded, its vector differs in width from those
-/// of the snapshot, or a stop was requested.
+/// If the inverted index or a text cannot be read, the query cannot be embedded, its vector has other dimensions than
+/// those of the snapshot, or a stop was requested.
 pub(crate) fn retrieve<'s>(
     snapshot: &'s Snapshot,
     embedder: &dyn Embedder,

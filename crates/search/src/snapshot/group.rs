@@ -2,8 +2,8 @@
 //!
 //! Each repository is a folder of the group, named like the repository. The snapshot of the group has no chunks, names
 //! and posting lists of its own: its files are in the column blocks of the repositories' snapshots, its inverted index
-//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks are its own,
-//! so it is rebuilt in milliseconds when a repository changes.
+//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks are its
+//! own, so it is rebuilt in milliseconds when a repository changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,8 +72,8 @@ impl GroupStores {
 }
 
 impl Snapshot {
-    /// Joins the snapshots of repositories, whose vectors are of one model. `previous` is an earlier snapshot of the group;
-    /// the files of unchanged repositories are taken from it.
+    /// Joins the snapshots of repositories, whose vectors are of one model. `previous` is an earlier snapshot of the
+    /// group; the files of unchanged repositories are taken from it.
     pub fn join(members: Vec<GroupMember>, previous: Option<&Self>) -> Self {
         let mut members = members;
         // The paths of all files are sorted if their folders are, with the slash that follows them.

@@ -70,7 +70,7 @@ impl Snapshot {
     /// Returns the snapshot of a later view of the same store.
     ///
     /// Reads only chunks that are not in this snapshot. If the store has renumbered its rows, has been replaced by a
-    /// copy of another index, has vectors of another width, or has changed too much, loads all chunks again.
+    /// copy of another index, has vectors of other dimensions, or has changed too much, loads all chunks again.
     ///
     /// # Errors
     /// If the store cannot be read.

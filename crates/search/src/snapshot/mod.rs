@@ -224,8 +224,8 @@ impl Snapshot {
         around.min_by_key(lines).or_else(|| chunks.find(|chunk| self.chunk(*chunk).span.start_line > line))
     }
 
-    /// Returns the chunks of the definition that a chunk belongs to: the chunk itself, the other parts of a long
-    /// definition, and the chunks that share lines with the chunk.
+    /// Returns the chunks of the definition that a chunk belongs to: the chunk itself, chunks of its file with the same
+    /// symbol and container, such as further parts of a long definition, and the chunks that share lines with it.
     pub(crate) fn chunks_of_definition(&self, chunk: u32) -> Vec<u32> {
         let own = self.chunk(chunk);
         let is_part = |other: &u32| {

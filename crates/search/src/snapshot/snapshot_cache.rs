@@ -7,8 +7,9 @@
 //! | part | content |
 //! |---|---|
 //! | header | see [`platform::file_format`] |
-//! | counts | 64-bit numbers: rows generation and generation number of the store, dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
-//! | files | end of each path, chunk end of each file, then the paths; and the language of each file as a line of text |
+//! | generation | 64-bit numbers: rows generation and generation number of the store |
+//! | counts | 64-bit numbers: dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
+//! | files | end of each path, chunk end of each file, the paths, and the language of each file as a line of text |
 //! | chunks | 35 bytes each |
 //! | names, ends of strings, strings | 32-bit numbers, 32-bit numbers, text |
 //! | vectors | of chunks, then of files: values, scales, sign bits |
@@ -30,7 +31,7 @@ use types::{RepoPath, Span, SymbolKind};
 /// The version changes with the layout and with the numbering of symbol kinds.
 const CACHE_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSNP", version: 2 };
 
-/// Number of counts after the header, 64 bits each.
+/// Number of 64-bit numbers after the header: two of the generation, then the counts.
 const COUNTS: usize = 9;
 
 const CHUNK_RECORD_BYTES: usize = 35;

@@ -46,15 +46,15 @@ struct Allowlist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     None,
-    /// It has a digit, an upper-case and a lower-case letter, and at least eight different characters.
+    /// The secret has a digit, an upper-case and a lower-case letter, and at least eight different characters.
     Random,
-    /// It has a digit and a letter, or letters of both cases, and at least six different characters.
+    /// The secret has a digit and a letter, or letters of both cases, and at least six different characters.
     Varied,
-    /// A quarter to three quarters of its characters are upper-case letters, as in random text.
+    /// A quarter to three quarters of the secret's characters are upper-case letters, as in random text.
     MixedCase,
-    /// Its first part is the header of a JSON Web Token.
+    /// The secret's first part is the header of a JSON Web Token.
     JsonWebToken,
-    /// It is not a placeholder for a password.
+    /// The secret is not a placeholder for a password.
     UrlPassword,
 }
 

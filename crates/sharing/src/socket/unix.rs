@@ -78,7 +78,7 @@ impl UnverifiedPeer {
     /// Reads the first line of the process: the key, and what it requests.
     ///
     /// # Errors
-    /// When the key differs from `key` or does not arrive in time.
+    /// When the key differs from `key` or does not arrive in time, or the connection fails.
     pub async fn verify_key(self, key: &str) -> io::Result<VerifiedPeer> {
         let (reader, writer) = self.0.into_split();
         PeerStream::new(reader, writer).receive_key(key).await

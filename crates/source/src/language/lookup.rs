@@ -79,7 +79,8 @@ pub fn grammar_fingerprint(language: Language) -> Option<u64> {
     language_grammar(language).map(Grammar::fingerprint).or_else(scanned)
 }
 
-/// Compiles a language's query again and discards it. Benchmarks use it to simulate one worker process per file.
+/// Compiles a language's query again and discards it. A benchmark uses it to simulate new workers for each batch of
+/// files.
 pub fn recompile_query(language: Language) {
     if let Some(grammar) = language_grammar(language) {
         grammar.recompile_query();

@@ -82,7 +82,7 @@ impl LanceStore {
     }
 
     /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
-    /// replaced commits, and returns their size in bytes. Does nothing before the first commit.
+    /// replaced commits, and returns their size in bytes; 0 before the first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
@@ -132,12 +132,12 @@ impl LanceStore {
     /// [`IndexOrigin`] that is not confirmed, until an index run has compared it with `root`. It keeps the generation,
     /// so that the snapshot cache stays valid: row keys mean the same in both until one of them commits.
     ///
-    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A writer
-    /// of `from` may run in the meantime.
+    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A
+    /// writer of `from` may run in the meantime.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known, or
-    /// when a file cannot be read or written.
+    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known,
+    /// or when a file cannot be read or written.
     pub fn clone_index(from: &Path, to: &Path, root: &Path) -> Result<Manifest, StoreError> {
         let (source, target) = (IndexLocation::of_any_root(from), IndexLocation::of_any_root(to));
         tables::parts::clone_index(&source, &target, root)

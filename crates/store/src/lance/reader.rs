@@ -106,7 +106,7 @@ impl LanceView {
     /// Compares the digest of the rows that were read with that of the commit, if it has one.
     ///
     /// # Errors
-    /// When they differ.
+    /// When the digests differ.
     fn check_digest(
         &self,
         operation: &'static str,

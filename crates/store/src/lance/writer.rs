@@ -179,8 +179,7 @@ impl LanceWriter {
         })
     }
 
-    /// Rolls back an unfinished commit, if there is one, and marks the tables dirty until the manifest is
-    /// replaced.
+    /// Rolls back an unfinished commit, if there is one, and marks the tables dirty until a commit succeeds.
     fn begin_commit(&mut self) -> Result<(), StoreError> {
         if self.dirty {
             self.tables = open_tables(
@@ -329,8 +328,8 @@ impl LanceWriter {
         }
     }
 
-    /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes the touched records
-    /// from the commit whose rows already have the same content.
+    /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes from the commit the
+    /// touched records whose rows already have the same content.
     fn keep_own_stats(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         let Some(own) = &mut self.own_tree else { return Ok(()) };
         commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
@@ -350,8 +349,8 @@ impl LanceWriter {
         Ok(())
     }
 
-    /// Writes the metadata of a copied index's files; removes `tree-stats` from an index that is no copy. A failure is
-    /// logged and not returned, because the next run only reads these files again.
+    /// Writes the metadata of a copied index's files to `tree-stats`; removes that file from an index that is no copy.
+    /// A failed write is only logged, because the next run then reads these files again. A failed removal is ignored.
     fn save_own_tree(&mut self) {
         match &mut self.own_tree {
             Some(own) => {

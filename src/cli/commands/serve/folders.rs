@@ -113,10 +113,11 @@ struct FolderChecks {
 }
 
 impl FolderChecks {
-    /// Returns the settings of a folder.
+    /// Returns the settings of a folder, after fetching the published index that they name.
     ///
     /// # Errors
-    /// If it does not exist or is too broad to serve.
+    /// If the folder does not exist or is too broad to serve, a setting is invalid, or the published index cannot be
+    /// fetched.
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
         refuse_broad(&self.shared, &settings, "serve")?;

@@ -1,4 +1,4 @@
-//! Which project and commit a folder is a checkout of, for the names of published indexes.
+//! Finds the project and the commit that a folder is a checkout of. Published indexes are named by them.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,9 +9,11 @@ use locations::project_name;
 /// The project and the commit that a folder is a checkout of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkout {
-    /// The name of the project for locations: its origin, otherwise the folder's name, and the folder in it.
+    /// The name of the project for locations. In a repository: the address of its origin (only the folder's name if it
+    /// is on this machine), or without an origin the name of its top folder; then the path of the folder in it.
+    /// Otherwise, the name of the folder.
     pub project: String,
-    /// The commit in hexadecimal; `None` outside of git.
+    /// The commit in hexadecimal; `None` if no commit is checked out.
     pub commit: Option<String>,
 }
 
@@ -22,7 +24,7 @@ impl Checkout {
         let Some(git) = GitProject::find(root) else {
             return Self { project: project_name(&last_name(root).unwrap_or_default()), commit: None };
         };
-        // The path of an origin on this machine is nobody else's, and its name is that of the project.
+        // An origin on this machine has another path on other machines, so only its name is used.
         let shorten = |origin: String| match Path::new(&origin).is_absolute() {
             true => last_name(Path::new(origin.trim_end_matches("/.git"))).unwrap_or(origin),
             false => origin,
@@ -33,7 +35,7 @@ impl Checkout {
     }
 }
 
-/// Returns whether git sees changes of tracked files; `None` if it is not installed or fails.
+/// Returns whether git sees changes of tracked files in a folder; `None` if git is not installed or fails.
 pub fn has_changes(root: &Path) -> Option<bool> {
     let mut git = Command::new("git");
     git.arg("-C").arg(root).args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);

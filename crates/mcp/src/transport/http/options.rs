@@ -94,7 +94,7 @@ impl BearerToken {
     /// Creates a token from `secret`.
     ///
     /// # Errors
-    /// When it is shorter than 16 characters or has characters that are not visible ASCII.
+    /// When the secret is shorter than 16 characters or has characters that are not visible ASCII.
     pub fn new(secret: &str) -> Result<Self, McpError> {
         let printable = secret.chars().all(|c| c.is_ascii_graphic());
         if secret.len() < MIN_TOKEN_CHARS || !printable {

@@ -215,7 +215,8 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension.
+/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension, or is a web
+/// address without a line.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.

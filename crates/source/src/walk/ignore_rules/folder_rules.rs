@@ -102,7 +102,7 @@ impl FolderRules {
         read_tracked_state(find_top(root))
     }
 
-    /// Loads the rules of `root` and of the folders above it up to the top of its repository.
+    /// Loads the user's excludes, and the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a symbolic link to another folder.
         Self::load_with_global(root, find_git_excludes().and_then(|file| file.canonicalize().ok()))

@@ -222,9 +222,9 @@ fn publish_clone(
     Ok(commit.manifest)
 }
 
-/// Returns whether the snapshot cache at `path` can belong to `commit`: its row keys are of the same generation, and it
-/// was not made from a later commit, which can have given the keys to other chunks that the next commit of the clone
-/// gives to its own. The cache begins with the header of the format, the rows generation and the generation.
+/// Returns whether the snapshot cache at `path` can belong to `commit`: its row keys are of the same rows generation,
+/// and it is not of a later commit, in which the row keys of the clone's next chunks may mean other chunks. The cache
+/// begins with the header of the format, the rows generation and the generation.
 fn is_cache_of(path: &Path, commit: &CommitRecord) -> bool {
     let mut start = [0; HEADER_BYTES + 16];
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();
