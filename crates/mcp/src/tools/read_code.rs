@@ -50,7 +50,7 @@ const DEFAULT_TOKENS: u32 = 1_000;
 const FURTHER_TOKENS: u32 = 500;
 /// Default token limit for each line of a range that the caller gives: the caller knows how much that is, and would ask for
 /// the rest in another call.
-const LINE_TOKENS: u32 = 16;
+const LINE_TOKENS: u32 = 24;
 
 /// Maximum default token limit of an answer with several places, or a range of lines.
 const MAX_DEFAULT_TOKENS: u32 = 3_000;
