@@ -33,7 +33,8 @@ pub fn update_index(
     interrupts.run_cancellable(|cancel| engine.index(request, cancel, &|progress| bar.show(progress)))
 }
 
-/// Updates the index like [`update_index`]. While another process is writing the index, waits for it, with a note.
+/// Updates the index like [`update_index`]. While another process is writing the index, waits for it, with a note
+/// unless `shared.quiet` is set.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait.
@@ -46,8 +47,9 @@ pub fn update_index_or_wait(
     retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
 }
 
-/// Updates the index before a search, unless it trusts its base or the model of its base is missing. While another
-/// process is writing it, accepts a complete index as it is, with a note, and waits for an incomplete one.
+/// Updates the index before a search, unless its base is trusted or the model of its base is missing. While another
+/// process is writing it, accepts a complete index as it is, and waits for an incomplete one; in both cases with a note
+/// unless `shared.quiet` is set.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
@@ -156,8 +158,7 @@ pub struct OpenedFolder {
 /// `no_index` is set.
 ///
 /// # Errors
-/// If the folder is too broad, the folder or the index is invalid, the model cannot use the device of `--device`, or
-/// the index cannot be updated.
+/// If [`open_searched`] fails, or an index cannot be updated.
 pub fn open_updated_folder(
     shared: &SharedArguments,
     folders: &ChosenFolders,

@@ -30,7 +30,8 @@ pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Resu
     Ok(())
 }
 
-/// Publishes the index of a folder at a location, with a warning if tracked files differ from the commit or may do so.
+/// Publishes the index of a folder at a location. Unless `shared.quiet` is set, prints a warning if tracked files
+/// differ from the commit or may do so.
 ///
 /// # Errors
 /// If the index is not complete, the location refuses or fails, or Ctrl-C ends the transfer.

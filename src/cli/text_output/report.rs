@@ -73,7 +73,7 @@ pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
 }
 
 /// Explains how to list the skipped paths with their reasons, and how to include those that a user may include. `None`
-/// if there are none of these.
+/// if a user may include none of them.
 pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
     let remedies = [

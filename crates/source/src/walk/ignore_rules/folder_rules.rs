@@ -97,7 +97,8 @@ impl FolderRules {
         files
     }
 
-    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository.
+    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository, or
+    /// its `.git` cannot be read.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
     }
