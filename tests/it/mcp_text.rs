@@ -323,7 +323,7 @@ fn a_server_without_a_folder_takes_the_roots_of_its_client() {
     assert!(found.starts_with("app/passwords.py:"), "{found}");
     let status = served_folders(&mut raw);
     assert!(status.starts_with(&format!("{}\n", root.display())), "the home folder is refused: {status}");
-    // A client that cannot say which folders it has keeps those that are served.
+    // A client that cannot say which folders it has keeps the served ones.
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#);
     let asked = raw.next();
     assert_eq!(asked["method"], "roots/list", "{asked}");

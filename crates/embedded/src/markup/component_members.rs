@@ -2,7 +2,7 @@
 //!
 //! Vue declares them with `defineProps`, `defineEmits`, `defineModel` or the options `props` and `emits`; Svelte with
 //! `$props()`, `export let` (a variable like any other) and events that are dispatched; Astro with the type `Props` or by
-//! what it takes from `Astro.props`.
+//! the properties that it reads from `Astro.props`.
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ fn is_identifier_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
-/// What stands in brackets.
+/// The text in brackets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MemberList {
     /// A type, in which a line end may separate members.

@@ -70,7 +70,7 @@ fn is_named(path: &RepoPath, name: &str) -> bool {
     path.as_str().strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
-/// Notes configuration files that, unlike any hit, have all words of the query. A search reads those that the query names.
+/// Notes configuration files that, unlike any hit, have all words of the query. A search reads named ones.
 fn note_configuration<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
@@ -116,7 +116,7 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
     Ok(if looked_up >= 2 { found } else { Vec::new() })
 }
 
-/// Notes that a named file, which is not in the index, may be one of those that are too large.
+/// Notes that a named file, which is not in the index, may be too large for it.
 fn note_too_large(snapshot: &Snapshot, name: &str) -> Option<String> {
     let count =
         snapshot.manifest().skipped.get(SkipReason::TooLarge { size_bytes: 0 }.label()).filter(|count| **count > 0)?;

@@ -50,7 +50,7 @@ pub(super) struct ContainerFilter {
     is_method: bool,
 }
 
-/// A file in which uses are told apart.
+/// A file whose uses are compared with the containers.
 pub(super) struct FileScope<'f> {
     pub path: &'f RepoPath,
     pub language: Language,
@@ -59,7 +59,7 @@ pub(super) struct FileScope<'f> {
     pub sites: &'f [ReferenceSite],
 }
 
-/// What stands before a use.
+/// The text before a use.
 #[derive(Debug, PartialEq, Eq)]
 enum Receiver<'l> {
     /// No receiver.
@@ -272,7 +272,7 @@ fn is_super(word: &str, language: Language) -> bool {
     SUPER_WORDS.iter().any(|(known, only)| *known == word && only.is_none_or(|only| only == language.0))
 }
 
-/// Returns the last word of a text and what is before it.
+/// Returns the last word of a text and the text before it.
 fn split_last_word(text: &str) -> (&str, &str) {
     text.split_at(text.trim_end_matches(is_word).len())
 }
