@@ -44,7 +44,11 @@ impl TreeServers {
     /// # Errors
     /// The reason why the tree cannot be served.
     pub async fn open_tree(&self, tree: Option<&ServedTree>) -> Result<McpServer, String> {
-        let Some(tree) = tree.filter(|tree| Some(*tree) != self.own_tree.as_ref()) else { return Ok(self.own.clone()) };
+        if tree == self.own_tree.as_ref() {
+            return Ok(self.own.clone());
+        }
+        // A process that serves one tree must not answer for another one.
+        let Some(tree) = tree else { return Err("the process named no folder".to_owned()) };
         let Some(settings) = &self.settings else { return Err("this process serves several folders".to_owned()) };
         let mut others = self.others.lock().await;
         if let Some(other) = others.iter_mut().find(|other| other.tree == *tree) {
