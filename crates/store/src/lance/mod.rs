@@ -82,7 +82,8 @@ impl LanceStore {
     }
 
     /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
-    /// replaced commits, and returns their size in bytes; 0 before the first commit.
+    /// replaced commits, and returns the bytes that [`LanceStore::measure_replaced`] counts less after it; 0 before the
+    /// first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
@@ -90,7 +91,7 @@ impl LanceStore {
         let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
-        let before = folder_size_bytes(dir);
+        let before = measure_unused(&location, &committed);
         if !committed.retired.is_empty() || !committed.dropped_words.is_empty() || !committed.saved.is_empty() {
             committed.retired.clear();
             committed.dropped_words.clear();
@@ -106,7 +107,7 @@ impl LanceStore {
             maintenance::remove_old_versions(&tables, &committed).await
         };
         location.block_on("remove old versions", removal)?;
-        Ok(before.saturating_sub(folder_size_bytes(dir)))
+        Ok(before.saturating_sub(measure_unused(&location, &committed)))
     }
 
     /// Returns the size of the tables and segments that [`LanceStore::remove_replaced`] would remove, in bytes.
