@@ -225,7 +225,7 @@ impl<'i> IndexReader<'i> {
             if signature == b"link" {
                 return Err(IndexFault::Split);
             }
-            // An extension whose name begins with a lower-case letter changes what the entries mean.
+            // An extension whose name begins with a lower-case letter changes the meaning of the entries.
             if !signature[0].is_ascii_uppercase() && !KNOWN_EXTENSIONS.contains(&signature) {
                 return Err(IndexFault::UnknownExtension);
             }

@@ -100,7 +100,7 @@ pub struct ModelDescription {
     /// Number of leading dimensions to keep, for a model that was trained to be truncated.
     #[serde(default)]
     pub truncate_to: Option<usize>,
-    /// Numbers of dimensions that `NAME@WIDTH` may request: those that the model was trained to be truncated to.
+    /// Numbers of dimensions that `NAME@WIDTH` may request: the model was trained to be truncated to these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub truncatable: Vec<usize>,
     /// Name of the model output to read; the first output by default.

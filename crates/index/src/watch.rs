@@ -135,7 +135,7 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Watches all folders again, including those that could not be watched before.
+    /// Watches all folders again, including ones that could not be watched before.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);

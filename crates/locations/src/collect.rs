@@ -93,7 +93,7 @@ async fn collect_from(storage: &Storage, grace_ms: u64, dry_run: bool) -> Result
         }
     }
     if !dry_run && !unused.is_empty() {
-        // What was published while this was found out stays too.
+        // Bases published in the meantime stay, too.
         let named_bases = read_named_bases(storage).await?;
         let named_parts = read_named_parts(storage, named_bases.clone(), &named_bases).await?;
         unused.retain(|name| !named_bases.contains(*name) && !named_parts.contains(*name));

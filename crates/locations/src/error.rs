@@ -37,7 +37,7 @@ pub enum LocationError {
     /// The store failed, and repeated requests did too.
     #[error("{location} fails {operation}{}; run the command again later", describe_code(code))]
     Failing { location: String, operation: &'static str, code: String },
-    /// A stored object is not as it was published.
+    /// A stored object differs from the published one.
     #[error(
         "{object} at {location} is damaged: {problem}; publish the index again with `codescry publish --again {location}`"
     )]

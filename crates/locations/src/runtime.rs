@@ -24,7 +24,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads that run asynchronous work.
 const WORKERS: usize = 2;
 
-/// Maximum number of requests, each of which has a thread of its own.
+/// Maximum number of requests, one on each thread.
 const MAX_REQUESTS: usize = 32;
 
 /// Runs `work` to its end, or until `cancel` is cancelled.

@@ -211,7 +211,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         answer.missing_container = is_missing.then(|| text.trim().to_owned());
         let named = QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref() };
         match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
-            // What was found before stays an answer.
+            // The uses found before stay an answer.
             Err(EngineError::Cancelled) => answer.out_of_time = true,
             added => added?,
         }

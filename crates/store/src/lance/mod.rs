@@ -29,6 +29,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::fs::DirEntry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -167,6 +168,9 @@ fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
 }
 
+/// Name of the file in which LanceDB notes the number of a table's last version.
+const VERSION_HINT: &str = "latest_version_hint.json";
+
 /// Returns the size of the files that only other versions of a table use, in bytes; 0 if the files of the version are not
 /// known.
 fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion) -> u64 {
@@ -176,8 +180,11 @@ fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion
     let folder = location.data_dir().join(format!("{}.lance", table.name));
     let unused = |part: &str| {
         let files = std::fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
-        let unused = files
-            .filter(|file| !table.metadata.contains_key(&format!("{part}/{}", file.file_name().to_string_lossy())));
+        let is_unused = |file: &DirEntry| {
+            let name = file.file_name();
+            name != VERSION_HINT && !table.metadata.contains_key(&format!("{part}/{}", name.to_string_lossy()))
+        };
+        let unused = files.filter(is_unused);
         unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
     };
     ["data", "_deletions", "_versions"].map(unused).iter().sum()
