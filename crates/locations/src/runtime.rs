@@ -24,7 +24,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads that run asynchronous work.
 const WORKERS: usize = 2;
 
-/// Maximum number of requests, one on each thread.
+/// Maximum number of requests at once; each takes a thread.
 const MAX_REQUESTS: usize = 32;
 
 /// Runs `work` to its end, or until `cancel` is cancelled.
