@@ -1,7 +1,7 @@
 //! Turns options into settings.
 //!
 //! [`Options`] holds the values of flags and variables, unchecked. [`Settings`] is resolved and checked once, then
-//! passed down. Of the library crates, only this one reads the environment and the working folder.
+//! passed down. Of the library crates, only this one reads settings from the environment.
 
 mod device;
 mod environment;

@@ -34,8 +34,9 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl KnownObjects {
-    /// Finds the ids of the files of an index, whose folder is `root`: those in the file beside the index, and those of
-    /// the files that git's index of the folder has with the metadata of their records.
+    /// Finds the object ids of the files in `records`, which are in the folder `root`. They come from the file beside
+    /// the index and from git's index, where that has a file with the size, times and inode of its record. Ids of
+    /// contents that are not in `records` are dropped.
     pub fn find(index_dir: &Path, root: &Path, records: &[FileRecord]) -> Self {
         let mut known = Self::read(index_dir);
         let Some(tree) = TreeObjects::read(root) else { return known };

@@ -162,10 +162,11 @@ pub trait StoreWriter: Send {
     /// a writer that starts from an empty store.
     fn base(&self) -> Option<Arc<dyn StoreView>>;
 
-    /// Writes `commit` and, unless publication is deferred, makes it visible to every process at once.
+    /// Writes `commit` and, unless publication is deferred, makes it visible to every process atomically.
     ///
     /// # Errors
-    /// When writing fails; then no part of the commit is visible.
+    /// When writing fails; no part of the commit is then visible. If only syncing it to the disk fails after
+    /// publication, the commit is visible but may not survive a power failure.
     fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError>;
 
     /// Defers the publication of commits until one with a complete [`CommitStatus`], usually by

@@ -55,6 +55,7 @@ impl BaseOrigin {
     }
 
     /// Records the origin of the index in `from` for a copy of that index in `to`. A failure is logged.
+    #[cfg(feature = "lance")]
     pub(crate) fn copy(from: &Path, to: &Path) {
         match fs::copy(from.join(ORIGIN_FILE), to.join(ORIGIN_FILE)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

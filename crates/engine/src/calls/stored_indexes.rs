@@ -44,7 +44,7 @@ impl StoredIndex {
         self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Returns whether no index run has committed anything, so that nothing is lost with the index.
+    /// Returns whether no index run has committed anything yet, so that removing the index loses nothing.
     pub fn is_empty(&self) -> bool {
         self.committed_at_ms == 0 && self.root.is_none() && self.problem.as_deref() == Some(NO_COMMIT)
     }

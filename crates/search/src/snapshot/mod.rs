@@ -62,8 +62,8 @@ pub struct Snapshot {
     base: Option<Arc<BaseBlock>>,
     /// The records of all files, including files without chunks, sorted by path; empty in a group.
     records: Vec<FileRecord>,
-    /// Files of an earlier generation, kept after a change of many files. A refresh finds them here when they come back,
-    /// such as after a switch to another branch and back.
+    /// Files of an earlier generation, kept after a change of many files. A refresh finds them here when they come
+    /// back, such as after a switch to another branch and back.
     earlier_files: Vec<Arc<FileChunks>>,
     /// The number of chunks in memory, including chunks that are no longer used.
     chunks_in_memory: usize,
@@ -77,7 +77,7 @@ pub struct Snapshot {
     file_names: OnceLock<KeyIndex<u64>>,
 }
 
-/// The store that the chunks of a snapshot are in, or those of a group.
+/// The store that holds the chunks of a snapshot, or the stores of a group's repositories.
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
     Group(Box<GroupStores>),

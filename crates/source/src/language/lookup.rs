@@ -87,7 +87,7 @@ pub fn recompile_query(language: Language) {
     }
 }
 
-/// Returns the name of a language as people write it, such as `C#`.
+/// Returns the name of a language for messages, such as `C#`. A name without a listed spelling gets an initial capital.
 pub fn language_title(language: Language) -> String {
     let title = match language.0 {
         "csharp" => "C#",

@@ -371,10 +371,11 @@ pub(super) fn encode_manifest(location: &IndexLocation, committed: &CommitRecord
     Ok(seal_json(&json).into_bytes())
 }
 
-/// Makes `committed` the current generation for every process at once.
+/// Atomically makes `committed` the current generation for every process.
 ///
 /// # Errors
-/// When the file cannot be written; then the previous generation stays current.
+/// When the file cannot be written; the previous generation then stays current. Also when the folder cannot be synced
+/// after the file was replaced; `committed` is then current, but may not survive a power failure.
 pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
     let sealed = encode_manifest(location, committed)?;
     replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, &sealed)

@@ -1,7 +1,8 @@
 //! Tells the uses of `Store.open` from those of other definitions named `open`.
 //!
 //! Types are not known, so a use is left out only when the code around it names another container: as its receiver
-//! (`Cache.open`), as the type of its receiver (`cache: Cache`, `cache = Cache()`), or as the class in which `self` stands.
+//! (`Cache.open`), as the type of its receiver (`cache: Cache`, `cache = Cache()`), or as the class in which `self`
+//! stands.
 
 use std::ops::Range;
 
@@ -23,8 +24,8 @@ const MAX_CONTAINERS: usize = 24;
 /// Words for the object or type around a method.
 const SELF_WORDS: [&str; 6] = ["self", "this", "Self", "cls", "static", "@"];
 
-/// Words for the container above a method's own, whose definition may be the requested one; each with its only language,
-/// if it is a name in others.
+/// Words for the container above a method's own, whose definition may be the requested one; each with its only
+/// language, if it is a name in others.
 const SUPER_WORDS: [(&str, Option<&str>); 3] = [("super", None), ("base", Some("csharp")), ("parent", Some("php"))];
 
 /// Functions that return a value of the type on which they are called.
@@ -242,8 +243,8 @@ impl<'f> FileScope<'f> {
     }
 }
 
-/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the name
-/// of the last qualifier.
+/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the
+/// name of the last qualifier.
 fn fits_name(symbol: &Symbol, path: &RepoPath, name: &NameQuery, is_container: bool) -> bool {
     name.fits(&symbol.name, &symbol.container, path) && (!is_container || has_container(symbol, name))
 }
@@ -259,7 +260,8 @@ fn innermost_container(hit: &SymbolHit) -> String {
     if container.is_empty() { hit.path.stem().to_owned() } else { container.to_owned() }
 }
 
-/// Removes the type arguments of a name.
+/// Returns the part of a name before its type arguments, if it has any: `Store` for `Store<T>`. The text after the
+/// arguments is cut as well.
 fn strip_arguments(name: &str) -> &str {
     name.split('<').next().unwrap_or(name).trim()
 }

@@ -139,7 +139,7 @@ fn message_beside_location(line: &str) -> Option<String> {
     Some(words.join(" ")).filter(|message| message.contains(char::is_alphanumeric))
 }
 
-/// Returns whether a line without a location is part of a trace and contains no information.
+/// Returns whether a line without a location belongs to the trace rather than to its message.
 ///
 /// Such lines are headings, functions in a Rust backtrace (`12: app::session::open`), and frames without
 /// source.
