@@ -278,3 +278,13 @@ fn an_index_grows_evenly_with_edits_and_a_rebuild_makes_it_small_again() {
     let rebuilt = folder_bytes(&data);
     assert!(rebuilt < 2 * fresh, "{fresh} bytes at first, {rebuilt} after 40 edits: {sizes:?}");
 }
+
+/// A container that does not exist is said, because the uses are those of every definition of the name.
+#[test]
+fn references_of_a_name_in_a_missing_container_say_so() {
+    let project = Project::empty();
+    project.write("c.py", "def load_config():\n    pass\n\n\nload_config()\n");
+    let ran: RunOutput = project.command(&["references", "Nope.load_config"]).output().expect("it ends").into();
+    assert!(ran.out.contains("c.py:5"), "{}", ran.out);
+    assert!(ran.err.contains("there is no Nope.load_config; these are the uses of every load_config"), "{}", ran.err);
+}

@@ -14,7 +14,7 @@ use super::values::{EXIT_CODES, parse_limit};
 pub struct NameFilterArguments {
     #[command(flatten)]
     pub folders: FolderArguments,
-    /// Print one JSON object instead of text
+    /// Print one JSON object for each name instead of text
     #[arg(long)]
     pub json: bool,
     /// Maximum number of results, from 1 to 200
@@ -59,8 +59,8 @@ pub struct SymbolArguments {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct ReferencesArguments {
-    /// The identifiers to find; of `Config::load`, only `load` is compared. Exactly two arguments of which the
-    /// second is a folder are an identifier and the folder to search
+    /// The identifiers to find; `Config::load` leaves out the uses that are of another container. Exactly two arguments of
+    /// which the second is a folder are an identifier and the folder to search
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<OsString>,
     #[command(flatten)]

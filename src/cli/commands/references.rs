@@ -97,6 +97,10 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 
 /// Prints notes about missing or omitted uses on standard error.
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
+    if let Some(missing) = &answer.missing_container {
+        let (missing, name) = (escape_name(missing), escape_name(&answer.name));
+        printer::print_note(&format!("there is no {missing}; these are the uses of every {name}"));
+    }
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
     }

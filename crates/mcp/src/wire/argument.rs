@@ -42,11 +42,15 @@ impl Argument {
     /// Returns the schema of the argument.
     pub fn schema(&self) -> Value {
         let mut schema = JsonObject::new();
-        match self.kind {
-            ArgumentKind::Choice(words) => _ = schema.insert("enum".to_owned(), json!(words)),
-            ArgumentKind::Number => _ = schema.insert("type".to_owned(), json!("integer")),
-            ArgumentKind::Flag => _ = schema.insert("type".to_owned(), json!("boolean")),
-            _ => _ = schema.insert("type".to_owned(), json!("string")),
+        let type_name = match self.kind {
+            ArgumentKind::Number => "integer",
+            ArgumentKind::Flag => "boolean",
+            _ => "string",
+        };
+        // Some clients refuse a property without a type, even if it lists its values.
+        schema.insert("type".to_owned(), json!(type_name));
+        if let ArgumentKind::Choice(words) = self.kind {
+            schema.insert("enum".to_owned(), json!(words));
         }
         if !self.description.is_empty() {
             schema.insert("description".to_owned(), json!(self.description));
