@@ -6,7 +6,7 @@ use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::query_source::{GroupRepository, LocatedPath, QuerySource};
 use platform::cancel::CancelToken;
-use search::Snapshot;
+use search::{PartRequest, Snapshot};
 use types::RepoPath;
 
 /// Maximum number of names listed for a file; further names are only counted.
@@ -111,7 +111,7 @@ pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
         }
         None => String::new(),
     };
-    let snapshot = source.snapshot()?;
+    let snapshot = source.snapshot()?.load_part(&PartRequest::Folder(&path))?;
     if snapshot.manifest().is_unconfirmed_copy() {
         return Err(EngineError::NotIndexed { root: snapshot.manifest().root.clone() });
     }

@@ -158,6 +158,10 @@ impl QuerySource for EngineGroup {
         let mut first_error = None;
         for ((name, engine), loaded) in self.members.iter().zip(self.member_snapshots()) {
             match loaded {
+                Ok(snapshot) if snapshot.is_part() => {
+                    let reason = "it has more chunks than --resident-limit; search it alone, or raise the limit";
+                    left_out.insert(name.clone(), reason.to_owned());
+                }
                 Ok(snapshot) => {
                     let model = |snapshot: &Snapshot| snapshot.manifest().fingerprint.clone();
                     match parts.first().filter(|first| !is_same_model(&model(&first.snapshot), &model(&snapshot))) {

@@ -1,5 +1,7 @@
 //! Loads snapshots from the store or the snapshot cache, and refreshes them.
 
+mod part;
+
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +13,9 @@ use super::snapshot_cache;
 use super::word_tallies::TallyPool;
 use super::{DocumentChunks, Snapshot, SnapshotStores};
 use crate::threads::run_on_search_pool;
+
+pub use part::{PartRequest, WholeIndex};
+pub(super) use part::PartStores;
 use store::inverted_index::DocNumber;
 use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
@@ -65,7 +70,7 @@ impl Snapshot {
         Ok(run_on_search_pool(|| {
             let keys = ChunkKeys::from_files(&files);
             let chunks_in_memory = keys.rows.len();
-            Self::from_files(view, records, files, keys, chunks_in_memory)
+            Self::from_files(SnapshotStores::One(view), records, files, keys, chunks_in_memory)
         }))
     }
 
@@ -167,23 +172,23 @@ impl Snapshot {
         keys.rows.extend(self.rows.renumbered(&numbers));
         keys.numbers.extend(self.numbers.renumbered(&numbers));
         keys.names.extend(self.names.renumbered(&numbers));
-        Self::from_files(view, records, files, keys, chunks_in_memory)
+        Self::from_files(SnapshotStores::One(view), records, files, keys, chunks_in_memory)
     }
 
     fn from_files(
-        view: Arc<dyn StoreView>,
+        stores: SnapshotStores,
         records: Vec<FileRecord>,
         files: Vec<Arc<FileChunks>>,
         keys: ChunkKeys,
         chunks_in_memory: usize,
     ) -> Self {
         let (rows, numbers, names) = (KeyIndex::new(keys.rows), KeyIndex::new(keys.numbers), KeyIndex::new(keys.names));
-        let segments = view.inverted_index().segments();
+        let segments = stores.inverted_index().segments();
         let chunks_of = |docs: &[DocNumber]| DocumentChunks { chunks: Arc::new(numbers.first_chunks(docs)), first: 0 };
         let documents = segments.iter().map(|segment| chunks_of(segment.docs())).collect();
         let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
         let files_indexed = indexed.count() as u64;
-        let snapshot = Self::assemble(SnapshotStores::One(view), files, documents);
+        let snapshot = Self::assemble(stores, files, documents);
         Self { records, chunks_in_memory, files_indexed, rows, numbers, names, ..snapshot }
     }
 

@@ -12,7 +12,7 @@ pub(crate) mod column_block;
 pub(crate) mod file_chunks;
 mod group;
 pub(crate) mod key_index;
-mod loading;
+pub(crate) mod loading;
 pub(crate) mod path_class;
 pub(crate) mod quantized_matrix;
 mod snapshot_cache;
@@ -28,6 +28,7 @@ use crate::threads::run_on_search_pool;
 use column_block::{ChunkMeta, ColumnBlock};
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
+use loading::PartStores;
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{DocNumber, InvertedIndex, ScoredPosting, SegmentError};
@@ -70,10 +71,21 @@ pub struct Snapshot {
     file_names: OnceLock<KeyIndex<u64>>,
 }
 
-/// The store that the chunks of a snapshot are in, or those of a group.
+/// The store that the chunks of a snapshot are in: all of them, some of them, or those of a group.
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
+    Part(Box<PartStores>),
     Group(Box<GroupStores>),
+}
+
+impl SnapshotStores {
+    fn inverted_index(&self) -> &InvertedIndex {
+        match self {
+            Self::One(view) => view.inverted_index(),
+            Self::Part(part) => &part.inverted_index,
+            Self::Group(group) => &group.inverted_index,
+        }
+    }
 }
 
 /// The stores of a group.
@@ -118,6 +130,7 @@ impl Snapshot {
     pub fn manifest(&self) -> &Manifest {
         match &self.stores {
             SnapshotStores::One(view) => view.manifest(),
+            SnapshotStores::Part(part) => part.manifest(),
             SnapshotStores::Group(group) => &group.manifest,
         }
     }
@@ -126,6 +139,7 @@ impl Snapshot {
     pub fn generation(&self) -> Generation {
         match &self.stores {
             SnapshotStores::One(view) => view.generation(),
+            SnapshotStores::Part(part) => part.view.generation(),
             SnapshotStores::Group(group) => group.generation,
         }
     }
@@ -134,6 +148,7 @@ impl Snapshot {
     pub fn has_met_damage(&self) -> bool {
         match &self.stores {
             SnapshotStores::One(view) => view.has_met_damage(),
+            SnapshotStores::Part(part) => part.view.has_met_damage(),
             SnapshotStores::Group(group) => group.members.iter().any(|member| member.snapshot.has_met_damage()),
         }
     }
@@ -141,7 +156,7 @@ impl Snapshot {
     /// Returns the repositories of a group, sorted by path; empty for the snapshot of one store.
     pub fn members(&self) -> &[GroupMember] {
         match &self.stores {
-            SnapshotStores::One(_) => &[],
+            SnapshotStores::One(_) | SnapshotStores::Part(_) => &[],
             SnapshotStores::Group(group) => &group.members,
         }
     }
@@ -153,15 +168,13 @@ impl Snapshot {
     }
 
     fn inverted_index(&self) -> &InvertedIndex {
-        match &self.stores {
-            SnapshotStores::One(view) => view.inverted_index(),
-            SnapshotStores::Group(group) => &group.inverted_index,
-        }
+        self.stores.inverted_index()
     }
 
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
         match &self.stores {
             SnapshotStores::One(view) => view.inverted_index_error(error),
+            SnapshotStores::Part(part) => part.view.inverted_index_error(error),
             SnapshotStores::Group(group) => group.inverted_index_error(error),
         }
     }
@@ -189,6 +202,7 @@ impl Snapshot {
                 let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
                 view.chunk_texts(&spread).map(drop)
             }
+            SnapshotStores::Part(_) => Ok(()),
             SnapshotStores::Group(group) => group.members.iter().try_for_each(|member| member.snapshot.warm_up_texts()),
         }
     }
@@ -235,12 +249,14 @@ impl Snapshot {
     /// If the store cannot be read.
     pub fn read_texts(&self, chunks: &[u32]) -> Result<Vec<ChunkText>, StoreError> {
         match &self.stores {
-            SnapshotStores::One(view) => {
-                let rows: Vec<RowKey> = chunks.iter().map(|chunk| self.chunk(*chunk).row).collect();
-                view.chunk_texts(&rows)
-            }
+            SnapshotStores::One(view) => view.chunk_texts(&self.rows_of(chunks)),
+            SnapshotStores::Part(part) => part.view.chunk_texts(&self.rows_of(chunks)),
             SnapshotStores::Group(group) => group.read_texts(chunks),
         }
+    }
+
+    fn rows_of(&self, chunks: &[u32]) -> Vec<RowKey> {
+        chunks.iter().map(|chunk| self.chunk(*chunk).row).collect()
     }
 
     /// Returns the number of values in a vector.
@@ -250,6 +266,9 @@ impl Snapshot {
 
     /// Returns the root folders of projects: all folders with a manifest or a readme, and the repositories of a group.
     pub(crate) fn project_folders(&self) -> &HashSet<String> {
+        if let Some(whole) = self.whole() {
+            return whole.project_folders();
+        }
         self.project_folders.get_or_init(|| {
             let marker_files = self.files.iter().filter(|file| marks_project_root(file.path.file_name()));
             let repositories = self.members().iter().map(|member| member.name.clone());

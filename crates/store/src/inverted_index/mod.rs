@@ -9,10 +9,12 @@
 //! terms contains a collision.
 
 mod counts;
+mod dictionary;
 mod field;
 mod score;
 mod segment;
 mod terms;
+mod word_column;
 mod writer;
 
 #[cfg(test)]
@@ -20,7 +22,9 @@ pub(crate) mod tests;
 
 pub use counts::TermCounts;
 pub use field::{ChunkField, DocNumber, FIELDS};
-pub use score::{Bm25f, InvertedIndex, ScoredPosting};
+pub use score::{Bm25f, CorpusStatistics, InvertedIndex, ScoredPosting};
+pub use dictionary::SegmentDictionary;
 pub use segment::{IndexSegment, SEGMENT_VERSION, SegmentError};
 pub use terms::{TermCounter, Terms, hash_term};
+pub use word_column::{definition_key, file_key, write_word_column};
 pub use writer::{SegmentWriter, merge_segments};

@@ -29,11 +29,13 @@ pub(super) struct MaintenanceLimits {
     /// Time that a replaced commit stays readable, in milliseconds: ten minutes, plus one minute because a
     /// retired commit also represents the commits replaced within a minute after it.
     pub keep_ms: u64,
+    /// Number of chunks above which the tables get search indexes, and readers do not hold the chunks in memory.
+    pub resident_chunks: u64,
 }
 
 impl Default for MaintenanceLimits {
     fn default() -> Self {
-        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000 }
+        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000, resident_chunks: u64::MAX }
     }
 }
 

@@ -186,7 +186,7 @@ fn write_segment(
     Ok((name, Arc::new(segment)))
 }
 
-fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
+pub(super) fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
     location.dir.join(SEGMENTS_FOLDER).join(name)
 }
 

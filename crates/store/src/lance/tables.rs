@@ -4,6 +4,7 @@
 
 mod metadata_sums;
 pub mod parts;
+mod search_indexes;
 
 use std::collections::HashSet;
 use std::fs;
@@ -26,6 +27,7 @@ use crate::inverted_index::DocNumber;
 use types::{FileRecord, RepoPath};
 
 pub(super) use metadata_sums::check_metadata;
+pub(super) use search_indexes::{has_search_indexes, update_search_indexes};
 
 /// Maximum number of paths in one delete statement.
 const MAX_DELETE_PATHS: usize = 4_000;
@@ -107,7 +109,7 @@ impl Tables {
         let version = |table: &Table, known: Option<&TableVersion>| {
             let (version, files) = location.block_on_read(operation, async {
                 let files = match table.dataset() {
-                    Some(wrapper) => metadata_sums::list_metadata_files(wrapper.get().await?.as_ref()),
+                    Some(wrapper) => metadata_sums::list_metadata_files(wrapper.get().await?.as_ref()).await?,
                     None => Vec::new(),
                 };
                 Ok::<_, lancedb::Error>((table.version().await?, files))
@@ -129,9 +131,11 @@ impl Tables {
         if chunks.is_empty() {
             return Ok(());
         }
-        let batches = rows::encode_chunk_batches(chunks, first, dimensions);
-        let reader: Box<dyn RecordBatchReader + Send> =
-            Box::new(RecordBatchIterator::new(batches, rows::chunks_schema(dimensions)));
+        let has_search_columns = search_indexes::has_search_columns(&self.chunks).await?;
+        let batches = rows::encode_chunk_batches(chunks, first, dimensions, has_search_columns);
+        let schema = rows::chunks_schema(dimensions);
+        let schema = if has_search_columns { rows::with_search_columns(&schema, dimensions) } else { schema };
+        let reader: Box<dyn RecordBatchReader + Send> = Box::new(RecordBatchIterator::new(batches, schema));
         self.chunks.add(reader).execute().await.map(|_| ())
     }
 

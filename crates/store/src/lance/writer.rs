@@ -241,6 +241,8 @@ impl LanceWriter {
             is_empty: rows == 0,
             origin: self.next_origin(state.complete),
         };
+        let has_indexes =
+            self.location.block_on_read("list the search indexes", tables::has_search_indexes(&self.tables))?;
         let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
         let words = self.segments.names().to_vec();
         let dropped = self.last.as_ref().map(|last| last.dropped_segments(&words, self.limits.keep_ms));
@@ -256,6 +258,7 @@ impl LanceWriter {
             retired,
             chunk_rows: None,
             file_rows: Some(file_rows),
+            searchable_chunks: has_indexes.then_some(rows as u64),
         };
         // Open the view before publishing: a commit that cannot be opened must not become visible.
         let mut view = LanceView::with_segments(self.location.clone(), committed, self.segments.clone())?;
@@ -391,6 +394,10 @@ impl StoreWriter for LanceWriter {
         self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
+        if rows as u64 > self.limits.resident_chunks {
+            let update = tables::update_search_indexes(&self.tables, self.fingerprint.dimensions);
+            self.location.block_on_until("build the search indexes", &self.cancel, update)?;
+        }
         let manifest = self.publish_commit(state, self.file_rows)?;
         self.remove_unused();
         Ok(manifest)

@@ -13,6 +13,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
+use super::search_columns::add_search_columns;
 use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, text_column, typed_column};
 use crate::commit::{ChunkText, EmbeddedChunk, RowKey, StoredChunk};
 use crate::inverted_index::DocNumber;
@@ -98,11 +99,13 @@ fn list_width(dimensions: u32) -> i32 {
     i32::try_from(dimensions).expect("a vector has at most a few thousand dimensions")
 }
 
-/// Encodes chunks, numbered from `first`, into batches lazily; drops the chunks of each finished batch.
+/// Encodes chunks, numbered from `first`, into batches lazily; drops the chunks of each finished batch. A table with
+/// search indexes has their columns as well.
 pub(in crate::lance) fn encode_chunk_batches(
     rows: Vec<EmbeddedChunk>,
     first: DocNumber,
     dimensions: u32,
+    has_search_columns: bool,
 ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static {
     let mut rows = (first..).zip(rows).peekable();
     std::iter::from_fn(move || {
@@ -113,7 +116,8 @@ pub(in crate::lance) fn encode_chunk_batches(
             bytes += row.1.chunk.text.len();
             part.push(row);
         }
-        Some(encode_chunk_batch(&part, dimensions))
+        let batch = encode_chunk_batch(&part, dimensions);
+        Some(if has_search_columns { batch.and_then(|batch| add_search_columns(&batch, dimensions)) } else { batch })
     })
 }
 

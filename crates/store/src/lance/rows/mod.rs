@@ -7,6 +7,7 @@
 mod chunks;
 mod columns;
 mod files;
+mod search_columns;
 mod tree_stats;
 
 pub(super) use chunks::{
@@ -14,4 +15,8 @@ pub(super) use chunks::{
 };
 pub(super) use columns::{RowLayout, typed_column};
 pub(super) use files::{decode_files, encode_files, files_schema, hash_file_record};
+pub(super) use search_columns::{
+    SIGNS, SOURCE_COLUMNS, WORDS, derive_search_columns, search_columns_schema, sign_bytes,
+    with_search_columns,
+};
 pub(super) use tree_stats::TreeStats;
