@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use crate::file_scores::FileScores;
 use search::{
-    FileFilter, IndexLookup, NameQuery, PartRequest, PlannedPart, QueryError, Snapshot, WholeIndex, marks_project_root,
+    FileFilter, IndexLookup, NameMatch, NameQuery, PartRequest, PlannedPart, QueryError, Snapshot, WholeIndex, marks_project_root,
+    match_similar_name,
     plan_retrieval,
 };
 use store::inverted_index::{CorpusStatistics, SegmentError, definition_key, file_key, hash_term};
-use store::{RowFilter, SearchIndexes, StoreError, StoreView};
+use store::{FileHit, RowFilter, SearchIndexes, StoreError, StoreView};
 use text::unicode::is_same_ignoring_ascii_case;
 use text::words;
 use types::RepoPath;
@@ -28,6 +29,15 @@ const MAX_NAME_FILES: usize = 1_000;
 
 /// Maximum number of files that are loaded for a folder.
 const MAX_FOLDER_FILES: usize = 20_000;
+
+/// Maximum number of names, and of words, of a query for which similar ones are retrieved.
+const MAX_CORRECTED: usize = 2;
+
+/// Minimum length of a word for which similar ones are retrieved, in bytes.
+const MIN_CORRECTED_LETTERS: usize = 6;
+
+/// Length from which two letters of a word may be wrong.
+const LONG_WORD_LETTERS: usize = 8;
 
 /// Score of a file that defines a name of a query: more than a place in any list.
 const NAMED_SCORE: f32 = 1.0;
@@ -79,13 +89,16 @@ impl LargeIndex {
                 let required: Vec<&str> = plan.required_words.iter().map(String::as_str).collect();
                 let with_phrase = self.indexes.find_words(&required, true, RETRIEVED_CHUNKS, &filter)?;
                 scores.add_ranked(with_phrase, NAMED_SCORE * 100.0);
-                for PlannedPart { embedding_text, words } in &plan.parts {
+                for PlannedPart { embedding_text, words, compounds } in &plan.parts {
                     if !embedding_text.is_empty() {
                         let vector = embedder.embed_query(embedding_text)?;
                         scores.add_ranked(self.indexes.find_nearest(&vector, RETRIEVED_CHUNKS, &filter)?, 1.0);
                     }
-                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                    scores.add_ranked(self.indexes.find_words(&words, false, RETRIEVED_CHUNKS, &filter)?, 1.0);
+                    let all: Vec<&str> = words.iter().flatten().chain(compounds).map(String::as_str).collect();
+                    scores.add_ranked(self.indexes.find_words(&all, false, RETRIEVED_CHUNKS, &filter)?, 1.0);
+                }
+                if let [part] = plan.parts.as_slice() {
+                    self.add_similar(&plan.names, &part.words, &mut scores)?;
                 }
                 if let [_, further @ ..] = plan.pasted_words.as_slice() {
                     // The words of the first text are mostly those of the query itself.
@@ -127,14 +140,47 @@ impl LargeIndex {
         Ok(scores.into_best(limit))
     }
 
-    /// Adds the files that define a name, or contain all its words.
-    fn add_named(&self, name: &NameQuery, scores: &mut FileScores) -> Result<(), QueryError> {
-        let any = RowFilter::default();
-        scores.add_ranked(self.find_key(&definition_key(&name.name), &any)?, NAMED_SCORE * 20.0);
-        let mut parts = Vec::new();
-        words::for_each_word(&name.name, |word| parts.push(word.to_owned()));
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        scores.add_ranked(self.indexes.find_words(&parts, true, NAMED_CHUNKS, &any)?, 1.0);
+    /// Adds files for the names and words of a query that do not occur in the index: those that define similar names and
+    /// contain similar words, among which the query is corrected.
+    fn add_similar(
+        &self,
+        names: &[String],
+        words: &[Vec<String>],
+        scores: &mut FileScores,
+    ) -> Result<(), StoreError> {
+        let edits = |text: &str| if text.chars().count() < LONG_WORD_LETTERS { 1 } else { 2 };
+        let unknown = names.iter().filter(|name| !self.defines(name) && !self.mentions(name));
+        for name in unknown.take(MAX_CORRECTED) {
+            let hits = self.indexes.find_similar_word(&definition_key(name), edits(name), NAMED_CHUNKS)?;
+            scores.add_ranked(hits, NAMED_SCORE);
+        }
+        let is_unknown = |forms: &&Vec<String>| {
+            forms.first().is_some_and(|word| word.len() >= MIN_CORRECTED_LETTERS) && !forms.iter().any(|form| self.mentions(form))
+        };
+        for forms in words.iter().filter(is_unknown).take(MAX_CORRECTED) {
+            let hits = self.indexes.find_similar_word(&forms[0], edits(&forms[0]), NAMED_CHUNKS)?;
+            scores.add_ranked(hits, NAMED_SCORE);
+        }
+        Ok(())
+    }
+
+    /// Adds the files that define a name, or else those that define similar names.
+    fn add_named(&self, name: &NameQuery, scores: &mut FileScores) -> Result<(), StoreError> {
+        let exact = self.find_key(&definition_key(&name.name), &RowFilter::default())?;
+        if !exact.is_empty() && !name.is_prefix() {
+            scores.add_ranked(exact, NAMED_SCORE);
+            return Ok(());
+        }
+        scores.add_ranked(exact, NAMED_SCORE * 20.0);
+        let matches = match_similar_name(name);
+        let mut similar: Vec<((NameMatch, usize), RepoPath)> = Vec::new();
+        self.indexes.for_each_definition(&mut |path, names| {
+            if let Some(best) = names.filter_map(&matches).min() {
+                similar.push((best, RepoPath::new(path)));
+            }
+        })?;
+        similar.sort();
+        scores.add_ranked(similar.into_iter().map(|(_, path)| FileHit { path }).collect(), NAMED_SCORE);
         Ok(())
     }
 
@@ -153,7 +199,7 @@ impl LargeIndex {
     }
 
     /// Returns the files with chunks that have a key in their word column.
-    fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<store::FileHit>, StoreError> {
+    fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
         self.indexes.find_words(&[key], true, NAMED_CHUNKS, filter)
     }
 }

@@ -18,7 +18,7 @@ mod threads;
 #[cfg(test)]
 mod tests;
 
-pub use names::definitions::{NameMatch, NamedDefinition, find_definitions};
+pub use names::definitions::{NameMatch, NamedDefinition, find_definitions, match_similar_name};
 pub use names::identifier_files::find_files_with_identifier;
 pub use names::name_query::NameQuery;
 pub use query::error::QueryError;

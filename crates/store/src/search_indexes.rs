@@ -45,6 +45,19 @@ pub trait SearchIndexes: Send + Sync {
         filter: &RowFilter,
     ) -> Result<Vec<FileHit>, StoreError>;
 
+    /// Returns the files of the `limit` best chunks with a word or key that differs from `word` by at most `edits` letters,
+    /// and not in its first one or, of a key, two letters. A file is repeated for each of its chunks.
+    ///
+    /// # Errors
+    /// When the indexes cannot be read.
+    fn find_similar_word(&self, word: &str, edits: u8, limit: usize) -> Result<Vec<FileHit>, StoreError>;
+
+    /// Calls `each` with the path and the defined names of every chunk that defines a name, in any order.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>)) -> Result<(), StoreError>;
+
     /// Reads the chunks of files with their terms, in any order. Leaves out damaged rows.
     ///
     /// # Errors

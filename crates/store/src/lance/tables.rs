@@ -27,6 +27,8 @@ use crate::inverted_index::DocNumber;
 use types::{FileRecord, RepoPath};
 
 pub(super) use metadata_sums::check_metadata;
+#[cfg(test)]
+pub(super) use search_indexes::update_search_indexes_partly;
 pub(super) use search_indexes::{has_search_indexes, update_search_indexes};
 
 /// Maximum number of paths in one delete statement.

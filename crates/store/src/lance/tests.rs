@@ -6,6 +6,7 @@ mod maintenance;
 mod parts;
 mod retrieval;
 mod schema_3;
+mod search_indexes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -338,6 +338,13 @@ impl LanceWriter {
         Some(IndexOrigin { is_confirmed: origin.is_confirmed || is_complete, ..origin })
     }
 
+    /// Adds the search columns and builds some of the search indexes, without a commit.
+    #[cfg(test)]
+    pub fn build_search_indexes_partly(&self, steps: usize) -> Result<(), StoreError> {
+        let build = tables::update_search_indexes_partly(&self.tables, self.fingerprint.dimensions, steps);
+        self.location.block_on("build the search indexes", build)
+    }
+
     /// Removes tables, segments and versions that no reader needs. A failure is not returned, because it only wastes
     /// disk space.
     fn remove_unused(&mut self) {

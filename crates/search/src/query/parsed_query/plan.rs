@@ -27,8 +27,10 @@ pub struct RetrievalPlan {
 pub struct PlannedPart {
     /// The text to embed; empty if vectors are not compared.
     pub embedding_text: String,
-    /// The words, their inflections and their compounds; empty if words are not compared.
-    pub words: Vec<String>,
+    /// The words, each with its inflections; empty if words are not compared.
+    pub words: Vec<Vec<String>>,
+    /// Two or three adjacent words, joined because they may form an identifier.
+    pub compounds: Vec<String>,
 }
 
 /// Plans the retrieval for a query.
@@ -46,8 +48,11 @@ pub fn plan_retrieval(query: &CheckedQuery, known: &dyn IndexLookup) -> Retrieva
     let mut plan = RetrievalPlan::default();
     for terms in &terms {
         let embedding_text = if *mode == RetrievalMode::Lexical { "" } else { &terms.embedding_text };
-        let words = if *mode == RetrievalMode::Dense { Vec::new() } else { all_words(terms) };
-        plan.parts.push(PlannedPart { embedding_text: embedding_text.to_owned(), words });
+        let (words, compounds) = match mode {
+            RetrievalMode::Dense => (Vec::new(), Vec::new()),
+            _ => (words_with_forms(terms), terms.compounds.clone()),
+        };
+        plan.parts.push(PlannedPart { embedding_text: embedding_text.to_owned(), words, compounds });
         plan.names.extend(terms.names.iter().map(|name| name.text.clone()));
         let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         plan.files.extend(terms.locations.iter().map(|location| name(&location.path)));
@@ -58,13 +63,13 @@ pub fn plan_retrieval(query: &CheckedQuery, known: &dyn IndexLookup) -> Retrieva
     plan.files.dedup();
     plan.required_words = query_filters.phrases.iter().flat_map(|phrase| required_words(phrase)).collect();
     let is_pasted = *mode == RetrievalMode::Hybrid;
-    plan.pasted_words.extend(pasted.iter().filter(|_| is_pasted).map(|text| all_words(&QueryTerms::from_words(text))));
+    let words_of = |text: &String| words_with_forms(&QueryTerms::from_words(text)).concat();
+    plan.pasted_words.extend(pasted.iter().filter(|_| is_pasted).map(words_of));
     plan
 }
 
-fn all_words(terms: &QueryTerms) -> Vec<String> {
-    let words = terms.lexical_words.iter().flat_map(|word| std::iter::once(&word.text).chain(&word.inflections));
-    words.chain(&terms.compounds).cloned().collect()
+fn words_with_forms(terms: &QueryTerms) -> Vec<Vec<String>> {
+    terms.lexical_words.iter().map(|word| std::iter::once(&word.text).chain(&word.inflections).cloned().collect()).collect()
 }
 
 /// Returns words that every text with this phrase contains.

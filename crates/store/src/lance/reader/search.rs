@@ -41,6 +41,14 @@ impl LanceView {
         Ok(hits)
     }
 
+    fn find_matches(&self, matched: MatchQuery, limit: usize, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
+        let matched = matched.with_column(Some(rows::WORDS.to_owned()));
+        let search = FullTextSearchQuery::new_query(FtsQuery::Match(matched));
+        let query = self.tables.chunks.query().full_text_search(search).limit(limit);
+        let query = query.select(Select::columns(&["path", "_score"]));
+        self.list_hits("search the words", with_condition(query, filter))
+    }
+
     /// Returns the dictionaries of the segments, which are opened on first use.
     fn dictionaries(&self) -> Result<&[SegmentDictionary], SegmentError> {
         if let Some(open) = self.dictionaries.get() {
@@ -78,11 +86,32 @@ impl SearchIndexes for LanceView {
             return Ok(Vec::new());
         }
         let operator = if all { Operator::And } else { Operator::Or };
-        let matched = MatchQuery::new(words.join(" ")).with_column(Some(rows::WORDS.to_owned())).with_operator(operator);
-        let search = FullTextSearchQuery::new_query(FtsQuery::Match(matched));
-        let query = self.tables.chunks.query().full_text_search(search).limit(limit);
-        let query = query.select(Select::columns(&["path", "_score"]));
-        self.list_hits("search the words", with_condition(query, filter))
+        self.find_matches(MatchQuery::new(words.join(" ")).with_operator(operator), limit, filter)
+    }
+
+    fn find_similar_word(&self, word: &str, edits: u8, limit: usize) -> Result<Vec<FileHit>, StoreError> {
+        let kept = if word.starts_with('=') { 2 } else { 1 };
+        let similar = MatchQuery::new(word.to_owned()).with_fuzziness(Some(u32::from(edits))).with_prefix_length(kept);
+        self.find_matches(similar, limit, &RowFilter::default())
+    }
+
+    fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>)) -> Result<(), StoreError> {
+        let query = self.tables.chunks.query().select(Select::columns(&["path", "defines"]));
+        self.location.block_on_read("read the names", async {
+            let mut batches = query.execute().await?;
+            while let Some(batch) = batches.try_next().await? {
+                let column = |name| rows::typed_column::<StringArray>(&batch, name);
+                let (paths, names) = column("path")
+                    .and_then(|paths| Ok((paths, column("defines")?)))
+                    .map_err(|source| lancedb::Error::Arrow { source })?;
+                for (path, names) in paths.iter().zip(names).filter_map(|(path, names)| Some((path?, names?))) {
+                    if !names.is_empty() {
+                        each(path, &mut rows::split_names(names));
+                    }
+                }
+            }
+            Ok::<_, lancedb::Error>(())
+        })
     }
 
     fn read_chunks_of(&self, files: &[RepoPath]) -> Result<Vec<(StoredChunk, Terms)>, StoreError> {

@@ -12,6 +12,7 @@ mod tree_stats;
 
 pub(super) use chunks::{
     MASKED, chunks_schema, decode_chunk_texts, decode_chunks, decode_masked, encode_chunk_batches,
+    split_names,
 };
 pub(super) use columns::{RowLayout, typed_column};
 pub(super) use files::{decode_files, encode_files, files_schema, hash_file_record};

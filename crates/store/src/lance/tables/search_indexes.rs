@@ -63,14 +63,25 @@ pub async fn has_search_indexes(tables: &Tables) -> lancedb::Result<bool> {
 /// # Errors
 /// When LanceDB fails.
 pub async fn update_search_indexes(tables: &Tables, dimensions: u32) -> lancedb::Result<()> {
-    if !has_search_columns(&tables.chunks).await? {
+    update_search_indexes_partly(tables, dimensions, usize::MAX).await
+}
+
+/// Performs the first `steps` steps of [`update_search_indexes`]: the columns, then each index.
+///
+/// # Errors
+/// When LanceDB fails.
+pub async fn update_search_indexes_partly(tables: &Tables, dimensions: u32, steps: usize) -> lancedb::Result<()> {
+    if steps > 0 && !has_search_columns(&tables.chunks).await? {
         add_columns(&tables.chunks, dimensions).await?;
     }
     let rows = tables.chunks.count_rows(None).await?;
-    for name in CHUNK_INDEXES {
+    for name in CHUNK_INDEXES.into_iter().take(steps.saturating_sub(1)) {
         update_index(&tables.chunks, name, rows).await?;
     }
-    update_index(&tables.files, "path", tables.files.count_rows(None).await?).await
+    if steps > 1 + CHUNK_INDEXES.len() {
+        update_index(&tables.files, "path", tables.files.count_rows(None).await?).await?;
+    }
+    Ok(())
 }
 
 async fn update_index(table: &Table, column: &str, rows: usize) -> lancedb::Result<()> {
