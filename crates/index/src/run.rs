@@ -244,9 +244,8 @@ impl Indexer<'_> {
         fingerprint: &IndexFingerprint,
     ) -> Result<IndexReport, AttemptError> {
         let (removed, skipped) = (finished.removed(), finished.skipped());
-        let lacks_search_indexes = self.store.view().ok().flatten().is_some_and(|view| {
-            view.lacks_search_indexes().unwrap_or(false)
-        });
+        let lacks_search_indexes =
+            self.store.view().ok().flatten().is_some_and(|view| view.lacks_search_indexes().unwrap_or(false));
         let is_unchanged = before.is_some_and(|manifest| {
             manifest.complete && manifest.fingerprint == *fingerprint && manifest.skipped == skipped
         }) && !finished.replaces_manifest()

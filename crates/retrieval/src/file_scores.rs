@@ -28,7 +28,8 @@ impl FileScores {
             }
             *count += 1;
             if *count <= COUNTED_HITS {
-                *self.scores.entry(path).or_default() += weight / (K + rank) / f32::from(u16::try_from(1_u32 << (*count - 1)).unwrap_or(1));
+                *self.scores.entry(path).or_default() +=
+                    weight / (K + rank) / f32::from(u16::try_from(1_u32 << (*count - 1)).unwrap_or(1));
             }
         }
     }

@@ -1,16 +1,18 @@
 //! An index whose chunks are not held in memory.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crate::file_scores::FileScores;
+use embed::Embedder;
 use search::{
-    FileFilter, IndexLookup, NameMatch, NameQuery, PartRequest, PlannedPart, QueryError, Snapshot, WholeIndex, marks_project_root,
-    match_similar_name,
-    plan_retrieval,
+    CheckedQuery, FileFilter, FolderScope, IndexLookup, NameMatch, NameQuery, PlannedPart, QueryError, Snapshot,
+    WholeIndex, marks_project_root, match_similar_name, plan_retrieval,
 };
-use store::inverted_index::{CorpusStatistics, SegmentError, definition_key, file_key, hash_term};
-use store::{FileHit, RowFilter, SearchIndexes, StoreError, StoreView};
+use store::inverted_index::{CorpusStatistics, SegmentError, Terms, definition_key, file_key, hash_term};
+use store::{FileHit, RowFilter, SearchIndexes, StoreError, StoreView, StoredChunk};
 use text::unicode::is_same_ignoring_ascii_case;
 use text::words;
 use types::RepoPath;
@@ -24,8 +26,11 @@ const NAMED_CHUNKS: usize = 400;
 /// Maximum number of files that are loaded for a query.
 const MAX_QUERY_FILES: usize = 240;
 
-/// Maximum number of files that are loaded for a name or an identifier.
-const MAX_NAME_FILES: usize = 1_000;
+/// Maximum number of chunks that are loaded because they define a name or contain an identifier.
+const MAX_MATCHING_CHUNKS: usize = 4_000;
+
+/// Maximum number of files that are loaded for a name that nothing has exactly.
+const MAX_NAME_FILES: usize = 300;
 
 /// Maximum number of files that are loaded for a folder.
 const MAX_FOLDER_FILES: usize = 20_000;
@@ -41,6 +46,42 @@ const LONG_WORD_LETTERS: usize = 8;
 
 /// Score of a file that defines a name of a query: more than a place in any list.
 const NAMED_SCORE: f32 = 1.0;
+
+/// What a call looks for in an index whose chunks are not all held in memory.
+pub enum PartRequest<'q> {
+    /// Files that may answer a query.
+    Query { query: &'q CheckedQuery, folders: &'q FolderScope, embedder: &'q dyn Embedder },
+    /// Files with the chunks nearest to a vector.
+    Vector { vector: &'q [f32], filter: &'q FileFilter },
+    /// Files that define a name or a similar one.
+    Name(&'q NameQuery),
+    /// Files that contain an identifier.
+    Identifier(&'q str),
+    /// These files.
+    Files(&'q [RepoPath]),
+    /// Files in and below a folder; empty for the whole index.
+    Folder(&'q str),
+}
+
+/// Returns the snapshot in which a call finds what it looks for: `snapshot` itself if it has all chunks.
+///
+/// # Errors
+/// If the store cannot be read, or the query cannot be embedded.
+pub fn load_part(snapshot: &Arc<Snapshot>, request: &PartRequest<'_>) -> Result<Arc<Snapshot>, QueryError> {
+    let Some(whole) = snapshot.whole_index() else { return Ok(Arc::clone(snapshot)) };
+    match (Arc::clone(whole) as Arc<dyn Any + Send + Sync>).downcast::<LargeIndex>() {
+        Ok(large) => large.load_part(request).map(Arc::new),
+        // Only this crate makes snapshots of parts.
+        Err(_) => Ok(Arc::clone(snapshot)),
+    }
+}
+
+/// The files that a call needs.
+struct FoundFiles {
+    files: Vec<RepoPath>,
+    /// The hashes of the terms that the call looks up, sorted; `None` if it may look up any.
+    term_hashes: Option<Vec<u64>>,
+}
 
 /// An index whose chunks are found by the search indexes of its store.
 pub struct LargeIndex {
@@ -71,16 +112,65 @@ impl LargeIndex {
         Snapshot::of_part(Arc::clone(&self.view), whole, &self.statistics, Vec::new(), Vec::new())
     }
 
+    /// Loads the files that a call needs.
+    fn load_part(self: &Arc<Self>, request: &PartRequest<'_>) -> Result<Snapshot, QueryError> {
+        let begun = Instant::now();
+        match request {
+            PartRequest::Identifier(name) => {
+                // The last search word is the whole identifier.
+                let mut whole = None;
+                words::for_each_search_word(name, |word| whole = Some(word.to_owned()));
+                return Ok(self.load_chunks_with(&whole.unwrap_or_default())?);
+            }
+            PartRequest::Name(name) if !name.is_prefix() => {
+                let exact = self.load_chunks_with(&definition_key(&name.name))?;
+                if exact.chunk_count() > 0 {
+                    return Ok(exact);
+                }
+            }
+            _ => {}
+        }
+        let files = self.find_files(request)?;
+        let found = begun.elapsed();
+        let snapshot = self.load_files(&files)?;
+        tracing::debug!(
+            "found {} files in {found:.1?}, and loaded their {} chunks in {:.1?}",
+            files.files.len(),
+            snapshot.chunk_count(),
+            begun.elapsed() - found
+        );
+        Ok(snapshot)
+    }
+
     /// Loads the snapshot of some files.
-    fn load_files(self: &Arc<Self>, files: &[RepoPath]) -> Result<Snapshot, StoreError> {
-        let chunks = self.indexes.read_chunks_of(files)?;
+    fn load_files(self: &Arc<Self>, found: &FoundFiles) -> Result<Snapshot, StoreError> {
+        let chunks = self.indexes.read_chunks_of(&found.files, found.term_hashes.as_deref())?;
+        self.build_snapshot(chunks, &found.files)
+    }
+
+    /// Loads the snapshot of the chunks that contain a word or a key.
+    fn load_chunks_with(self: &Arc<Self>, word: &str) -> Result<Snapshot, StoreError> {
+        let chunks = self.indexes.read_chunks_with(word, MAX_MATCHING_CHUNKS, Some(&[hash_term(word)]))?;
+        let mut files: Vec<RepoPath> = chunks.iter().map(|(chunk, _)| chunk.path.clone()).collect();
+        files.sort_unstable();
+        files.dedup();
+        self.build_snapshot(chunks, &files)
+    }
+
+    fn build_snapshot(
+        self: &Arc<Self>,
+        chunks: Vec<(StoredChunk, Terms)>,
+        files: &[RepoPath],
+    ) -> Result<Snapshot, StoreError> {
         let records = self.indexes.read_records_of(files)?;
         let whole = Arc::clone(self) as Arc<dyn WholeIndex>;
         Snapshot::of_part(Arc::clone(&self.view), whole, &self.statistics, chunks, records)
     }
 
-    fn find_query_files(&self, request: &PartRequest<'_>) -> Result<Vec<RepoPath>, QueryError> {
+    fn find_files(&self, request: &PartRequest<'_>) -> Result<FoundFiles, QueryError> {
         let mut scores = FileScores::default();
+        // Only queries look up other terms than identifiers.
+        let mut term_hashes = Some(Vec::new());
         let limit = match request {
             PartRequest::Query { query, folders, embedder } => {
                 let filter = FileFilter::with_query_filters(&query.filter, &query.query_filters)?.in_folders(folders);
@@ -97,9 +187,12 @@ impl LargeIndex {
                     let all: Vec<&str> = words.iter().flatten().chain(compounds).map(String::as_str).collect();
                     scores.add_ranked(self.indexes.find_words(&all, false, RETRIEVED_CHUNKS, &filter)?, 1.0);
                 }
-                if let [part] = plan.parts.as_slice() {
-                    self.add_similar(&plan.names, &part.words, &mut scores)?;
-                }
+                let is_corrected = match plan.parts.as_slice() {
+                    [part] => self.add_similar(&plan.names, &part.words, &mut scores)?,
+                    _ => false,
+                };
+                // The terms of a corrected query are not known yet.
+                term_hashes = (!is_corrected).then_some(plan.term_hashes);
                 if let [_, further @ ..] = plan.pasted_words.as_slice() {
                     // The words of the first text are mostly those of the query itself.
                     for words in further {
@@ -125,53 +218,44 @@ impl LargeIndex {
                 self.add_named(name, &mut scores)?;
                 MAX_NAME_FILES
             }
-            PartRequest::Identifier(name) => {
-                // The last search word is the whole identifier.
-                let mut whole = None;
-                words::for_each_search_word(name, |word| whole = Some(word.to_owned()));
-                let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
-                let hits = self.indexes.find_words(&whole, true, MAX_NAME_FILES * 4, &RowFilter::default())?;
-                scores.add_ranked(hits, 1.0);
-                MAX_NAME_FILES
-            }
-            PartRequest::Files(files) => return Ok(files.to_vec()),
-            PartRequest::Folder(folder) => return self.list_folder(folder),
+            PartRequest::Identifier(_) => 0,
+            PartRequest::Files(files) => return Ok(FoundFiles { files: files.to_vec(), term_hashes }),
+            PartRequest::Folder(folder) => return Ok(FoundFiles { files: self.list_folder(folder)?, term_hashes }),
         };
-        Ok(scores.into_best(limit))
+        Ok(FoundFiles { files: scores.into_best(limit), term_hashes })
     }
 
     /// Adds files for the names and words of a query that do not occur in the index: those that define similar names and
-    /// contain similar words, among which the query is corrected.
+    /// contain similar words, among which the query is corrected. Returns whether there are such names or words.
     fn add_similar(
         &self,
         names: &[String],
         words: &[Vec<String>],
         scores: &mut FileScores,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        let mut is_any = false;
         let edits = |text: &str| if text.chars().count() < LONG_WORD_LETTERS { 1 } else { 2 };
         let unknown = names.iter().filter(|name| !self.defines(name) && !self.mentions(name));
         for name in unknown.take(MAX_CORRECTED) {
+            is_any = true;
             let hits = self.indexes.find_similar_word(&definition_key(name), edits(name), NAMED_CHUNKS)?;
             scores.add_ranked(hits, NAMED_SCORE);
         }
         let is_unknown = |forms: &&Vec<String>| {
-            forms.first().is_some_and(|word| word.len() >= MIN_CORRECTED_LETTERS) && !forms.iter().any(|form| self.mentions(form))
+            forms.first().is_some_and(|word| word.len() >= MIN_CORRECTED_LETTERS)
+                && !forms.iter().any(|form| self.mentions(form))
         };
         for forms in words.iter().filter(is_unknown).take(MAX_CORRECTED) {
+            is_any = true;
             let hits = self.indexes.find_similar_word(&forms[0], edits(&forms[0]), NAMED_CHUNKS)?;
             scores.add_ranked(hits, NAMED_SCORE);
         }
-        Ok(())
+        Ok(is_any)
     }
 
-    /// Adds the files that define a name, or else those that define similar names.
+    /// Adds the files that define a name or similar names.
     fn add_named(&self, name: &NameQuery, scores: &mut FileScores) -> Result<(), StoreError> {
-        let exact = self.find_key(&definition_key(&name.name), &RowFilter::default())?;
-        if !exact.is_empty() && !name.is_prefix() {
-            scores.add_ranked(exact, NAMED_SCORE);
-            return Ok(());
-        }
-        scores.add_ranked(exact, NAMED_SCORE * 20.0);
+        scores.add_ranked(self.find_key(&definition_key(&name.name), &RowFilter::default())?, NAMED_SCORE * 20.0);
         let matches = match_similar_name(name);
         let mut similar: Vec<((NameMatch, usize), RepoPath)> = Vec::new();
         self.indexes.for_each_definition(&mut |path, names| {
@@ -216,7 +300,8 @@ impl IndexLookup for LargeIndex {
     fn defines(&self, name: &str) -> bool {
         let key = definition_key(name);
         // A failure is reported by the retrieval that follows.
-        key.len() > 1 && self.indexes.find_words(&[&key], true, 1, &RowFilter::default()).is_ok_and(|hits| !hits.is_empty())
+        key.len() > 1
+            && self.indexes.find_words(&[&key], true, 1, &RowFilter::default()).is_ok_and(|hits| !hits.is_empty())
     }
 
     fn mentions(&self, name: &str) -> bool {
@@ -227,18 +312,12 @@ impl IndexLookup for LargeIndex {
 }
 
 impl WholeIndex for LargeIndex {
-    fn load_part(self: Arc<Self>, request: &PartRequest<'_>) -> Result<Snapshot, QueryError> {
-        let begun = std::time::Instant::now();
-        let files = self.find_query_files(request)?;
-        let found = begun.elapsed();
-        let snapshot = self.load_files(&files)?;
-        tracing::debug!(
-            "found {} files in {found:.1?}, and loaded their {} chunks in {:.1?}",
-            files.len(),
-            snapshot.chunk_count(),
-            begun.elapsed() - found
-        );
-        Ok(snapshot)
+    fn has_file(&self, name: &str, is_exact: bool) -> bool {
+        IndexLookup::has_file(self, name, is_exact)
+    }
+
+    fn has_definition(&self, name: &str) -> bool {
+        self.defines(name)
     }
 
     fn project_folders(&self) -> &HashSet<String> {

@@ -8,4 +8,4 @@
 mod file_scores;
 mod large_index;
 
-pub use large_index::LargeIndex;
+pub use large_index::{LargeIndex, PartRequest, load_part};

@@ -24,7 +24,8 @@ pub use names::name_query::NameQuery;
 pub use query::error::QueryError;
 pub use query::file_filter::FileFilter;
 pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_filters};
-pub use query::parsed_query::{CheckedQuery, PlannedPart, RetrievalPlan, check_query, plan_retrieval};
+pub use query::parsed_query::plan::{PlannedPart, RetrievalPlan, plan_retrieval};
+pub use query::parsed_query::{CheckedQuery, check_query};
 pub use query::path_pattern::find_nearest_path;
 pub use query::projects::{resolve_project_folders, resolve_repository};
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
@@ -41,7 +42,7 @@ pub use search::{
 };
 pub use similar::find_nearest_chunks;
 pub use snapshot::column_block::ChunkMeta;
-pub use snapshot::loading::{PartRequest, WholeIndex};
+pub use snapshot::loading::whole_index::WholeIndex;
 pub use snapshot::path_class::marks_project_root;
 pub use snapshot::{GroupMember, Snapshot};
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

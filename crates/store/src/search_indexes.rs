@@ -56,13 +56,30 @@ pub trait SearchIndexes: Send + Sync {
     ///
     /// # Errors
     /// When the table cannot be read.
-    fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>)) -> Result<(), StoreError>;
+    fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>))
+    -> Result<(), StoreError>;
 
-    /// Reads the chunks of files with their terms, in any order. Leaves out damaged rows.
+    /// Reads the chunks of files with their terms, in any order: the terms whose hashes are in `wanted`, which is sorted, or
+    /// all. Leaves out damaged rows.
     ///
     /// # Errors
     /// When the table cannot be read.
-    fn read_chunks_of(&self, files: &[RepoPath]) -> Result<Vec<(StoredChunk, Terms)>, StoreError>;
+    fn read_chunks_of(
+        &self,
+        files: &[RepoPath],
+        wanted: Option<&[u64]>,
+    ) -> Result<Vec<(StoredChunk, Terms)>, StoreError>;
+
+    /// Reads the `limit` best chunks with a word or key, with their terms as [`SearchIndexes::read_chunks_of`] does.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn read_chunks_with(
+        &self,
+        word: &str,
+        limit: usize,
+        wanted: Option<&[u64]>,
+    ) -> Result<Vec<(StoredChunk, Terms)>, StoreError>;
 
     /// Reads the records of files, in any order.
     ///

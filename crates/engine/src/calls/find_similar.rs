@@ -6,7 +6,8 @@ use crate::answer::{SearchAnswer, build_answer};
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compile_filter, track_damage};
 use platform::cancel::CancelToken;
-use search::{Filter, PartRequest, QueryError, QueryFilters, Snapshot, find_nearest_chunks};
+use retrieval::{PartRequest, load_part};
+use search::{Filter, QueryError, QueryFilters, Snapshot, find_nearest_chunks};
 use types::RepoPath;
 
 /// The code that a similarity search starts from.
@@ -41,13 +42,13 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
             let located = source.locate(path)?;
             let inner = located.engine.resolve_path(&located.path)?;
             let path = located.to_group_path(&inner);
-            let snapshot = snapshot.load_part(&PartRequest::Files(std::slice::from_ref(&path)))?;
+            let snapshot = load_part(&snapshot, &PartRequest::Files(std::slice::from_ref(&path)))?;
             let chunk = snapshot.chunk_at_line(path.as_str(), *line);
             let chunk = chunk.map_or_else(|| find_last_chunk(source, &snapshot, &path, *line, cancel), Ok)?;
             (snapshot.vector(chunk), Some((path, snapshot.chunk(chunk).span.start_line)))
         }
     };
-    let snapshot = snapshot.load_part(&PartRequest::Vector { vector: &vector, filter: &compiled })?;
+    let snapshot = load_part(&snapshot, &PartRequest::Vector { vector: &vector, filter: &compiled })?;
     let except = at.and_then(|(path, line)| snapshot.chunk_at_line(path.as_str(), line));
     let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
     let mut results = track_damage(source, found.map_err(EngineError::from))?;

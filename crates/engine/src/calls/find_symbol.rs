@@ -2,6 +2,7 @@
 //!
 //! A chunk stores the lines, kind, container and signature of each definition whose name it contains.
 
+use retrieval::{PartRequest, load_part};
 use std::sync::Arc;
 
 use super::explain_empty::explain_empty_filter;
@@ -10,7 +11,9 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};
 use platform::cancel::CancelToken;
-use search::{ChunkMeta, ContentFilter, Filter, NameMatch, NameQuery, NamedDefinition, PartRequest, QueryFilters, Snapshot, find_definitions};
+use search::{
+    ChunkMeta, ContentFilter, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
+};
 use source::parse;
 use source::secrets::MASK;
 use store::ChunkText;
@@ -84,7 +87,7 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     let query = &SymbolQuery { kinds, ..query.clone() };
     let name = query.container.iter().fold(name, |name, container| name.inside(container));
     let snapshot = source.snapshot()?;
-    let snapshot = snapshot.load_part(&PartRequest::Name(&name))?;
+    let snapshot = load_part(&snapshot, &PartRequest::Name(&name))?;
     // Targets, jobs and resources are definitions too.
     let mut all = query.filter.clone();
     if all.content == ContentFilter::CodeAndDocs {

@@ -5,7 +5,8 @@ use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{PartRequest, NameQuery};
+use retrieval::{PartRequest, load_part};
+use search::NameQuery;
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
@@ -180,7 +181,9 @@ impl Engine {
 
     /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read.
     fn freshness(&self, path: &RepoPath, read: &FileContents) -> Freshness {
-        let loaded = self.current_snapshot().and_then(|all| Ok(all.load_part(&PartRequest::Files(std::slice::from_ref(path)))?));
+        let loaded = self
+            .current_snapshot()
+            .and_then(|all| Ok(load_part(&all, &PartRequest::Files(std::slice::from_ref(path)))?));
         let snapshot = loaded.inspect_err(|error| match error {
             EngineError::NotIndexed { .. } | EngineError::Outdated { .. } | EngineError::IndexModel(_) => {}
             other => tracing::warn!("cannot compare {path} with the index: {other}"),

@@ -6,7 +6,8 @@ use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{PartRequest, RankingWeights, SearchContext, SearchQuery, check_query, search};
+use retrieval::{PartRequest, load_part};
+use search::{RankingWeights, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
     /// Searches like [`QueryCalls::search`](crate::QueryCalls::search), with other ranking weights.
@@ -46,7 +47,8 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     let snapshot = source.snapshot()?;
     let embedder = source.embedder_of(&snapshot)?;
     let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
-    let snapshot = snapshot.load_part(&PartRequest::Query { query: &query, folders: &folders, embedder: embedder.as_ref() })?;
+    let snapshot =
+        load_part(&snapshot, &PartRequest::Query { query: &query, folders: &folders, embedder: embedder.as_ref() })?;
     let context = SearchContext { snapshot: &snapshot, embedder: embedder.as_ref(), weights, cancel };
     let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
     let mut results = search(&context, query, &folders)?;

@@ -1,11 +1,12 @@
 //! The data that ranking weights are learned from and evaluated on.
 
+use retrieval::{PartRequest, load_part};
 use std::sync::Arc;
 
 use crate::error::EngineError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{PartRequest, QueryFeatures, RankingWeights, SearchContext, SearchQuery, Snapshot, check_query, measure_query};
+use search::{QueryFeatures, RankingWeights, SearchContext, SearchQuery, Snapshot, check_query, measure_query};
 use types::RepoPath;
 
 /// A defined name and the file that defines it.
@@ -29,7 +30,7 @@ impl Engine {
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let (embedder, weights, cancel) =
             (model.embedder.as_ref(), &RankingWeights::default(), &CancelToken::default());
-        let snapshot = snapshot.load_part(&PartRequest::Query { query: &query, folders: &folders, embedder })?;
+        let snapshot = load_part(&snapshot, &PartRequest::Query { query: &query, folders: &folders, embedder })?;
         Ok(measure_query(&SearchContext { snapshot: &snapshot, embedder, weights, cancel }, query, &folders)?)
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{
-    CancelToken, Engine, Filter, FolderQuery, IndexRequest, Options, ReferencePosition, ReferenceQuery, SearchQuery, Settings, SimilarTarget,
-    SymbolQuery,
+    CancelToken, Engine, Filter, FolderQuery, IndexRequest, Options, ReferencePosition, ReferenceQuery, SearchQuery,
+    Settings, SimilarTarget, SymbolQuery,
 };
 use config::PipelineOptions;
 
@@ -142,8 +142,11 @@ fn both_retrievers_give_the_same_answers() {
 #[test]
 fn edits_change_the_answers_of_both_retrievers_alike() {
     let both = Both::new();
-    fs::write(both.root.join("zebra.rs"), "/// Counts the zebras of a savanna.\npub fn count_zebras() -> u32 {\n    7\n}\n")
-        .expect("a file");
+    fs::write(
+        both.root.join("zebra.rs"),
+        "/// Counts the zebras of a savanna.\npub fn count_zebras() -> u32 {\n    7\n}\n",
+    )
+    .expect("a file");
     fs::remove_file(both.root.join("retrieve/top_k.rs")).expect("removed");
     both.index();
     let (found, _) = both.compare("a new file", |engine| places(engine, "how many zebras are there"));

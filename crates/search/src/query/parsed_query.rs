@@ -3,7 +3,7 @@
 //! Parsing has two steps: [`check_query`] parses and checks the filters, which needs no index;
 //! [`ParsedQuery::parse`] looks up the words, names and files in a snapshot.
 
-mod plan;
+pub(crate) mod plan;
 mod report;
 
 use super::corrections::{Correction, find_corrections, find_missing_names};
@@ -15,8 +15,6 @@ use super::terms::{IndexLookup, QueryTerms};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use report::parse_report;
-
-pub use plan::{PlannedPart, RetrievalPlan, plan_retrieval};
 use store::inverted_index;
 use text::unicode::compose;
 use text::words;
@@ -173,7 +171,7 @@ impl ParsedQuery {
 
 impl IndexLookup for Snapshot {
     fn has_file(&self, name: &str, is_exact: bool) -> bool {
-        if let Some(whole) = self.whole() {
+        if let Some(whole) = self.whole_index() {
             return whole.has_file(name, is_exact);
         }
         let same = |file: usize| !is_exact || self.files[file].path.file_name() == name;
@@ -181,8 +179,8 @@ impl IndexLookup for Snapshot {
     }
 
     fn defines(&self, name: &str) -> bool {
-        if let Some(whole) = self.whole() {
-            return whole.defines(name);
+        if let Some(whole) = self.whole_index() {
+            return whole.has_definition(name);
         }
         self.chunks_defining(name).next().is_some()
     }

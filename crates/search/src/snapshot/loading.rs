@@ -1,6 +1,7 @@
 //! Loads snapshots from the store or the snapshot cache, and refreshes them.
 
 mod part;
+pub(crate) mod whole_index;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -13,9 +14,6 @@ use super::snapshot_cache;
 use super::word_tallies::TallyPool;
 use super::{DocumentChunks, Snapshot, SnapshotStores};
 use crate::threads::run_on_search_pool;
-
-pub use part::{PartRequest, WholeIndex};
-pub(super) use part::PartStores;
 use store::inverted_index::DocNumber;
 use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
@@ -53,7 +51,7 @@ impl Snapshot {
         let mut builder = ColumnBlockBuilder::new(vector_width(view.as_ref()));
         builder.reserve(view.row_keys()?.len());
         view.for_each_chunk(&mut |chunk| builder.push(chunk))?;
-        let block = finish_block(builder, view.as_ref())?;
+        let block = builder.finish_for(view.as_ref())?;
         let is_cached = block.len() >= MIN_CACHED_CHUNKS && !view.has_met_damage();
         if let Some(path) = view.snapshot_cache_path().filter(|_| is_cached) {
             // This failure is not an error: without a cache, the next start only takes longer.
@@ -106,7 +104,7 @@ impl Snapshot {
         }
         let mut builder = ColumnBlockBuilder::new(dimensions);
         view.chunks_by_key(&missing)?.into_iter().for_each(|chunk| builder.push(chunk));
-        let read = split_into_files(finish_block(builder, view.as_ref())?);
+        let read = split_into_files(builder.finish_for(view.as_ref())?);
         let records = view.files()?;
         let snapshot = run_on_search_pool(|| self.with_files(Arc::clone(&view), records, &kept, read));
         let is_consistent = snapshot.rows.pairs().iter().map(|(row, _)| row).eq(&live)
@@ -240,15 +238,6 @@ fn read_cached_block(view: &dyn StoreView) -> Option<(ColumnBlock, u64)> {
     let read = snapshot_cache::read_snapshot_cache(&path, view.rows_generation(), vector_width(view));
     let log = |error: &std::io::Error| tracing::debug!("cannot read the snapshot cache {}: {error}", path.display());
     read.inspect_err(log).ok().flatten()
-}
-
-/// Returns the built block, or an error that names the store.
-fn finish_block(builder: ColumnBlockBuilder, view: &dyn StoreView) -> Result<ColumnBlock, StoreError> {
-    builder.finish().map_err(|invalid| StoreError::Engine {
-        operation: "read the chunks",
-        dir: view.manifest().root.clone(),
-        message: invalid.to_string(),
-    })
 }
 
 /// Returns the number of values in each vector of a store.

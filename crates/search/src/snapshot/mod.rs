@@ -28,7 +28,7 @@ use crate::threads::run_on_search_pool;
 use column_block::{ChunkMeta, ColumnBlock};
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
-use loading::PartStores;
+use loading::whole_index::WholeIndex;
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{DocNumber, InvertedIndex, ScoredPosting, SegmentError};
@@ -88,6 +88,14 @@ impl SnapshotStores {
     }
 }
 
+/// The store of a part of an index.
+struct PartStores {
+    view: Arc<dyn StoreView>,
+    whole: Arc<dyn WholeIndex>,
+    /// The words of the loaded chunks.
+    inverted_index: InvertedIndex,
+}
+
 /// The stores of a group.
 struct GroupStores {
     /// The repositories, sorted by the paths of their files.
@@ -130,7 +138,7 @@ impl Snapshot {
     pub fn manifest(&self) -> &Manifest {
         match &self.stores {
             SnapshotStores::One(view) => view.manifest(),
-            SnapshotStores::Part(part) => part.manifest(),
+            SnapshotStores::Part(part) => part.view.manifest(),
             SnapshotStores::Group(group) => &group.manifest,
         }
     }
@@ -177,6 +185,20 @@ impl Snapshot {
             SnapshotStores::Part(part) => part.view.inverted_index_error(error),
             SnapshotStores::Group(group) => group.inverted_index_error(error),
         }
+    }
+
+    /// Returns the index that this snapshot has some files of; `None` if all chunks are in memory.
+    pub fn whole_index(&self) -> Option<&Arc<dyn WholeIndex>> {
+        match &self.stores {
+            SnapshotStores::Part(part) => Some(&part.whole),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the index has more chunks than are held in memory. Then only the files are in the snapshot that were
+    /// loaded for a call.
+    pub fn is_part(&self) -> bool {
+        self.whole_index().is_some()
     }
 
     /// Returns the number of chunks.
@@ -266,7 +288,7 @@ impl Snapshot {
 
     /// Returns the root folders of projects: all folders with a manifest or a readme, and the repositories of a group.
     pub(crate) fn project_folders(&self) -> &HashSet<String> {
-        if let Some(whole) = self.whole() {
+        if let Some(whole) = self.whole_index() {
             return whole.project_folders();
         }
         self.project_folders.get_or_init(|| {

@@ -63,7 +63,7 @@ impl SegmentDictionary {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
+    pub fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
         let hashes = self.header.counts_end + self.header.docs * (4 + FIELDS);
         let ends = hashes + 8 * self.header.terms;
         let (mut from, mut to) = (0, self.header.terms);

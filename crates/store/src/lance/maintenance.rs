@@ -35,7 +35,14 @@ pub(super) struct MaintenanceLimits {
 
 impl Default for MaintenanceLimits {
     fn default() -> Self {
-        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000, resident_chunks: u64::MAX }
+        Self {
+            segments: 32,
+            small_rows: 4_096,
+            small_fragments: 32,
+            deleted_percent: 20,
+            keep_ms: 11 * 60_000,
+            resident_chunks: u64::MAX,
+        }
     }
 }
 

@@ -182,7 +182,12 @@ impl ChunkStore for LanceStore {
         if let Some(view) = held.as_ref().filter(|view| view.shows(&committed)) {
             return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
         }
-        let view = Arc::new(LanceView::open_to_read(self.location.clone(), committed, held.as_deref(), self.limits.resident_chunks)?);
+        let view = Arc::new(LanceView::open_to_read(
+            self.location.clone(),
+            committed,
+            held.as_deref(),
+            self.limits.resident_chunks,
+        )?);
         *held = Some(Arc::clone(&view));
         Ok(Some(view))
     }

@@ -4,11 +4,12 @@
 
 mod metadata_sums;
 pub mod parts;
-mod search_indexes;
+pub mod search_indexes;
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::{RecordBatchIterator, RecordBatchReader, UInt32Array};
 use arrow_schema::ArrowError;
@@ -16,7 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 use lance::Dataset;
 use lance::dataset::fragment::FileFragment;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use lancedb::{Connection, Table};
+use lancedb::{Connection, Session, Table};
 
 use super::location::IndexLocation;
 use super::manifest::{CommitRecord, TableVersion};
@@ -27,15 +28,18 @@ use crate::inverted_index::DocNumber;
 use types::{FileRecord, RepoPath};
 
 pub(super) use metadata_sums::check_metadata;
-#[cfg(test)]
-pub(super) use search_indexes::update_search_indexes_partly;
-pub(super) use search_indexes::{has_search_indexes, update_search_indexes};
 
 /// Maximum number of paths in one delete statement.
 const MAX_DELETE_PATHS: usize = 4_000;
 
 /// Maximum number of fragments whose deletion vectors are read concurrently.
 const CONCURRENT_FRAGMENTS: usize = 16;
+
+/// Memory for the parts of search indexes that LanceDB keeps for each connection, in bytes. Its default is 6 GiB.
+const INDEX_CACHE_BYTES: usize = 256 << 20;
+
+/// Memory for the metadata of files that LanceDB keeps for each connection, in bytes. Its default is 1 GiB.
+const METADATA_CACHE_BYTES: usize = 128 << 20;
 
 /// The chunks table and the files table, either writable or pinned at the versions of a commit.
 pub(super) struct Tables {
@@ -52,7 +56,8 @@ pub(super) fn open_connection(location: &IndexLocation) -> Result<Connection, St
     let Some(path) = data.to_str() else {
         return Err(location.engine_error("open", &"LanceDB requires a UTF-8 path; choose another --index-dir"));
     };
-    location.block_on("open the database", lancedb::connect(path).execute())
+    let session = Session::new(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES, Arc::default());
+    location.block_on("open the database", lancedb::connect(path).session(Arc::new(session)).execute())
 }
 
 impl Tables {
@@ -134,10 +139,15 @@ impl Tables {
             return Ok(());
         }
         let has_search_columns = search_indexes::has_search_columns(&self.chunks).await?;
-        let batches = rows::encode_chunk_batches(chunks, first, dimensions, has_search_columns);
+        let batches = rows::encode_chunk_batches(chunks, first, dimensions);
         let schema = rows::chunks_schema(dimensions);
-        let schema = if has_search_columns { rows::with_search_columns(&schema, dimensions) } else { schema };
-        let reader: Box<dyn RecordBatchReader + Send> = Box::new(RecordBatchIterator::new(batches, schema));
+        let reader: Box<dyn RecordBatchReader + Send> = if has_search_columns {
+            let batches =
+                batches.map(move |batch| batch.and_then(|batch| rows::add_search_columns(&batch, dimensions)));
+            Box::new(RecordBatchIterator::new(batches, rows::with_search_columns(&schema, dimensions)))
+        } else {
+            Box::new(RecordBatchIterator::new(batches, schema))
+        };
         self.chunks.add(reader).execute().await.map(|_| ())
     }
 

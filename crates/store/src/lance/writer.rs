@@ -16,7 +16,7 @@ use super::reader::LanceView;
 use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
-use super::tables::{self, Tables};
+use super::tables::{self, Tables, search_indexes};
 use crate::chunk_store::{StoreView, StoreWriter};
 use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
 use crate::error::StoreError;
@@ -241,8 +241,9 @@ impl LanceWriter {
             is_empty: rows == 0,
             origin: self.next_origin(state.complete),
         };
-        let has_indexes =
-            self.location.block_on_read("list the search indexes", tables::has_search_indexes(&self.tables))?;
+        let has_indexes = self
+            .location
+            .block_on_read("list the search indexes", search_indexes::has_search_indexes(self.tables.both()))?;
         let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
         let words = self.segments.names().to_vec();
         let dropped = self.last.as_ref().map(|last| last.dropped_segments(&words, self.limits.keep_ms));
@@ -341,7 +342,8 @@ impl LanceWriter {
     /// Adds the search columns and builds some of the search indexes, without a commit.
     #[cfg(test)]
     pub fn build_search_indexes_partly(&self, steps: usize) -> Result<(), StoreError> {
-        let build = tables::update_search_indexes_partly(&self.tables, self.fingerprint.dimensions, steps);
+        let build =
+            search_indexes::update_search_indexes_partly(self.tables.both(), self.fingerprint.dimensions, steps);
         self.location.block_on("build the search indexes", build)
     }
 
@@ -402,7 +404,7 @@ impl StoreWriter for LanceWriter {
         let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
         if rows as u64 > self.limits.resident_chunks {
-            let update = tables::update_search_indexes(&self.tables, self.fingerprint.dimensions);
+            let update = search_indexes::update_search_indexes(self.tables.both(), self.fingerprint.dimensions);
             self.location.block_on_until("build the search indexes", &self.cancel, update)?;
         }
         let manifest = self.publish_commit(state, self.file_rows)?;

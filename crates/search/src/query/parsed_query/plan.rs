@@ -4,6 +4,7 @@ use super::CheckedQuery;
 use super::report::parse_report;
 use crate::query::request::RetrievalMode;
 use crate::query::terms::{IndexLookup, QueryTerms};
+use store::inverted_index::hash_term;
 use text::unicode::RunningScript;
 use text::words::{self, SplitBuffers, WordForm};
 
@@ -20,6 +21,8 @@ pub struct RetrievalPlan {
     pub required_words: Vec<String>,
     /// The words of each text that the code may contain word for word.
     pub pasted_words: Vec<Vec<String>>,
+    /// The hashes of all terms that the ranking looks up, sorted.
+    pub term_hashes: Vec<u64>,
 }
 
 /// A part of a query.
@@ -65,11 +68,26 @@ pub fn plan_retrieval(query: &CheckedQuery, known: &dyn IndexLookup) -> Retrieva
     let is_pasted = *mode == RetrievalMode::Hybrid;
     let words_of = |text: &String| words_with_forms(&QueryTerms::from_words(text)).concat();
     plan.pasted_words.extend(pasted.iter().filter(|_| is_pasted).map(words_of));
+    let words = plan.parts.iter().flat_map(|part| part.words.iter().flatten().chain(&part.compounds));
+    let words = words.chain(plan.pasted_words.iter().flatten());
+    plan.term_hashes = words.map(|word| hash_term(word)).collect();
+    for text in query_filters.phrases.iter().chain(&pasted) {
+        words::for_each_search_word(text, |word| plan.term_hashes.push(hash_term(word)));
+    }
+    for compounds in pasted.iter().map(|text| QueryTerms::from_words(text).compounds) {
+        plan.term_hashes.extend(compounds.iter().map(|word| hash_term(word)));
+    }
+    plan.term_hashes.sort_unstable();
+    plan.term_hashes.dedup();
     plan
 }
 
 fn words_with_forms(terms: &QueryTerms) -> Vec<Vec<String>> {
-    terms.lexical_words.iter().map(|word| std::iter::once(&word.text).chain(&word.inflections).cloned().collect()).collect()
+    terms
+        .lexical_words
+        .iter()
+        .map(|word| std::iter::once(&word.text).chain(&word.inflections).cloned().collect())
+        .collect()
 }
 
 /// Returns words that every text with this phrase contains.

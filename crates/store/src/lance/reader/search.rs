@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use futures::TryStreamExt;
 use lancedb::DistanceType;
 use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery, Operator};
-use lancedb::query::{ExecutableQuery, QueryBase, Select};
+use lancedb::query::{ExecutableQuery, Query, QueryBase, Select};
 
 use super::LanceView;
 use crate::commit::{RowKey, StoredChunk};
@@ -34,19 +35,45 @@ impl LanceView {
             self.location.block_on_read(operation, async { query.execute().await?.try_collect().await })?;
         let mut hits = Vec::new();
         for batch in &batches {
-            let paths: &StringArray = rows::typed_column(batch, "path")
-                .map_err(|error| self.location.damage_error(operation, &error))?;
+            let paths: &StringArray =
+                rows::typed_column(batch, "path").map_err(|error| self.location.damage_error(operation, &error))?;
             hits.extend(paths.iter().flatten().map(|path| FileHit { path: RepoPath::new(path) }));
         }
         Ok(hits)
     }
 
     fn find_matches(&self, matched: MatchQuery, limit: usize, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
-        let matched = matched.with_column(Some(rows::WORDS.to_owned()));
-        let search = FullTextSearchQuery::new_query(FtsQuery::Match(matched));
-        let query = self.tables.chunks.query().full_text_search(search).limit(limit);
+        let query = self.tables.chunks.query().full_text_search(search_for(matched)).limit(limit);
         let query = query.select(Select::columns(&["path", "_score"]));
         self.list_hits("search the words", with_condition(query, filter))
+    }
+
+    /// Adds the chunks in the results of a query, with their terms as [`SearchIndexes::read_chunks_of`] reads them.
+    fn read_chunks(
+        &self,
+        query: Query,
+        wanted: Option<&[u64]>,
+        chunks: &mut Vec<(StoredChunk, Terms)>,
+    ) -> Result<(), StoreError> {
+        let operation = "read some chunks";
+        let columns: Vec<&str> = self.layout.head_columns().into_iter().chain([rows::WORDS]).collect();
+        let query = query.select(Select::columns(&columns)).with_row_id();
+        let batches: Vec<RecordBatch> =
+            self.location.block_on_read(operation, async { query.execute().await?.try_collect().await })?;
+        for batch in &batches {
+            let mut decode = || {
+                let keys = rows::typed_column::<UInt64Array>(batch, "_rowid")?;
+                let words: &StringArray = rows::typed_column(batch, rows::WORDS)?;
+                let positions: HashMap<RowKey, usize> = keys.values().iter().copied().zip(0..).collect();
+                rows::decode_chunks(batch, self.layout, keys.values(), &mut |chunk| {
+                    let terms = Terms::from_word_column(words.value(positions[&chunk.row]), wanted);
+                    chunks.push((chunk, terms));
+                })
+            };
+            let damaged = decode().map_err(|error| self.location.damage_error(operation, &error))?;
+            self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Returns the dictionaries of the segments, which are opened on first use.
@@ -95,7 +122,10 @@ impl SearchIndexes for LanceView {
         self.find_matches(similar, limit, &RowFilter::default())
     }
 
-    fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>)) -> Result<(), StoreError> {
+    fn for_each_definition(
+        &self,
+        each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>),
+    ) -> Result<(), StoreError> {
         let query = self.tables.chunks.query().select(Select::columns(&["path", "defines"]));
         self.location.block_on_read("read the names", async {
             let mut batches = query.execute().await?;
@@ -106,7 +136,7 @@ impl SearchIndexes for LanceView {
                     .map_err(|source| lancedb::Error::Arrow { source })?;
                 for (path, names) in paths.iter().zip(names).filter_map(|(path, names)| Some((path?, names?))) {
                     if !names.is_empty() {
-                        each(path, &mut rows::split_names(names));
+                        each(path, &mut rows::split_defined_names(names));
                     }
                 }
             }
@@ -114,30 +144,28 @@ impl SearchIndexes for LanceView {
         })
     }
 
-    fn read_chunks_of(&self, files: &[RepoPath]) -> Result<Vec<(StoredChunk, Terms)>, StoreError> {
-        let operation = "read the chunks of some files";
-        let columns: Vec<&str> = self.layout.head_columns().into_iter().chain([rows::WORDS]).collect();
+    fn read_chunks_of(
+        &self,
+        files: &[RepoPath],
+        wanted: Option<&[u64]>,
+    ) -> Result<Vec<(StoredChunk, Terms)>, StoreError> {
         let mut chunks = Vec::new();
         for part in files.chunks(MAX_PATHS) {
             let query = self.tables.chunks.query().only_if(path_condition(part));
-            let query = query.select(Select::columns(&columns)).with_row_id();
-            let batches: Vec<RecordBatch> =
-                self.location.block_on_read(operation, async { query.execute().await?.try_collect().await })?;
-            for batch in &batches {
-                let mut decode = || {
-                    let keys = rows::typed_column::<UInt64Array>(batch, "_rowid")?;
-                    let words: &StringArray = rows::typed_column(batch, rows::WORDS)?;
-                    let positions: HashMap<RowKey, usize> = keys.values().iter().copied().zip(0..).collect();
-                    rows::decode_chunks(batch, self.layout, keys.values(), &mut |chunk| {
-                        let at = positions[&chunk.row];
-                        let terms = Terms::from_word_column(words.value(at));
-                        chunks.push((chunk, terms));
-                    })
-                };
-                let damaged = decode().map_err(|error| self.location.damage_error(operation, &error))?;
-                self.damaged_rows.fetch_add(damaged, std::sync::atomic::Ordering::Relaxed);
-            }
+            self.read_chunks(query, wanted, &mut chunks)?;
         }
+        Ok(chunks)
+    }
+
+    fn read_chunks_with(
+        &self,
+        word: &str,
+        limit: usize,
+        wanted: Option<&[u64]>,
+    ) -> Result<Vec<(StoredChunk, Terms)>, StoreError> {
+        let search = search_for(MatchQuery::new(word.to_owned()));
+        let mut chunks = Vec::new();
+        self.read_chunks(self.tables.chunks.query().full_text_search(search).limit(limit), wanted, &mut chunks)?;
         Ok(chunks)
     }
 
@@ -174,7 +202,7 @@ impl SearchIndexes for LanceView {
     }
 
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
-        self.dictionaries()?.iter().map(|segment| segment.document_frequency(hash)).sum()
+        self.dictionaries()?.iter().map(|segment| segment.count_documents(hash)).sum()
     }
 
     fn corpus_statistics(&self) -> Result<CorpusStatistics, SegmentError> {
@@ -182,12 +210,21 @@ impl SearchIndexes for LanceView {
     }
 }
 
+/// Returns a search in the column of words.
+fn search_for(matched: MatchQuery) -> FullTextSearchQuery {
+    FullTextSearchQuery::new_query(FtsQuery::Match(matched.with_column(Some(rows::WORDS.to_owned()))))
+}
+
 /// Restricts a query to the rows that pass `filter`.
 fn with_condition<Q: QueryBase>(query: Q, filter: &RowFilter) -> Q {
     let mut conditions = Vec::new();
     if let Some(languages) = &filter.languages {
         let names: Vec<String> = languages.iter().map(|language| quote(language.0)).collect();
-        conditions.push(if names.is_empty() { "false".to_owned() } else { format!("language IN ({})", names.join(", ")) });
+        conditions.push(if names.is_empty() {
+            "false".to_owned()
+        } else {
+            format!("language IN ({})", names.join(", "))
+        });
     }
     for paths in &filter.below {
         let below: Vec<String> = paths.iter().map(|path| below_condition(path)).collect();

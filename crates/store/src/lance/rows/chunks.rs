@@ -13,7 +13,6 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
-use super::search_columns::add_search_columns;
 use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, text_column, typed_column};
 use crate::commit::{ChunkText, EmbeddedChunk, RowKey, StoredChunk};
 use crate::inverted_index::DocNumber;
@@ -99,13 +98,11 @@ fn list_width(dimensions: u32) -> i32 {
     i32::try_from(dimensions).expect("a vector has at most a few thousand dimensions")
 }
 
-/// Encodes chunks, numbered from `first`, into batches lazily; drops the chunks of each finished batch. A table with
-/// search indexes has their columns as well.
+/// Encodes chunks, numbered from `first`, into batches lazily; drops the chunks of each finished batch.
 pub(in crate::lance) fn encode_chunk_batches(
     rows: Vec<EmbeddedChunk>,
     first: DocNumber,
     dimensions: u32,
-    has_search_columns: bool,
 ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static {
     let mut rows = (first..).zip(rows).peekable();
     std::iter::from_fn(move || {
@@ -116,8 +113,7 @@ pub(in crate::lance) fn encode_chunk_batches(
             bytes += row.1.chunk.text.len();
             part.push(row);
         }
-        let batch = encode_chunk_batch(&part, dimensions);
-        Some(if has_search_columns { batch.and_then(|batch| add_search_columns(&batch, dimensions)) } else { batch })
+        Some(encode_chunk_batch(&part, dimensions))
     })
 }
 
@@ -295,7 +291,7 @@ pub(in crate::lance) fn decode_chunks(
             kind: SymbolKind::parse(head.kind).unwrap_or(SymbolKind::Block),
             symbol: head.symbol.to_owned(),
             container: head.container.to_owned(),
-            defines: split_names(head.defines).map(str::to_owned).collect(),
+            defines: split_defined_names(head.defines).map(str::to_owned).collect(),
             vector: head.vector.to_f32_vec(),
         });
     }
@@ -303,7 +299,7 @@ pub(in crate::lance) fn decode_chunks(
 }
 
 /// Returns the names in a value of the column `defines`.
-pub(in crate::lance) fn split_names(defines: &str) -> impl Iterator<Item = &str> {
+pub(in crate::lance) fn split_defined_names(defines: &str) -> impl Iterator<Item = &str> {
     defines.split(SEPARATOR).filter(|name| !name.is_empty())
 }
 

@@ -12,7 +12,6 @@ use lancedb::index::vector::IvfFlatIndexBuilder;
 use lancedb::table::{OptimizeAction, OptimizeOptions};
 use lancedb::{DistanceType, Table};
 
-use super::Tables;
 use crate::lance::rows::{self, RowLayout};
 
 /// Minimum number of rows without an index at which the indexes are updated; for a large table, a fiftieth of its rows.
@@ -43,16 +42,18 @@ pub async fn has_search_columns(chunks: &Table) -> lancedb::Result<bool> {
     Ok(chunks.schema().await?.field_with_name(rows::WORDS).is_ok())
 }
 
-/// Returns whether the tables have all search indexes.
+/// Returns whether the chunks table and the files table have all search indexes.
 ///
 /// # Errors
 /// When a table cannot be read.
-pub async fn has_search_indexes(tables: &Tables) -> lancedb::Result<bool> {
+pub async fn has_search_indexes([chunks, files]: [&Table; 2]) -> lancedb::Result<bool> {
     let names = |table: &Table| {
         let table = table.clone();
-        async move { Ok::<_, lancedb::Error>(table.list_indices().await?.into_iter().map(|index| index.name).collect::<Vec<_>>()) }
+        async move {
+            Ok::<_, lancedb::Error>(table.list_indices().await?.into_iter().map(|index| index.name).collect::<Vec<_>>())
+        }
     };
-    let (chunks, files) = (names(&tables.chunks).await?, names(&tables.files).await?);
+    let (chunks, files) = (names(chunks).await?, names(files).await?);
     Ok(CHUNK_INDEXES.iter().all(|name| chunks.iter().any(|other| other == name))
         && files.iter().any(|name| name == "path"))
 }
@@ -62,7 +63,7 @@ pub async fn has_search_indexes(tables: &Tables) -> lancedb::Result<bool> {
 ///
 /// # Errors
 /// When LanceDB fails.
-pub async fn update_search_indexes(tables: &Tables, dimensions: u32) -> lancedb::Result<()> {
+pub async fn update_search_indexes(tables: [&Table; 2], dimensions: u32) -> lancedb::Result<()> {
     update_search_indexes_partly(tables, dimensions, usize::MAX).await
 }
 
@@ -70,23 +71,28 @@ pub async fn update_search_indexes(tables: &Tables, dimensions: u32) -> lancedb:
 ///
 /// # Errors
 /// When LanceDB fails.
-pub async fn update_search_indexes_partly(tables: &Tables, dimensions: u32, steps: usize) -> lancedb::Result<()> {
-    if steps > 0 && !has_search_columns(&tables.chunks).await? {
-        add_columns(&tables.chunks, dimensions).await?;
+pub async fn update_search_indexes_partly(
+    [chunks, files]: [&Table; 2],
+    dimensions: u32,
+    steps: usize,
+) -> lancedb::Result<()> {
+    if steps > 0 && !has_search_columns(chunks).await? {
+        add_columns(chunks, dimensions).await?;
     }
-    let rows = tables.chunks.count_rows(None).await?;
+    let rows = chunks.count_rows(None).await?;
     for name in CHUNK_INDEXES.into_iter().take(steps.saturating_sub(1)) {
-        update_index(&tables.chunks, name, rows).await?;
+        update_index(chunks, name, rows).await?;
     }
     if steps > 1 + CHUNK_INDEXES.len() {
-        update_index(&tables.files, "path", tables.files.count_rows(None).await?).await?;
+        update_index(files, "path", files.count_rows(None).await?).await?;
     }
     Ok(())
 }
 
 async fn update_index(table: &Table, column: &str, rows: usize) -> lancedb::Result<()> {
     let stats = table.index_stats(column).await?;
-    let is_outgrown = |indexed: usize| column == rows::SIGNS && rows > MIN_PARTITIONED_ROWS && rows > indexed * REBUILD_FACTOR;
+    let is_outgrown =
+        |indexed: usize| column == rows::SIGNS && rows > MIN_PARTITIONED_ROWS && rows > indexed * REBUILD_FACTOR;
     match stats {
         Some(stats) if !is_outgrown(stats.num_indexed_rows) => {
             if stats.num_unindexed_rows > MIN_UNINDEXED_ROWS.max(rows / 50) {

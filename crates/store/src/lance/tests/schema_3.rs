@@ -48,7 +48,7 @@ fn write_schema_3_index(store: &LanceStore, commit: &Commit) {
     (0..).zip(&commit.chunks).for_each(|(number, chunk)| terms.add(number, &chunk.terms));
     let segment = convert_to_version_1(&terms.finish().expect("a segment"));
     fs::write(location.dir.join("words/1-0.words"), segment).expect("a segment");
-    let chunks = rows::encode_chunk_batches(commit.chunks.clone(), 0, 4, false).next().expect("chunks").expect("a batch");
+    let chunks = rows::encode_chunk_batches(commit.chunks.clone(), 0, 4).next().expect("chunks").expect("a batch");
     let files = rows::encode_files(&commit.replace).expect("a batch");
     let batches =
         [("chunks_1", keep_columns(&chunks, &CHUNK_COLUMNS)), ("files_1", keep_columns(&files, &FILE_COLUMNS))];

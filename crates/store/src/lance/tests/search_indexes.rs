@@ -52,13 +52,15 @@ fn rows_are_found_by_words_names_and_vectors() {
     let either = found.find_words(&["word1", "word2", "nowhere"], false, 10, &any).expect("hits");
     assert_eq!(paths(either), ["src/part1/file1.rs", "src/part2/file2.rs"]);
     assert!(found.find_words(&["word1", "word2"], true, 10, &any).expect("hits").is_empty());
-    let below = RowFilter { languages: None, below: vec![vec!["src/part1".to_owned(), "src/part2/file2.rs".to_owned()]] };
+    let below =
+        RowFilter { languages: None, below: vec![vec!["src/part1".to_owned(), "src/part2/file2.rs".to_owned()]] };
     let all = ["src/part1/file1.rs", "src/part1/file4.rs", "src/part1/file7.rs", "src/part2/file2.rs"];
     assert_eq!(paths(found.find_words(&["shared"], true, 10, &below).expect("hits")), all);
     assert_eq!(paths(found.find_nearest(&[0.5, -0.5, 0.5, 0.25], 10, &below).expect("hits")), all);
     let none = RowFilter { languages: Some(vec![types::Language("go")]), ..RowFilter::default() };
     assert!(found.find_words(&["shared"], true, 10, &none).expect("hits").is_empty());
-    let chunks = found.read_chunks_of(&[RepoPath::new("src/part1/file4.rs"), RepoPath::new("nowhere")]).expect("chunks");
+    let chunks =
+        found.read_chunks_of(&[RepoPath::new("src/part1/file4.rs"), RepoPath::new("nowhere")], None).expect("chunks");
     let [(read, terms)] = chunks.as_slice() else { panic!("one chunk") };
     assert_eq!(*terms, Terms::from_chunk(&chunk("src/part1/file4.rs", 1, "shared word4").chunk));
     assert_eq!((read.symbol.as_str(), read.vector.len()), ("open", 4));
@@ -127,7 +129,8 @@ fn a_crash_while_the_indexes_are_built_changes_no_answer() {
     let searched = searched_store(folder.path());
     write(&store(folder.path()), &borrowed(&files(9)));
     let build = |steps: usize| {
-        let writer = LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false).expect("a writer");
+        let writer =
+            LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false).expect("a writer");
         writer.build_search_indexes_partly(steps).expect("built");
         // The writer ends without a commit, as in a crash.
     };
