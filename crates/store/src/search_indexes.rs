@@ -10,6 +10,8 @@ use types::{FileRecord, Language, RepoPath};
 pub struct RowFilter {
     /// The languages of accepted rows; `None` for any.
     pub languages: Option<Vec<Language>>,
+    /// The files of accepted rows; `None` for any.
+    pub files: Option<Vec<String>>,
     /// Lists of paths of files and folders. An accepted row is in or below one path of every list.
     pub below: Vec<Vec<String>>,
 }

@@ -226,6 +226,10 @@ fn with_condition<Q: QueryBase>(query: Q, filter: &RowFilter) -> Q {
             format!("language IN ({})", names.join(", "))
         });
     }
+    if let Some(files) = &filter.files {
+        let list: Vec<RepoPath> = files.iter().map(RepoPath::new).collect();
+        conditions.push(if list.is_empty() { "false".to_owned() } else { path_condition(&list) });
+    }
     for paths in &filter.below {
         let below: Vec<String> = paths.iter().map(|path| below_condition(path)).collect();
         conditions.push(if below.is_empty() { "false".to_owned() } else { format!("({})", below.join(" OR ")) });
