@@ -9,8 +9,14 @@ use source::language;
 use store::{RowFilter, StoreError};
 use types::{Language, RepoPath};
 
-/// Maximum number of paths in a condition. If more files pass, the condition has folders, which may contain others.
-const MAX_PATHS: usize = 400;
+/// Maximum number of files in a condition. If more files pass, the condition has folders, which may contain others.
+const MAX_FILES: usize = 1_000;
+
+/// Maximum number of folders in a condition.
+const MAX_FOLDERS: usize = 48;
+
+/// Maximum depth of a folder in a condition.
+const MAX_DEPTH: usize = 32;
 
 impl FileFilter {
     /// Returns a condition that holds for every file that passes, and rarely for others. `for_each_path` calls its argument
@@ -28,7 +34,7 @@ impl FileFilter {
             let all = language::all_languages().map(|row| Language(row.name));
             all.filter(|language| self.has_language(*language)).collect::<Vec<Language>>()
         });
-        let mut filter = RowFilter { languages, below: self.folders.inside.clone() };
+        let mut filter = RowFilter { languages, files: None, below: self.folders.inside.clone() };
         let only_folders = self.folders.outside.is_empty()
             && self.paths.is_empty()
             && self.files.is_empty()
@@ -42,7 +48,11 @@ impl FileFilter {
                     paths.insert(path.to_owned());
                 }
             })?;
-            filter.below.push(enclosing_paths(&paths));
+            if paths.len() <= MAX_FILES {
+                filter.files = Some(paths.into_iter().collect());
+            } else {
+                filter.below.extend(enclosing_folders(&paths));
+            }
         }
         Ok(filter)
     }
@@ -53,26 +63,22 @@ impl FileFilter {
     }
 }
 
-/// Returns at most [`MAX_PATHS`] files and folders that contain all `paths`: the files themselves, or their deepest folders
-/// of which there are few enough.
-fn enclosing_paths(paths: &BTreeSet<String>) -> Vec<String> {
-    if paths.len() <= MAX_PATHS {
-        return paths.iter().cloned().collect();
-    }
-    let mut enclosing = Vec::new();
-    for depth in 1.. {
+/// Returns the deepest folders that contain all `paths` and of which there are at most [`MAX_FOLDERS`]; `None` if there are
+/// more at the top.
+fn enclosing_folders(paths: &BTreeSet<String>) -> Option<Vec<String>> {
+    let mut enclosing: Option<Vec<String>> = None;
+    for depth in 0.. {
         let cut = |path: &String| {
-            let end = path.match_indices('/').nth(depth - 1).map_or(path.len(), |(at, _)| at);
+            let end = path.match_indices('/').nth(depth).map_or(path.len(), |(at, _)| at);
             path[..end].to_owned()
         };
         let folders: BTreeSet<String> = paths.iter().map(cut).collect();
-        if folders.len() > MAX_PATHS || enclosing.len() == folders.len() {
+        if folders.len() > MAX_FOLDERS || depth > MAX_DEPTH {
             break;
         }
-        enclosing = folders.into_iter().collect();
+        enclosing = Some(folders.into_iter().collect());
     }
-    // Even the top folders are too many: the condition would exclude little.
-    if enclosing.is_empty() { vec![String::new()] } else { enclosing }
+    enclosing
 }
 
 #[cfg(test)]
@@ -82,9 +88,9 @@ mod tests {
     #[test]
     fn many_files_are_described_by_their_folders() {
         let paths: BTreeSet<String> = (0..2_000).map(|at| format!("top/{}/{at}/a.rs", at % 7)).collect();
-        assert_eq!(enclosing_paths(&paths).len(), 7);
-        assert_eq!(enclosing_paths(&paths)[0], "top/0");
-        let few: BTreeSet<String> = ["b/a.rs".to_owned()].into();
-        assert_eq!(enclosing_paths(&few), ["b/a.rs"]);
+        let folders = enclosing_folders(&paths).expect("few folders");
+        assert_eq!((folders.len(), folders[0].as_str()), (7, "top/0"));
+        let flat: BTreeSet<String> = (0..2_000).map(|at| format!("{at}.rs")).collect();
+        assert_eq!(enclosing_folders(&flat), None);
     }
 }

@@ -227,7 +227,7 @@ fn with_condition<Q: QueryBase>(query: Q, filter: &RowFilter) -> Q {
         });
     }
     if let Some(files) = &filter.files {
-        let list: Vec<RepoPath> = files.iter().map(RepoPath::new).collect();
+        let list: Vec<RepoPath> = files.iter().map(|path| RepoPath::new(path.as_str())).collect();
         conditions.push(if list.is_empty() { "false".to_owned() } else { path_condition(&list) });
     }
     for paths in &filter.below {

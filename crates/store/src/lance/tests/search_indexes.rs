@@ -52,11 +52,13 @@ fn rows_are_found_by_words_names_and_vectors() {
     let either = found.find_words(&["word1", "word2", "nowhere"], false, 10, &any).expect("hits");
     assert_eq!(paths(either), ["src/part1/file1.rs", "src/part2/file2.rs"]);
     assert!(found.find_words(&["word1", "word2"], true, 10, &any).expect("hits").is_empty());
-    let below =
-        RowFilter { languages: None, below: vec![vec!["src/part1".to_owned(), "src/part2/file2.rs".to_owned()]] };
+    let parts = vec!["src/part1".to_owned(), "src/part2/file2.rs".to_owned()];
+    let below = RowFilter { below: vec![parts], ..RowFilter::default() };
     let all = ["src/part1/file1.rs", "src/part1/file4.rs", "src/part1/file7.rs", "src/part2/file2.rs"];
     assert_eq!(paths(found.find_words(&["shared"], true, 10, &below).expect("hits")), all);
     assert_eq!(paths(found.find_nearest(&[0.5, -0.5, 0.5, 0.25], 10, &below).expect("hits")), all);
+    let only = RowFilter { files: Some(vec![all[1].to_owned(), "nowhere".to_owned()]), ..below.clone() };
+    assert_eq!(paths(found.find_nearest(&[0.5, -0.5, 0.5, 0.25], 10, &only).expect("hits")), [all[1]]);
     let none = RowFilter { languages: Some(vec![types::Language("go")]), ..RowFilter::default() };
     assert!(found.find_words(&["shared"], true, 10, &none).expect("hits").is_empty());
     let chunks =
