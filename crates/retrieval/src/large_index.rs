@@ -12,7 +12,7 @@ use search::{
     WholeIndex, marks_project_root, match_similar_name, plan_retrieval,
 };
 use store::inverted_index::{CorpusStatistics, SegmentError, Terms, definition_key, file_key, hash_term};
-use store::{FileHit, RowFilter, SearchIndexes, StoreError, StoreView, StoredChunk};
+use store::{FileHit, IndexSize, RowFilter, SearchIndexes, StoreError, StoreView, StoredChunk};
 use text::unicode::is_same_ignoring_ascii_case;
 use text::words;
 use types::RepoPath;
@@ -87,6 +87,7 @@ struct FoundFiles {
 pub struct LargeIndex {
     view: Arc<dyn StoreView>,
     indexes: Arc<dyn SearchIndexes>,
+    size: IndexSize,
     statistics: CorpusStatistics,
     project_folders: OnceLock<HashSet<String>>,
 }
@@ -99,8 +100,8 @@ impl LargeIndex {
     pub fn open(view: &Arc<dyn StoreView>) -> Result<Option<Arc<Self>>, StoreError> {
         let Some(indexes) = Arc::clone(view).search_indexes() else { return Ok(None) };
         let statistics = indexes.corpus_statistics().map_err(|error| view.inverted_index_error(&error))?;
-        let view = Arc::clone(view);
-        Ok(Some(Arc::new(Self { view, indexes, statistics, project_folders: OnceLock::new() })))
+        let (view, size) = (Arc::clone(view), indexes.measure_index()?);
+        Ok(Some(Arc::new(Self { view, indexes, size, statistics, project_folders: OnceLock::new() })))
     }
 
     /// Returns the snapshot without files, from which calls load the part that they need ([`Snapshot::load_part`]).
@@ -109,7 +110,7 @@ impl LargeIndex {
     /// If the snapshot cannot be built.
     pub fn empty_snapshot(self: &Arc<Self>) -> Result<Snapshot, StoreError> {
         let whole = Arc::clone(self) as Arc<dyn WholeIndex>;
-        Snapshot::of_part(Arc::clone(&self.view), whole, &self.statistics, Vec::new(), Vec::new())
+        Snapshot::of_part(Arc::clone(&self.view), whole, (self.size, &self.statistics), Vec::new(), Vec::new())
     }
 
     /// Loads the files that a call needs.
@@ -164,7 +165,7 @@ impl LargeIndex {
     ) -> Result<Snapshot, StoreError> {
         let records = self.indexes.read_records_of(files)?;
         let whole = Arc::clone(self) as Arc<dyn WholeIndex>;
-        Snapshot::of_part(Arc::clone(&self.view), whole, &self.statistics, chunks, records)
+        Snapshot::of_part(Arc::clone(&self.view), whole, (self.size, &self.statistics), chunks, records)
     }
 
     fn find_files(&self, request: &PartRequest<'_>) -> Result<FoundFiles, QueryError> {

@@ -23,5 +23,5 @@ pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredC
 pub use damage::StoreDamage;
 pub use error::StoreError;
 pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION};
-pub use search_indexes::{FileHit, RowFilter, SearchIndexes};
+pub use search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 pub use types::Generation;

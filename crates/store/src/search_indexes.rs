@@ -16,6 +16,14 @@ pub struct RowFilter {
     pub below: Vec<Vec<String>>,
 }
 
+/// The size of a whole index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexSize {
+    /// Number of indexed files, including files without chunks.
+    pub files: u64,
+    pub chunks: u64,
+}
+
 /// A file with a chunk that a search index returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileHit {
@@ -94,6 +102,12 @@ pub trait SearchIndexes: Send + Sync {
     /// # Errors
     /// When the table cannot be read.
     fn for_each_path(&self, each: &mut dyn FnMut(&str)) -> Result<(), StoreError>;
+
+    /// Counts the indexed files and the chunks.
+    ///
+    /// # Errors
+    /// When a table cannot be read.
+    fn measure_index(&self) -> Result<IndexSize, StoreError>;
 
     /// Returns the number of chunks that contain the term with this hash, including deleted chunks.
     ///

@@ -32,7 +32,7 @@ use loading::whole_index::WholeIndex;
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{DocNumber, InvertedIndex, ScoredPosting, SegmentError};
-use store::{ChunkText, Manifest, RowKey, StoreError, StoreView};
+use store::{ChunkText, IndexSize, Manifest, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Generation, Language, RepoPath};
@@ -94,6 +94,8 @@ struct PartStores {
     whole: Arc<dyn WholeIndex>,
     /// The words of the loaded chunks.
     inverted_index: InvertedIndex,
+    /// The size of the whole index.
+    size: IndexSize,
 }
 
 /// The stores of a group.

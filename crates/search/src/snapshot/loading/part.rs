@@ -12,18 +12,19 @@ use super::super::{PartStores, Snapshot, SnapshotStores};
 use super::whole_index::WholeIndex;
 use crate::threads::run_on_search_pool;
 use store::inverted_index::{CorpusStatistics, IndexSegment, InvertedIndex, SegmentWriter, Terms};
-use store::{StoreError, StoreView, StoredChunk};
+use store::{IndexSize, StoreError, StoreView, StoredChunk};
 use types::FileRecord;
 
 impl Snapshot {
-    /// Builds the snapshot of some files of an index, from their chunks in any order.
+    /// Builds the snapshot of some files of an index, from their chunks in any order. `size` and `statistics` are those of the
+    /// whole index.
     ///
     /// # Errors
     /// If a chunk does not fit.
     pub fn of_part(
         view: Arc<dyn StoreView>,
         whole: Arc<dyn WholeIndex>,
-        statistics: &CorpusStatistics,
+        (size, statistics): (IndexSize, &CorpusStatistics),
         mut chunks: Vec<(StoredChunk, Terms)>,
         mut records: Vec<FileRecord>,
     ) -> Result<Self, StoreError> {
@@ -46,13 +47,20 @@ impl Snapshot {
         let inverted_index = InvertedIndex::of_part(segment, statistics, frequency);
         let files = split_into_files(builder.finish_for(view.as_ref())?);
         records.sort_by(|a, b| a.path.cmp(&b.path));
-        let files_indexed = view.manifest().files_found;
-        let stores = SnapshotStores::Part(Box::new(PartStores { view, whole, inverted_index }));
+        let stores = SnapshotStores::Part(Box::new(PartStores { view, whole, inverted_index, size }));
         let snapshot = run_on_search_pool(|| {
             let keys = ChunkKeys::from_files(&files);
             let chunks_in_memory = keys.rows.len();
             Self::from_files(stores, records, files, keys, chunks_in_memory)
         });
-        Ok(Self { files_indexed, ..snapshot })
+        Ok(Self { files_indexed: size.files, ..snapshot })
+    }
+
+    /// Returns the number of chunks of the index, whether they are in memory or not.
+    pub fn indexed_chunks(&self) -> u64 {
+        match &self.stores {
+            SnapshotStores::Part(part) => part.size.chunks,
+            _ => self.chunk_count() as u64,
+        }
     }
 }

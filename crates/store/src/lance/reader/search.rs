@@ -15,7 +15,7 @@ use crate::commit::{RowKey, StoredChunk};
 use crate::error::StoreError;
 use crate::inverted_index::{CorpusStatistics, SegmentDictionary, SegmentError, Terms};
 use crate::lance::rows;
-use crate::search_indexes::{FileHit, RowFilter, SearchIndexes};
+use crate::search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 use types::{FileRecord, RepoPath};
 
 /// Number of partitions of the vector index that a search compares.
@@ -199,6 +199,13 @@ impl SearchIndexes for LanceView {
             }
             Ok::<_, lancedb::Error>(())
         })
+    }
+
+    fn measure_index(&self) -> Result<IndexSize, StoreError> {
+        let is_indexed = Some("skip IS NULL".to_owned());
+        let files = self.location.block_on_read("count the files", self.tables.files.count_rows(is_indexed))?;
+        let chunks = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
+        Ok(IndexSize { files: files as u64, chunks: chunks as u64 })
     }
 
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
