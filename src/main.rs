@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use cli::arguments::{CliArguments, CliCommand, ServeArguments, parse_command_line};
 use cli::commands::{
-    bench, completions, doctor, eval, gc, hook, index, indexes, install, man, models, outline, read, references,
-    search, serve, similar, status, symbol, tune, uninstall, watch,
+    bench, completions, doctor, eval, gc, hook, index, indexes, install, man, models, outline, publish, read,
+    references, search, serve, similar, status, symbol, tune, uninstall, watch,
 };
 use cli::exit::{CommandExit, report_failure};
 use cli::logging;
@@ -35,6 +35,7 @@ fn run_command(arguments: &CliArguments) -> anyhow::Result<CommandExit> {
         Some(CliCommand::Index(arguments)) => index::run_index(shared, arguments),
         Some(CliCommand::Status(arguments)) => status::run_status(shared, arguments),
         Some(CliCommand::Indexes(arguments)) => indexes::run_indexes(shared, &arguments.command),
+        Some(CliCommand::Publish(arguments)) => publish::run_publish(shared, arguments),
         Some(CliCommand::Gc(arguments)) => gc::run_gc(shared, arguments),
         Some(CliCommand::Serve(arguments)) => serve::run_serve(shared, arguments),
         Some(CliCommand::Watch(arguments)) => watch::run_watch(shared, arguments),

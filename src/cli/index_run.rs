@@ -1,6 +1,7 @@
 //! An index run for a command, with a progress bar and Ctrl-C.
 
 pub mod command_folder;
+pub mod published_base;
 pub mod searched;
 
 use std::time::Duration;
@@ -32,7 +33,8 @@ pub fn update_index(
     interrupts.run_cancellable(|cancel| engine.index(request, cancel, &|progress| bar.show(progress)))
 }
 
-/// Updates the index like [`update_index`]. While another process is writing the index, waits for it, with a note.
+/// Updates the index like [`update_index`]. While another process is writing the index, waits for it, with a note
+/// unless `shared.quiet` is set.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait.
@@ -45,8 +47,9 @@ pub fn update_index_or_wait(
     retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
 }
 
-/// Updates the index before a search. While another process is writing it, accepts a complete index as it is, with a
-/// note, and waits for an incomplete one.
+/// Updates the index before a search, unless its base is trusted or the model of its base is missing. While another
+/// process is writing it, accepts a complete index as it is, and waits for an incomplete one; in both cases with a note
+/// unless `shared.quiet` is set.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
@@ -55,6 +58,9 @@ pub fn update_index_if_free(
     interrupts: &Interrupts,
     shared: &SharedArguments,
 ) -> Result<(), EngineError> {
+    if engine.trusts_base() || engine.missing_base_model().is_some() {
+        return Ok(());
+    }
     let is_searchable = || engine.is_complete().unwrap_or(false);
     retry_while_busy(engine, &IndexRequest::default(), interrupts, shared, is_searchable).map(drop)
 }
@@ -93,8 +99,8 @@ fn retry_while_busy(
     }
 }
 
-/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be updated
-/// is searched as it is, or left out, with a note.
+/// Updates the indexes of the searched folders, like [`update_index_if_free`]. A failure for a folder of a group is not
+/// an error: unless `shared.quiet` is set, a note is printed, and the folder is searched as it is or left out.
 ///
 /// # Errors
 /// If the index of a single folder cannot be updated, or Ctrl-C ends the run.
@@ -152,8 +158,7 @@ pub struct OpenedFolder {
 /// `no_index` is set.
 ///
 /// # Errors
-/// If the folder is too broad, the folder or the index is invalid, the model cannot use the device of `--device`, or
-/// the index cannot be updated.
+/// If [`open_searched`] fails, or an index cannot be updated.
 pub fn open_updated_folder(
     shared: &SharedArguments,
     folders: &ChosenFolders,

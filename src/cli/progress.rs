@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use engine::{IndexPhase, IndexProgress, StageReport, TuneStep, find_bottleneck};
+use engine::{IndexPhase, IndexProgress, StageReport, TransferState, TuneStep, find_bottleneck};
 
 use super::arguments::SharedArguments;
 use super::printer;
@@ -121,6 +121,24 @@ impl TuneProgressBar {
     }
 }
 
+/// The progress bar of a transfer from or to a location.
+pub struct TransferProgressBar {
+    bar: TerminalBar,
+    what: &'static str,
+}
+
+impl TransferProgressBar {
+    /// Creates the bar of one transfer, which `what` describes.
+    pub fn new(shared: &SharedArguments, what: &'static str) -> Self {
+        Self { bar: TerminalBar::new(shared, "{bar:12} {bytes}/{total_bytes} {wide_msg}"), what }
+    }
+
+    /// Updates the bar.
+    pub fn show(&self, state: TransferState) {
+        self.bar.show(state.done_bytes, Some(state.bytes), self.what.to_owned());
+    }
+}
+
 /// The progress display of a download: a bar on a terminal, otherwise notes at intervals.
 pub struct DownloadProgress {
     bar: TerminalBar,
@@ -156,7 +174,7 @@ impl DownloadProgress {
 
 /// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, the most
 /// important part first, and only the parts that fit into `columns`. If `verbose` is set, the table of stages and the
-/// sentence about the bottleneck follow after [`TABLE_AFTER`].
+/// sentence about the bottleneck follow after [`TABLE_AFTER`]. In the last phase, only a sentence about it is returned.
 fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();

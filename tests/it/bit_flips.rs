@@ -23,7 +23,7 @@ const FILES: usize = 130;
 /// The number of functions in a file; a chunk holds two of them.
 const FUNCTIONS: usize = 40;
 
-/// Queries in words, by name, by phrase and by snippet, so that every part of the index is read.
+/// Queries in words, by name, by phrase, by snippet and by file name, so that every part of the index is read.
 const QUERIES: [&str; 5] = [
     "compute the ledger of orchard 7",
     "settle_lantern_41_3",
@@ -101,7 +101,8 @@ impl FlipFixture {
         Ok((places.collect(), answer["notes"].to_string().contains("damaged")))
     }
 
-    /// Checks the answers of a damaged index: each is right, or says that it is damaged. Returns how many say so.
+    /// Checks the answers of a damaged index: each is right, or says that the index is damaged. Returns the number of
+    /// those that say so.
     fn check_damaged(&self, place: &str) -> usize {
         let mut told = 0;
         for ((answer, intact), query) in self.ask().into_iter().zip(&self.answers).zip(QUERIES) {
@@ -172,7 +173,7 @@ fn assert_no_crash(ran: &RunOutput) {
     }
 }
 
-/// Returns the files below a folder that are not empty, by kind.
+/// Returns the non-empty files below a folder, by kind.
 fn files_by_kind(folder: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(next) = folders.pop() {

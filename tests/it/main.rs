@@ -4,12 +4,14 @@
 mod assistants;
 #[cfg(target_os = "linux")]
 mod bit_flips;
+mod branches;
 mod cli;
 mod command_line;
 mod crash;
 mod doctor;
 mod embedded_files;
 mod eval;
+mod field_faults;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod groups;

@@ -42,7 +42,7 @@ fn files() -> Vec<(&'static str, String, u32, &'static str)> {
     ]
 }
 
-/// Returns two texts, one of which is in each token.
+/// Returns two texts; each token contains one of them.
 fn hidden_texts() -> Vec<String> {
     vec![HIDDEN[..16].to_owned(), HIDDEN[..16].to_uppercase()]
 }

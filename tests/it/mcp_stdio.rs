@@ -302,7 +302,7 @@ fn invalid_arguments_are_rejected_with_a_reason() {
     assert!(raw.close().success());
 }
 
-/// Creates a folder beside the root, and returns paths to it and to other files outside the root.
+/// Creates a folder beside the root, and returns paths that lead outside the root, and an invalid one.
 fn outside(repository: &Repository) -> Vec<String> {
     let evil = repository.base().join("root-evil");
     std::fs::create_dir(&evil).expect("a folder");

@@ -323,6 +323,15 @@ fn a_server_without_a_folder_takes_the_roots_of_its_client() {
     assert!(found.starts_with("app/passwords.py:"), "{found}");
     let status = served_folders(&mut raw);
     assert!(status.starts_with(&format!("{}\n", root.display())), "the home folder is refused: {status}");
+    // A client that cannot say which folders it has keeps the served ones.
+    raw.send(br#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#);
+    let asked = raw.next();
+    assert_eq!(asked["method"], "roots/list", "{asked}");
+    let error = json!({ "code": -32603, "message": "not now" });
+    raw.send(json!({ "jsonrpc": "2.0", "id": asked["id"], "error": error }).to_string().as_bytes());
+    assert!(served_folders(&mut raw).starts_with(&format!("{}\n", root.display())));
+    let found = text(&mut raw, "search_code", json!({ "query": LOGIN }));
+    assert!(found.starts_with("app/passwords.py:"), "{found}");
     // The client has closed the folder.
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#);
     answer_roots(&mut raw, &[uri(&home)]);

@@ -233,6 +233,17 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     let end = read["end_line"].as_u64().expect("a line");
     assert!((300..=500).contains(&tokens) && end > 10, "{tokens}: {text}");
     assert_eq!(read["left_out_lines"], format!("{}-400", end + 1));
+    // Lines that are asked for are shown without a limit given.
+    let (_, asked) = answer(&mut raw, "read_code", json!({ "path": "long.rs:100-220" }));
+    assert_eq!((&asked["start_line"], &asked["end_line"]), (&json!(100), &json!(220)));
+    assert_eq!(asked["left_out_lines"], Value::Null);
+    let data = format!("fn before() {{}}\nconst DATA: &str = \"{}\";\nfn after() {{}}\n", "ab ".repeat(9_000));
+    repository.write("data.rs", &data);
+    let (text, read) = answer(&mut raw, "read_code", json!({ "path": "data.rs" }));
+    assert_eq!((&read["start_line"], &read["end_line"]), (&json!(1), &json!(3)), "{text}");
+    assert!(text.contains("3 fn after") && text.contains("line 2 is cut; read it alone for more"), "{text}");
+    let (alone, _) = answer(&mut raw, "read_code", json!({ "path": "data.rs:2", "max_tokens": 400 }));
+    assert!(alone.len() > 800 && alone.contains("left out for max_tokens: lines 2"), "{alone}");
     let (few, _) = answer(&mut raw, "read_code", json!({ "path": "long.rs", "max_tokens": 3 }));
     assert!(
         few.starts_with("long.rs:1-") && few.contains("left out for max_tokens"),

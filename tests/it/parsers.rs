@@ -18,18 +18,18 @@ fn aborting_ruby() -> String {
     format!("def greet_in_ruby(s)\n  s <<\"{}\"\n  s\nend\n", "hello world, this is text\n".repeat(14))
 }
 
-/// A Kotlin text whose last sign makes the grammar's scanner loop.
+/// A Kotlin text whose last character makes the grammar's scanner loop.
 const HANGING_KOTLIN: &str = "val answer_in_kotlin = 1\n@";
 
-/// Returns a text that takes gigabytes to parse: `unit` repeated.
+/// Returns a text that takes gigabytes to parse: `unit` repeated, in lines of 60 bytes.
 fn exploding(unit: &str, bytes: usize) -> String {
     let text = unit.repeat(bytes / unit.len());
     let lines: Vec<&str> = text.as_bytes().chunks(60).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
     lines.join("\n") + "\n"
 }
 
-/// Runs the program until it ends; kills it and fails after [`PATIENCE`]. Also returns the largest memory of the process
-/// and all its descendants together, in bytes.
+/// Runs the program until it ends; kills it and fails after [`PATIENCE`]. Also returns the largest memory of the
+/// process and all its descendants together, in bytes.
 fn run_measured(project: &Project, arguments: &[&str]) -> (RunOutput, u64) {
     let mut child = project.command(arguments).spawn().expect("it starts");
     let since = Instant::now();

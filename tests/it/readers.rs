@@ -1,4 +1,4 @@
-//! Fuzz tests of everything that reads stored or given bytes: it returns a value or an error, and never panics.
+//! Fuzz tests of the readers of stored or given bytes: each returns a value or an error, and never panics.
 //!
 //! The inputs are mutants of valid ones, pseudo-random and the same in every run, and mutants with a new outcome are
 //! mutated further. `CODESCRY_TEST_MUTANTS` overrides their number, and `CODESCRY_TEST_SEED` their seed.

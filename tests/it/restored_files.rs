@@ -23,7 +23,7 @@ fn set_modified(path: &Path, time: SystemTime) {
     fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("a time");
 }
 
-/// A way to change a file: its name, and a function that is called with the folder.
+/// The name of a way to change a file, and a function that does so in a folder.
 type Change = (&'static str, fn(&Path));
 
 /// The ways in which a file gets other content of the same size and with the same modification time.

@@ -1,9 +1,9 @@
 //! Retrieval quality on a small fixed corpus, compared with a committed snapshot.
 //!
-//! `tests/fixtures/retrieval` has six services in six languages, and `tests/fixtures/retrieval.jsonl` questions with the
-//! files that answer them: in words, names, bug reports and paths. `tests/snapshots/retrieval.txt` has the rank of the
-//! first right file for each question. `CODESCRY_UPDATE_SNAPSHOTS=1 cargo test --test it retrieval` writes it anew, so
-//! that a change of the ranking shows as a diff.
+//! `tests/fixtures/retrieval` has six services in six languages, and `tests/fixtures/retrieval.jsonl` questions with
+//! the files that answer them: in words, names, bug reports and paths. `tests/snapshots/retrieval.txt` has the rank of
+//! the first right file for each question. `CODESCRY_UPDATE_SNAPSHOTS=1 cargo test --test it retrieval` writes it anew,
+//! so that a change of the ranking shows as a diff.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -57,7 +57,8 @@ fn format_snapshot(answer: &Value) -> String {
     snapshot
 }
 
-/// Lists the lines of two snapshots that differ, the expected ones with `-` and the measured ones with `+`.
+/// Lists the lines that only one of two snapshots has, those of the expected one with `-`, those of the measured one
+/// with `+`.
 fn list_changes(expected: &str, measured: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), measured.lines().collect());
     let removed = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}\n"));

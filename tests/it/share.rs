@@ -1,5 +1,7 @@
 //! Tests of servers that share one process per index: joining, isolation and takeover.
 
+mod worktrees;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;

@@ -46,8 +46,8 @@ impl Trees {
         self.home.root().join(tree)
     }
 
-    /// Waits until the files of a tree are old enough for their times to be trusted, and makes git's index of the tree newer
-    /// than all of them.
+    /// Waits until the files of a tree are old enough for their times to be trusted, and makes git's index of the tree
+    /// newer than all of them.
     fn settle(&self, tree: &str) {
         let now = std::time::SystemTime::now();
         while now.elapsed().is_ok_and(|age| age < std::time::Duration::from_millis(100)) {
@@ -122,7 +122,7 @@ impl Trees {
         }
     }
 
-    /// Returns the folders of the indexes in the data folder, by the trees that they are of.
+    /// Returns the sorted names of the folders that have an index in the data folder.
     fn indexes(&self) -> Vec<String> {
         let ran = self.run("", &["indexes", "list", "--json"]);
         let json = ran.json();

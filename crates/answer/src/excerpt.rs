@@ -7,6 +7,12 @@ use crate::budget::find_largest;
 /// Maximum length of a token of the vocabulary that budgets are counted in, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
+/// Length in characters above which a line is cut where there is not room for everything.
+const MAX_LINE_CHARS: usize = 400;
+
+/// Number of characters that are shown of a line that is cut.
+const SHOWN_CHARS: usize = 160;
+
 /// A text of whole lines of a file, cut in two at a byte.
 #[derive(Clone, Copy, Debug)]
 pub struct Excerpt<'t> {
@@ -58,6 +64,26 @@ impl<'t> Excerpt<'t> {
 pub fn number_lines(code: &str, first: u32) -> String {
     let numbered = |(number, line): (u32, &str)| format!("{number} {line}").trim_end().to_owned();
     (first..).zip(code.split('\n')).map(numbered).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns `text` with lines of more than [`MAX_LINE_CHARS`] characters cut, each with a mark that gives its length, and the
+/// indexes of these lines; `None` if there are none, or `text` is a single line.
+pub fn cut_long_lines(text: &str) -> Option<(String, Vec<usize>)> {
+    if !text.contains('\n') {
+        return None;
+    }
+    let (mut lines, mut cut) = (Vec::new(), Vec::new());
+    for (at, line) in text.split('\n').enumerate() {
+        let length = if line.len() > MAX_LINE_CHARS { line.chars().count() } else { 0 };
+        if length > MAX_LINE_CHARS {
+            let shown: String = line.chars().take(SHOWN_CHARS).collect();
+            lines.push(format!("{shown} … ({length} characters)"));
+            cut.push(at);
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    (!cut.is_empty()).then(|| (lines.join("\n"), cut))
 }
 
 /// Returns `fit(bytes)` for the largest number of whole lines at the beginning of `text` for which it is `Some`, where
@@ -121,5 +147,14 @@ mod tests {
         assert_eq!(fit_part_of_first_line(TEXT, 100, up_to(4)), Ok(Some(4)));
         assert_eq!(fit_part_of_first_line("漢字", 100, up_to(5)), Ok(Some(3)));
         assert_eq!(fit_part_of_first_line(TEXT, 0, up_to(4)), Ok(None));
+    }
+
+    #[test]
+    fn long_lines_are_cut_where_others_follow() {
+        let data = "é".repeat(401);
+        assert_eq!(cut_long_lines(&data), None);
+        assert_eq!(cut_long_lines(&format!("a\n{}\nb", "x".repeat(400))), None);
+        let cut = format!("a\n{} … (401 characters)\nb", "é".repeat(160));
+        assert_eq!(cut_long_lines(&format!("a\n{data}\nb")), Some((cut, vec![1])));
     }
 }

@@ -134,7 +134,7 @@ impl<'h> Place<'h> {
     }
 
     /// Returns the names of later definitions in the place that are not inside of the first one, judged by their
-    /// indentation. Empty if the first one is a container, or its signature is not in the place.
+    /// indentation. Empty if the first one is a container or has no name, or its signature is not in the place.
     fn sibling_names(&self) -> Vec<&'h str> {
         let hit = self.hit;
         if hit.kind.is_container() || hit.symbol.is_empty() {
@@ -315,7 +315,7 @@ pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
     if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
 }
 
-/// Returns whether a word is one of the names of kinds that answers show before the name of a definition.
+/// Returns whether a word means a kind of definition, such as those that answers show before names.
 pub fn shown_kind_word(word: &str) -> bool {
     SymbolKind::from_word(word).is_some() || word == "impl"
 }

@@ -31,7 +31,7 @@ pub struct QueryWords {
     /// `::`.
     identifiers: Vec<String>,
     /// Beginnings of the words in lower case, so that `connection` also matches `connect`; without short and common
-    /// words.
+    /// words. Words and segments in scripts without spaces are whole.
     prefixes: Vec<String>,
 }
 
@@ -72,9 +72,9 @@ impl QueryWords {
         words
     }
 
-    /// Returns the number of leading exact hits, so that an answer can omit the others. `None` if there is none, or if all
-    /// hits are exact. A hit is exact if it contains every quoted text of the query, or a pasted message inside a string
-    /// literal.
+    /// Returns the number of leading exact hits, so that an answer can omit the others. `None` if the first hit is not
+    /// exact, or if all hits are. A hit is exact if it contains every quoted text of the query, or a pasted message
+    /// inside a string literal.
     pub fn count_exact(&self, hits: &[Hit]) -> Option<usize> {
         let is_exact = |hit: &Hit| {
             let has_quoted = !self.quoted.is_empty() && {
@@ -134,7 +134,8 @@ impl QueryWords {
     }
 }
 
-/// Returns the texts in double quotes, with white space collapsed. A quote that is not closed starts none.
+/// Returns the texts in double quotes that have at least [`MIN_WORD_CHARS`] characters, with white space collapsed. A
+/// quote that is not closed starts none.
 fn quoted_texts(query: &str) -> Vec<String> {
     // The pieces between quotes are outside and inside by turns; the last piece is never inside.
     let pieces: Vec<&str> = query.split('"').collect();
@@ -160,7 +161,7 @@ fn is_identifier(word: &str) -> bool {
     false
 }
 
-/// Returns whether a line is a comment in most languages, or documentation.
+/// Returns whether a line begins with a mark of a comment or a doc string in a common language.
 pub(crate) fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
     ["//", "#", "/*", "* ", "*/", "--", "\"\"\"", ";;", "%"].iter().any(|mark| line.starts_with(mark)) || line == "*"

@@ -15,8 +15,8 @@ pub const FILLED_GAP: usize = 2;
 const MAX_SIGNATURE_LINES: usize = 4;
 
 /// Returns the indices of about `max_lines` lines: the signature if it is on one line, the `deciding` lines (best
-/// first) with their neighbours, and the lines that return. Without deciding lines, those after the signature's first
-/// line are chosen, and then those before it.
+/// first) with their neighbours, and the `return` statements. Without deciding lines, the lines after the signature's
+/// first line are chosen too, and then those before it.
 pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lines: usize) -> Vec<usize> {
     let used = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let lines = &lines[..used];

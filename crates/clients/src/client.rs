@@ -83,7 +83,8 @@ pub enum Systems {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
     Home,
-    /// The folder for programs' settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`, or
+    /// `%APPDATA%`.
     Settings,
     /// `$XDG_CONFIG_HOME` or `~/.config`, on every system.
     DotConfig,
@@ -123,7 +124,7 @@ pub struct Guidance {
     pub hooks: Option<HookSettings>,
 }
 
-/// The path of a file in the user's folders, and in a project.
+/// The path of a file in the user's folders, and in a project; `None` where the client is not known to read one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GuidancePath {
     pub user: Option<Location>,

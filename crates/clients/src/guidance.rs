@@ -125,7 +125,7 @@ pub fn instructions_block(command: &str) -> String {
     format!("{BLOCK_START}\n{}{BLOCK_END}\n", with_command(include_str!("../assets/instructions.md"), command))
 }
 
-/// Returns the definition of the sub-agent.
+/// Returns the definition of the sub-agent, in which `command` starts the program.
 pub fn agent_document(form: AgentForm, command: &str) -> String {
     let body = with_command(include_str!("../assets/agent.md"), command);
     match form {
@@ -140,7 +140,7 @@ pub fn agent_document(form: AgentForm, command: &str) -> String {
     }
 }
 
-/// Returns the skill.
+/// Returns the text of the skill, in which `command` starts the program.
 pub fn skill_document(command: &str) -> String {
     let body = with_command(include_str!("../assets/skill.md"), command);
     format!("---\nname: codescry\ndescription: {DESCRIPTION}\n---\n\n{body}")
@@ -167,7 +167,7 @@ fn with_command(text: &str, command: &str) -> String {
     replaced
 }
 
-/// Returns `text` with the block at its end, or in place of an older block.
+/// Returns `text` with the block at its end, or in place of an older block. A new file consists of the block only.
 pub(crate) fn insert_block(text: &str, block: &str, is_new_file: bool) -> String {
     let line_end = super::formats::detect_line_ending(text);
     let block = block.replace('\n', line_end);

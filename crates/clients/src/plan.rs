@@ -367,7 +367,7 @@ impl InstallRequest {
     /// Creates a request to start `command` for `folder`, without extras.
     ///
     /// # Errors
-    /// When a path is not UTF-8.
+    /// When `command` is not UTF-8.
     pub fn new(command: &Path, folder: Option<PathBuf>) -> Result<Self, ClientError> {
         Ok(Self { command: path_text(command)?, folder, extras: Vec::new() })
     }
@@ -413,7 +413,8 @@ impl FileChange {
     /// removed file.
     ///
     /// # Errors
-    /// When the file has changed since the plan, or cannot be written. The file is unchanged then.
+    /// When the file has changed since the plan, or cannot be backed up, written or removed. The file is unchanged
+    /// then.
     pub fn apply(&self) -> Result<AppliedChange, ClientError> {
         let mut applied = AppliedChange::default();
         match (&self.before, &self.after) {

@@ -4,6 +4,7 @@
 
 mod git_settings;
 pub(crate) mod groups;
+mod locations;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use super::variables::variable_path;
 pub use git_settings::{GitSetting, GitSettings, find_git_excludes};
+pub use locations::LocationSettings;
 
 /// The operating system whose conventions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +34,12 @@ pub struct UserEnvironment {
     pub system: OperatingSystem,
     /// The user's home folder.
     pub home: PathBuf,
-    /// The folder for programs' settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`, or
+    /// `%APPDATA%`.
     pub settings: PathBuf,
-    /// `$XDG_CONFIG_HOME` or `~/.config`, for programs that use it on every system but Windows.
+    /// `$XDG_CONFIG_HOME` or `~/.config`, on every system.
     pub dot_config: PathBuf,
-    /// The folder for settings that stay on this machine: `%LOCALAPPDATA%` on Windows, otherwise `dot_config`.
+    /// The user's local configuration directory: `%LOCALAPPDATA%` on Windows, otherwise `dot_config`.
     pub local_settings: PathBuf,
     /// The folders that replace the default ones of clients, by the name of the variable that holds each.
     pub client_folders: BTreeMap<&'static str, PathBuf>,
@@ -151,7 +154,7 @@ pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
 /// Folders that a client names, and where it names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFolders {
-    /// The variable, or words for the working folder.
+    /// The name of the variable, or `the working folder`.
     pub source: &'static str,
     pub folders: Vec<PathBuf>,
 }

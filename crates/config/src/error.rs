@@ -11,7 +11,7 @@ pub enum ConfigError {
     /// The folder is a file.
     #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
     NotAFolder { path: PathBuf },
-    /// The working folder does not exist any more.
+    /// The working folder cannot be determined, such as after its removal.
     #[error("cannot determine the working folder: {0}; change to a folder that exists")]
     WorkingFolder(std::io::Error),
     /// There is no home folder.

@@ -17,8 +17,9 @@ use super::variables::{number_or_environment, parse_bool, parse_bytes, value_or_
 /// Minimum value of `--max-memory`: 128 MiB.
 const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 
-/// The part of `--max-memory` that is reserved for the program, its model and the store, in bytes; at most half of it.
-/// The rest is for files in flight between the stages.
+/// The part of `--max-memory` that is reserved for the program, its model and the store, in bytes; at most half of the
+/// limit. The rest is the upper bound for files in flight; [`PipelineSettings::parser_memory_bytes`] is not subtracted
+/// from it.
 const RESERVED_BYTES: u64 = 384 << 20;
 
 /// Memory that a chunk takes in an index that is held in memory, in bytes: 392 MiB for 330,000 chunks.

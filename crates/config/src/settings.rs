@@ -1,12 +1,13 @@
 //! The options of codescry, and the settings of one folder that they resolve to.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use types::{AbsPath, ContentHash};
 
-use super::environment::user_folder;
+use super::environment::{LocationSettings, user_folder};
 use super::error::ConfigError;
 use super::models::{ModelOptions, ModelSettings};
 use super::pipeline::{PipelineOptions, PipelineSettings};
@@ -18,7 +19,7 @@ const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 /// Default of [`Settings::parse_time_limit`], in milliseconds.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
-/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million chunks.
+/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million vectors of 256 dimensions.
 const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Options of codescry, before resolution. `None` means that the option was not given.
@@ -28,6 +29,10 @@ pub struct Options {
     pub path: Option<PathBuf>,
     /// `--index-dir`, `CODESCRY_INDEX_DIR`: the folder that holds this project's index.
     pub index_dir: Option<PathBuf>,
+    /// `--base`, `CODESCRY_BASE`: the location whose published index a new index starts from.
+    pub base: Option<OsString>,
+    /// `--trust-base`: answer from the published index although its files are not here.
+    pub trust_base: bool,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
     /// `--cross-file-systems`, `CODESCRY_CROSS_FILE_SYSTEMS`: index folders on other file systems than the root's.
@@ -51,6 +56,10 @@ pub struct Settings {
     pub root: AbsPath,
     /// The folder of this project's index.
     pub index_dir: PathBuf,
+    /// The published index that a new index starts from.
+    pub base: Option<BaseSettings>,
+    /// The variables of object stores, and time limits of locations.
+    pub locations: LocationSettings,
     /// Maximum size of an indexed file, in bytes; larger files are counted but not indexed.
     pub max_file_bytes: u64,
     /// Whether folders on other file systems than the root's are indexed.
@@ -70,6 +79,17 @@ pub struct Settings {
     pub models: ModelSettings,
 }
 
+/// The published index that a new index starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseSettings {
+    /// The location: a folder or a URL.
+    pub location: OsString,
+    /// Whether `codescry index` publishes at the location, because `--index-dir` is a URL.
+    pub publishes: bool,
+    /// Whether answers come from the published index although its files are not here.
+    pub is_trusted: bool,
+}
+
 impl Options {
     /// Takes the options that were not given as flags from `CODESCRY_…` variables.
     ///
@@ -77,6 +97,7 @@ impl Options {
     /// When a variable has an invalid value.
     pub fn with_environment(mut self) -> Result<Self, ConfigError> {
         self.index_dir = self.index_dir.or_else(|| variable_path("CODESCRY_INDEX_DIR"));
+        self.base = self.base.or_else(|| variable_path("CODESCRY_BASE").map(PathBuf::into_os_string));
         self.cache_dir = self.cache_dir.or_else(|| variable_path("CODESCRY_CACHE_DIR"));
         self.max_cache_bytes =
             value_or_environment(self.max_cache_bytes, "CODESCRY_MAX_CACHE_BYTES", parse_bytes_or_zero)?;
@@ -105,7 +126,14 @@ impl Settings {
         if !root.as_path().is_dir() {
             return Err(ConfigError::NotAFolder { path });
         }
-        let index_dir = match &options.index_dir {
+        let is_url = |dir: &&PathBuf| dir.to_str().is_some_and(|dir| dir.contains("://"));
+        let published = options.index_dir.as_ref().filter(is_url).map(|dir| dir.clone().into_os_string());
+        let base = published.clone().or_else(|| options.base.clone()).map(|location| BaseSettings {
+            publishes: published.is_some(),
+            is_trusted: options.trust_base,
+            location,
+        });
+        let index_dir = match options.index_dir.as_ref().filter(|dir| !is_url(dir)) {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),
         };
@@ -116,6 +144,8 @@ impl Settings {
         Ok(Self {
             root,
             index_dir,
+            base,
+            locations: LocationSettings::detect()?,
             models: ModelSettings::resolve(&options.models, Some(&cache_dir))?,
             max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
             cross_file_systems: options.cross_file_systems.unwrap_or(false),

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::ConfigError;
 
@@ -104,9 +105,34 @@ pub fn parse_bytes_or_zero(word: &str) -> Result<u64, String> {
     if word.trim() == "0" { Ok(0) } else { parse_bytes(word) }
 }
 
+/// Parses an age with a unit of seconds, minutes, hours or days, such as `90m`, `12h` or `7d`.
+///
+/// # Errors
+/// A description of the accepted values.
+pub fn parse_age(word: &str) -> Result<Duration, String> {
+    let refuse = || "give a number with a unit, such as 90m, 12h or 7d".to_owned();
+    let digits = word.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match &word[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(refuse()),
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    seconds.map(Duration::from_secs).ok_or_else(refuse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_have_units() {
+        let read = |word| parse_age(word).ok().map(|age| age.as_secs());
+        assert_eq!([read("7d"), read("12h"), read("90m"), read("0s")], [604_800, 43_200, 5_400, 0].map(Some));
+        assert_eq!([read("7"), read("d"), read("-1d"), read("1w"), read("99999999999999999999d")], [None; 5]);
+    }
 
     #[test]
     fn byte_counts_are_parsed_with_units() {

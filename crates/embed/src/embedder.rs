@@ -4,7 +4,7 @@ use crate::device_report::DeviceReport;
 use crate::error::EmbedError;
 use crate::static_model::StaticModel;
 
-/// A model that turns texts into vectors of one fixed width.
+/// A model that turns texts into vectors with a fixed number of dimensions.
 pub trait Embedder: Send + Sync {
     /// Returns an identifier of the model and its version. Vectors stored under another identifier cannot be
     /// compared with new ones.

@@ -2,8 +2,8 @@
 
 use crate::found::{EmbeddedText, HostScan};
 
-/// Finds the fenced code whose language is named and known. A fence defines nothing: an example in a document must not
-/// count as a definition.
+/// Finds the code of closed fences whose language is named and known. A fence defines nothing: an example in a document
+/// must not count as a definition.
 pub(crate) fn scan_fences(text: &str) -> HostScan {
     let mut found = HostScan::default();
     let mut open: Option<Fence> = None;

@@ -10,9 +10,10 @@ use types::SymbolKind;
 pub struct EmbeddedText {
     /// Byte range of the part.
     pub range: Range<usize>,
-    /// Name of its language in the language table.
+    /// Name of the part's language in the language table.
     pub language: &'static str,
-    /// Whether it is only evaluated where it stands, so that it defines nothing: `save(item)` in `@click="save(item)"`.
+    /// Whether the part is only evaluated where it stands, so that it defines nothing: `save(item)` in
+    /// `@click="save(item)"`.
     pub is_expression: bool,
     /// Code that makes the part a whole program, before and after it.
     pub frame: (&'static str, &'static str),
@@ -22,8 +23,8 @@ pub struct EmbeddedText {
 }
 
 impl EmbeddedText {
-    /// Returns the program to parse: the frame around the part, with filled holes. The part begins after the first
-    /// text of the frame and has its own length.
+    /// Returns the program to parse: the part, between the two texts of its frame and with its holes filled. `text` is
+    /// the whole text that contains the part. The part keeps its length in bytes.
     pub fn program<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let part = &text[self.range.clone()];
         if self.holes.is_empty() && self.frame == ("", "") {
@@ -71,7 +72,8 @@ pub struct HostScan {
     pub comments: Vec<Range<usize>>,
     /// Uses of the requested name: byte position and kind.
     pub uses: Vec<(usize, HostUse)>,
-    /// The nesting depth from a byte on, in order; [`INSIDE_DEPTH`] inside of a tag or a statement.
+    /// The bytes at which the nesting depth changes, in order, each with the depth from there on; [`INSIDE_DEPTH`]
+    /// inside of a tag or a statement.
     pub depths: Vec<(usize, u32)>,
 }
 

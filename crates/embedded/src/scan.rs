@@ -3,7 +3,7 @@
 use crate::found::HostScan;
 use crate::{fences, markup, stylesheet, tagged_strings};
 
-/// Returns whether definitions of a language without a grammar are found by [`scan_host`].
+/// Returns whether [`scan_host`], rather than a grammar, finds the definitions of a language.
 pub fn is_scanned(language: &str) -> bool {
     language == "css" || (language != "php" && markup::dialect(language).is_some())
 }
@@ -19,7 +19,7 @@ pub fn main_language(language: &str) -> Option<&'static str> {
 }
 
 /// Scans a text in a language that can hold texts of others; `None` if the language can hold none or, where they are
-/// marked strings, if there are none. With `name`, finds its uses, too.
+/// marked strings, if there are none. With `name`, also finds its uses in markup and style sheets.
 pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {
     match language {
         "css" => Some(stylesheet::scan_stylesheet(text, name)),

@@ -62,7 +62,7 @@ impl StyleScanner<'_> {
                     self.strings.extend((end > at).then_some(at..end));
                     at = end;
                 }
-                // The address in `url(data:…;base64,…)` has signs of its own.
+                // The address in `url(data:…;base64,…)` may contain `//` and `;`.
                 b'(' if self.text[..at].ends_with("url") => {
                     at = memchr::memchr2(b')', b'\n', &bytes[at..]).map_or(bytes.len() - 1, |end| at + end);
                 }

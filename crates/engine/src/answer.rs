@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::BaseOrigin;
 use crate::damage::TextState;
 use crate::error::{EngineError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, request_repair};
+use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};
 use store::Manifest;
@@ -23,7 +25,7 @@ pub struct IndexCoverage {
     pub files_found: Option<u64>,
     /// Chunks in the index.
     pub chunks: u64,
-    /// Whether the last index run completed.
+    /// Whether the commit completed an index run.
     pub complete: bool,
 }
 
@@ -60,7 +62,7 @@ pub struct SearchAnswer {
 }
 
 /// Returns a note on an answer from a copy of another folder's index that no run has compared with this folder yet;
-/// `left_out` is the number of results that files of this folder do not have.
+/// `None` for any other answer. `left_out` is the number of results left out because their file differs in this folder.
 pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> {
     let manifest = snapshot.manifest();
     let origin = manifest.origin.as_ref().filter(|origin| !origin.is_confirmed)?;
@@ -75,8 +77,11 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
     Some(note)
 }
 
-/// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose text
-/// is damaged, and sets the project of each hit.
+/// Completes the results of a search: adds notes and the coverage, marks hits whose file has changed since it was
+/// indexed, leaves out hits whose text is damaged, and sets the project of each hit.
+///
+/// Hits in changed files are left out too if the index is an unconfirmed copy of another folder's index, or the model
+/// of its base is missing. With a trusted base or a missing model, the coverage counts as complete.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] if the call is cancelled.
@@ -90,15 +95,31 @@ pub(crate) fn build_answer<S: QuerySource + ?Sized>(
     let states = compare_hits(source, snapshot, &hits, cancel)?;
     hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
     // In a copy that no run has compared with this folder yet, a text that the file does not have is of another tree.
-    let is_copy = snapshot.manifest().is_unconfirmed_copy();
+    let trusts_base = source.engines().iter().any(|engine| engine.trusts_base());
+    let lacks_model = source.missing_base_model().is_some();
+    let is_copy = snapshot.manifest().is_unconfirmed_copy() && !trusts_base;
     let is_shown = |state: TextState| state == TextState::Current || (state == TextState::Stale && !is_copy);
     let mut shown = states.iter().map(|state| is_shown(*state));
     hits.retain(|_| shown.next().unwrap_or(true));
-    notes.extend(copy_note(snapshot, states.iter().filter(|state| **state == TextState::Stale).count()));
+    if !trusts_base && !lacks_model {
+        notes.extend(copy_note(snapshot, states.iter().filter(|state| **state == TextState::Stale).count()));
+    }
     notes.extend(damage_note(source, snapshot, states.contains(&TextState::Damaged)));
     notes.extend(source.left_out_notes());
     source.set_projects(&mut hits);
-    let coverage = IndexCoverage::of_snapshot(snapshot);
+    let mut coverage = IndexCoverage::of_snapshot(snapshot);
+    if trusts_base {
+        let bases = source.engines().into_iter().filter_map(Engine::base_origin);
+        let note = |base: BaseOrigin| {
+            format!("answered from {}, whose files are not compared with this folder", base.describe())
+        };
+        notes.extend(bases.map(note));
+        coverage.complete = true;
+    } else if lacks_model {
+        // No index run follows the base to this folder, so only what both have is an answer.
+        hits.retain(|hit| !hit.stale);
+        coverage.complete = true;
+    }
     Ok(SearchAnswer { hits, coverage, generation: snapshot.generation().stable_hash(), notes, understood })
 }
 

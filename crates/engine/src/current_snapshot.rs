@@ -26,8 +26,8 @@ impl Engine {
         }
     }
 
-    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot
-    /// and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
+    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot, if there
+    /// is one, and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
     pub fn refresh_snapshot_during<T>(&self, run: impl FnOnce() -> T) -> T {
         self.refreshing_runs.fetch_add(1, Ordering::SeqCst);
         let done = catch_unwind(AssertUnwindSafe(run));
@@ -59,10 +59,11 @@ impl Engine {
     /// Returns the snapshot like [`Engine::current_snapshot`], for answers that are not compared with the files.
     ///
     /// # Errors
-    /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet.
+    /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet;
+    /// otherwise like [`Engine::current_snapshot`].
     pub(crate) fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let snapshot = self.current_snapshot()?;
-        match snapshot.manifest().is_unconfirmed_copy() {
+        match snapshot.manifest().is_unconfirmed_copy() && !self.trusts_base() {
             true => Err(EngineError::NotIndexed { root: self.root().to_owned() }),
             false => Ok(snapshot),
         }
@@ -73,8 +74,8 @@ impl Engine {
         self.refreshing_runs.load(Ordering::SeqCst) > 0
     }
 
-    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns the
-    /// snapshot loaded before, or waits if there is none.
+    /// Returns a snapshot of the last commit, whichever process made it. While another search loads that commit,
+    /// returns the snapshot loaded before, or waits if there is none.
     fn latest_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         if let Some(current) = self.held_if_current()? {
             return Ok(current);
@@ -103,7 +104,7 @@ impl Engine {
     }
 
     fn held_snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.snapshot.get()
     }
 
     /// Returns the loaded snapshot if it is of the last commit.
@@ -121,7 +122,9 @@ impl Engine {
         let begun = Instant::now();
         let view = self.require_view()?;
         // This call fails if the model that made the rows is not available.
-        self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        if self.missing_base_model().is_none() {
+            self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        }
         let held = self.held_snapshot().filter(|held| !held.is_part());
         let large = LargeIndex::open(&view)?;
         let snapshot = Arc::new(match held {
@@ -136,7 +139,7 @@ impl Engine {
         if snapshot.has_met_damage() {
             self.request_repair();
         }
-        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        self.snapshot.set(Arc::clone(&snapshot));
         Ok(snapshot)
     }
 }

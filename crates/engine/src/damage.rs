@@ -1,6 +1,7 @@
 //! The known damage of an index: whether a repair is due, and which texts in answers differ from the files on disk.
 //!
-//! Only texts of answers are compared with the files on disk. A file is read again only if its metadata has changed.
+//! Only texts of answers are compared with the files on disk. The results are remembered, so a text is compared again
+//! only if the file's metadata or its record in the index has changed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,8 +121,8 @@ impl CurrentTexts {
     }
 }
 
-/// Compares texts with the lines of a file. A text that differs is [`TextState::Damaged`], as in a file that has not
-/// changed since it was indexed.
+/// Compares texts with the lines of a file. A text that differs is [`TextState::Damaged`], which holds only if the file
+/// has not changed since it was indexed.
 pub(crate) fn compare_with_file(path: &RepoPath, bytes: Vec<u8>, texts: &[(Span, &str)]) -> Vec<TextState> {
     let file = decode_source(path, bytes);
     let compare = |(span, text): &(Span, &str)| match chunk_text(&file, *span) {

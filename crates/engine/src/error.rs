@@ -53,7 +53,7 @@ pub enum EngineError {
     /// The model or its device failed.
     #[error(transparent)]
     Embed(#[from] EmbedError),
-    /// The index was made by another version of the program or with another model.
+    /// The index was made by an incompatible version of the program, with another model or with other settings.
     #[error("the index of {root} is out of date ({reason}); run `codescry index` or call index_project first")]
     Outdated { root: PathBuf, reason: String },
     /// `--index-dir` names the index of another folder.
@@ -61,10 +61,22 @@ pub enum EngineError {
         "the index in {index_dir} belongs to {indexed}, not to {root}; give another --index-dir, or replace it with `codescry index --rebuild`"
     )]
     OtherRoot { index_dir: PathBuf, indexed: PathBuf, root: PathBuf },
+    /// A location cannot be read or written.
+    #[cfg(feature = "locations")]
+    #[error(transparent)]
+    Location(#[from] locations::LocationError),
+    /// The program cannot read locations.
+    #[error(
+        "this program was built without the feature `locations`; build it with that feature, or leave out {option}"
+    )]
+    NoLocations { option: &'static str },
+    /// An index that is not complete is not published.
+    #[error("the index of {root} is not complete, so it is not published; run `codescry index` until it is")]
+    Unpublishable { root: PathBuf },
     /// The root has no index yet.
     #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
     NotIndexed { root: PathBuf },
-    /// A filter names a repository of a group that is not searched.
+    /// A filter names a repository that the group leaves out of its searches.
     #[error("{name} is not searched: {reason}")]
     LeftOut { name: String, reason: String },
     /// No folder of the group can be opened.
@@ -96,7 +108,7 @@ impl EngineError {
 }
 
 impl EngineError {
-    /// Returns whether the stored index is damaged, so that the next index run repairs it.
+    /// Returns whether the call failed because the stored index is damaged; the next index run repairs it.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Store(error) | Self::Index(IndexError::Store(error)) => error.is_damage(),
@@ -173,7 +185,7 @@ pub enum PathError {
         shown = escape_name(.path.as_str())
     )]
     NothingIndexed { path: String },
-    /// The file has fewer lines, or the range is reversed.
+    /// The range begins at line 0 or after the last line, or is reversed.
     #[error(
         "{shown} has lines 1 to {last}, not {wanted}; {}",
         advise_lines(*from, *to),
@@ -193,7 +205,7 @@ pub enum PathError {
     Credentials { path: RepoPath, found: String },
     #[error("cannot read {shown}: it is left out: {reason}", shown = escape_name(.path.as_str()))]
     LeftOut { path: RepoPath, reason: SkipReason },
-    /// The walk does not reach the path for an unknown reason.
+    /// No walk reaches the path, and the reason is not known.
     #[error("cannot read {shown}: it is left out", shown = escape_name(.path.as_str()))]
     Unreachable { path: RepoPath },
     #[error(
@@ -245,6 +257,11 @@ pub enum TuningError {
     Walk(#[from] WalkError),
     #[error(transparent)]
     Stored(#[from] TunedError),
+    #[error(
+        "the index is made over {base}: with a tuned model, every vector of it would have to be made again here; tune where \
+         that index is published, or remove this one (`codescry indexes remove`) and index without --base"
+    )]
+    OverBase { base: String },
     #[error("only the built-in model can be tuned, and this index uses another one; leave out --embedder")]
     OtherModel,
 }

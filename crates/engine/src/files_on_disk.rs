@@ -17,12 +17,12 @@ use text::display::unescape_name;
 use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason, Span};
 
 impl Engine {
-    /// Resolves a path, absolute or relative to the root, to a path below the root. Symbolic links that lead outside
-    /// are refused. The path may contain escapes that [`unescape_name`] decodes, and may be in another Unicode normal
-    /// form.
+    /// Resolves a path, absolute or relative to the root, to a path relative to the root. Symbolic links that lead
+    /// outside are refused. The path may contain escapes that [`unescape_name`] decodes, and may be in another Unicode
+    /// normal form than the indexed path.
     ///
     /// # Errors
-    /// When the path does not exist or is outside of the root.
+    /// When the path does not exist, cannot be examined, or is outside of the root.
     pub(crate) fn resolve_path(&self, path: &str) -> Result<RepoPath, PathError> {
         let root = self.root();
         let named = unescape_name(path);
@@ -65,10 +65,12 @@ impl Engine {
         walk::enters_folder(&self.settings.root, folder).unwrap_or(false)
     }
 
-    /// Reads a text file that a client may see. Returns its resolved path and its bytes.
+    /// Reads a text file that a client may see, and returns its resolved path with its contents. Such a file is
+    /// included in the index, or is excluded only as data, as a lock file or as minified.
     ///
     /// # Errors
-    /// When the path cannot be resolved, or is a secret, a folder or excluded, or when the file cannot be read.
+    /// When the path cannot be resolved, names a secret or a folder, or is excluded for another reason, and like
+    /// [`Engine::read_included_file`].
     pub(crate) fn read_visible_file(&self, path: &str) -> Result<(RepoPath, FileContents), PathError> {
         let resolved = self.resolve_path(path)?;
         // The name of a link can match a secret rule that its target does not match.
@@ -98,7 +100,7 @@ impl Engine {
         Ok((resolved, read))
     }
 
-    /// Reads the bytes of a text file that the walk includes.
+    /// Reads a text file, without checking whether ignore rules exclude it.
     ///
     /// # Errors
     /// For secrets, binary files, files that hold credentials or are too large, and when the file cannot be read.
@@ -120,7 +122,8 @@ impl Engine {
     }
 
     /// Compares texts from the index with the lines of their file; `record` is the file's record. All are stale without
-    /// a record, or if the file cannot be read.
+    /// a record, or if the file cannot be read or has changed; in a changed notebook, only the texts that differ are
+    /// stale.
     pub(crate) fn compare_texts(&self, record: Option<&FileRecord>, texts: &[(Span, &str)]) -> Vec<TextState> {
         let stale = || vec![TextState::Stale; texts.len()];
         let Some(record) = record else { return stale() };

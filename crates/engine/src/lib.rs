@@ -20,9 +20,10 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, FolderState,
-    Freshness, IndexStatus, IndexedFile, QueryCalls, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery,
-    ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery,
+    BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
+    FolderOutline, FolderQuery, FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls,
+    ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget,
+    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, collect_location, fetch_base,
     find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
     remove_stored_index,
 };
@@ -47,7 +48,7 @@ pub use search::{
     RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass};
-pub use state::Engine;
+pub use state::{Engine, project_folder};
 pub use train::tune::{TuneResult, TuneStep};
 pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};
 pub use workers::PoolState;

@@ -18,8 +18,8 @@ impl Engine {
         self.projects.find(self.root(), generation, records)
     }
 
-    /// Resolves the projects that a filter and the filters of a query text name to their folders. Adds the folder that
-    /// the engine is narrowed to.
+    /// Returns the folders of the projects that a filter and the filters of a query text name, and the folder that the
+    /// engine is narrowed to.
     ///
     /// # Errors
     /// If a project is unknown.
@@ -71,8 +71,8 @@ impl Engine {
         Ok(folders)
     }
 
-    /// Sets the project of each hit; `path_of` returns the path below the root for that of a hit. Examines only the folders
-    /// of the hits and their ancestors, because most searches have no project filter.
+    /// Sets the project of each hit; `path_of` returns the path below the root for that of a hit. Examines only the
+    /// folders of the hits and their ancestors, because most searches have no project filter.
     pub(crate) fn set_project_names(&self, hits: &mut [&mut Hit], path_of: impl Fn(&RepoPath) -> RepoPath) {
         let paths: Vec<RepoPath> = hits.iter().map(|hit| path_of(&hit.path)).collect();
         let projects = walk::find_projects(self.root(), paths.iter().map(RepoPath::folder));

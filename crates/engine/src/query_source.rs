@@ -1,4 +1,4 @@
-//! What the calls that read need: an index of one folder, or a group of them.
+//! The source that queries read from: the index of one folder, or those of a group.
 
 pub(crate) mod group;
 
@@ -15,10 +15,10 @@ use types::{RepoPath, Span};
 /// A repository of a group, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRepository {
-    /// The first part of its paths in the group.
+    /// The first part of the repository's paths in the group.
     pub name: String,
     pub folder: PathBuf,
-    /// Number of indexed files; 0 if it is left out.
+    /// Number of indexed files; 0 if the repository is left out.
     pub files: u64,
     /// The reason why it is not searched; `None` if it is.
     pub left_out: Option<String>,
@@ -28,7 +28,7 @@ pub struct GroupRepository {
 #[derive(Clone)]
 pub struct LocatedPath<'e> {
     pub engine: &'e Engine,
-    /// The path as the engine resolves it.
+    /// The path to pass to the engine, which resolves it.
     pub path: String,
     /// The repository of a group; `None` outside of a group.
     pub repository: Option<&'e str>,
@@ -59,6 +59,10 @@ pub trait QuerySource: Send + Sync {
     /// When the model is not available.
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
 
+    /// Returns why searches go without vectors: the model of the published index that the index began as a copy of is
+    /// not on this machine. `None` if it is, and for a group, which leaves out such an index.
+    fn missing_base_model(&self) -> Option<String>;
+
     /// Returns the folders that a filter and the filters of a query text stand for.
     ///
     /// # Errors
@@ -73,7 +77,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the engine of a path that a call names.
     ///
     /// # Errors
-    /// When it is in no repository of a group, or in several of them.
+    /// When the path is in no repository of a group, or in several of them.
     fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError>;
 
     /// Returns the engine of an indexed file.
@@ -88,7 +92,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
     fn left_out_notes(&self) -> Vec<String>;
 
-    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    /// Returns why an existing path is not indexed; `None` for a path that is indexed, does not exist or leads outside.
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
 
     /// Sets the project of each hit.
@@ -131,7 +135,8 @@ pub(crate) fn track_damage<S: QuerySource + ?Sized, T>(
     })
 }
 
-/// Has the next index run check the indexes that may be damaged: those in which a read has met damage, or all.
+/// Requests a repair of the indexes that may be damaged: those in which a read has met damage, or all if there are
+/// none.
 pub(crate) fn request_repair<S: QuerySource + ?Sized>(source: &S) {
     let engines = source.engines();
     let damaged: Vec<&Engine> = engines.iter().copied().filter(|engine| engine.has_met_damage()).collect();
@@ -145,7 +150,16 @@ impl QuerySource for Engine {
     }
 
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError> {
-        Ok(Arc::clone(&self.model_of_snapshot(snapshot)?.embedder))
+        // Retrieval by words needs no vectors of the base's model.
+        let model = match Engine::missing_base_model(self) {
+            Some(_) => self.models.current(),
+            None => self.model_of_snapshot(snapshot)?,
+        };
+        Ok(Arc::clone(&model.embedder))
+    }
+
+    fn missing_base_model(&self) -> Option<String> {
+        Engine::missing_base_model(self)
     }
 
     fn find_folders(

@@ -1,8 +1,9 @@
 //! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
 
 mod project_cache;
+mod snapshot_slot;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
@@ -10,11 +11,13 @@ use crate::damage::{CurrentTexts, DamageState};
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use config::Settings;
+use git_rules::GitProject;
 use project_cache::ProjectCache;
 use search::Snapshot;
+use snapshot_slot::SnapshotSlot;
 use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};
-use types::RepoPath;
+use types::{AbsPath, RepoPath};
 use workers::ParserPool;
 
 /// The index, search and read calls for one root folder.
@@ -22,11 +25,10 @@ pub struct Engine {
     pub(crate) settings: Settings,
     /// The folder below the root that searches are narrowed to; `None` for the whole root.
     pub(crate) part: Option<RepoPath>,
-    pub(crate) store: Box<dyn ChunkStore>,
+    pub(crate) store: Arc<dyn ChunkStore>,
     pub(crate) models: IndexModels,
-    /// The snapshot that searches use; replaced when the store has a newer commit. Locked only to clone or to
-    /// swap the pointer.
-    pub(crate) snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// The snapshot that searches use; replaced when the store has a newer commit.
+    pub(crate) snapshot: Arc<SnapshotSlot>,
     /// Held by the search that is loading a newer snapshot from the store.
     pub(crate) loading: Mutex<()>,
     /// Number of index runs that are refreshing the snapshot; see [`Engine::refresh_snapshot_during`].
@@ -66,13 +68,14 @@ impl Engine {
     }
 
     pub(crate) fn new(settings: Settings, store: Box<dyn ChunkStore>, models: IndexModels) -> Self {
+        let store: Arc<dyn ChunkStore> = Arc::from(store);
         Self {
             parsers: ParserPool::for_settings(&settings),
             settings,
             part: None,
-            store,
             models,
-            snapshot: Mutex::default(),
+            snapshot: SnapshotSlot::new(Arc::clone(&store)),
+            store,
             loading: Mutex::default(),
             refreshing_runs: AtomicUsize::new(0),
             projects: ProjectCache::default(),
@@ -140,8 +143,8 @@ const ADDRESS_SPACE_PER_CORE: u64 = 192 << 20;
 /// Maximum address space that is required, however many cores there are, in bytes.
 const MAX_NEEDED_ADDRESS_SPACE: u64 = 4 << 30;
 
-/// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to
-/// start and allocations abort the process.
+/// Checks that a limit of the address space (`ulimit -v`), if there is one, leaves room for the threads. Without room,
+/// threads fail to start and allocations abort the process.
 fn check_address_space() -> Result<(), EngineError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let least = (LEAST_ADDRESS_SPACE + cores * ADDRESS_SPACE_PER_CORE).min(MAX_NEEDED_ADDRESS_SPACE);
@@ -151,6 +154,12 @@ fn check_address_space() -> Result<(), EngineError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Returns the folder that identifies the project of `root`: the one that all worktrees of its repository share, or `root`
+/// itself.
+pub fn project_folder(root: &AbsPath) -> PathBuf {
+    GitProject::find(root.as_path()).map_or_else(|| root.as_path().to_owned(), |project| project.common_folder)
 }
 
 #[cfg(feature = "lance")]

@@ -1,8 +1,8 @@
-//! Which files git changes between the working tree and its objects: line ends, encodings, filters and `$Id$`.
+//! Finds the files that git changes between the working tree and its objects: line ends, encodings, filters and `$Id$`.
 //!
-//! The rules are those of `gitattributes(5)`, read for one question only: could a conversion apply to a path? Every line
-//! that sets a conversion counts, also if a later one unsets it, and every file of attributes that git might read. So the
-//! answer "no" is certain, and "yes" may be wrong.
+//! The rules are those of `gitattributes(5)`, read for one question only: could a conversion apply to a path? Every
+//! line that sets a conversion counts, also if a later one unsets it, and every file of attributes that git might read.
+//! So the answer "no" is certain, and "yes" may be wrong.
 
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
@@ -16,7 +16,8 @@ use platform::open::{read_small_file, read_small_file_beneath};
 /// The name of the files with attributes in working trees.
 const ATTRIBUTES: &str = ".gitattributes";
 
-/// Maximum size of a file with attributes, in bytes. A larger one counts as a conversion of all files.
+/// Maximum size of a file with attributes, in bytes. A larger one counts as a conversion of all files that it applies
+/// to.
 const MAX_ATTRIBUTES_BYTES: u64 = 1 << 20;
 
 /// The start of a line that defines a macro.

@@ -30,7 +30,7 @@ pub struct GitFiles {
 
 impl GitFiles {
     /// Finds the files of the repository whose working tree begins at `top`, also if `.git` is a file that points
-    /// elsewhere. Returns `None` if there is no repository.
+    /// elsewhere. Returns `None` if there is no `.git`, or if it is a file that does not point to an existing folder.
     ///
     /// # Errors
     /// When `.git` or `commondir` cannot be read or is too large.
@@ -56,12 +56,12 @@ impl GitFiles {
         self.folder.join("info").canonicalize().unwrap_or_else(|_| self.folder.join("info")).join("exclude")
     }
 
-    /// Returns the folder that all worktrees share.
+    /// Returns git's folder that all worktrees share.
     pub fn common_folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Returns the folder of this worktree.
+    /// Returns git's folder for this worktree.
     pub fn own_folder(&self) -> &Path {
         &self.own
     }

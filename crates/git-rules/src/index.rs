@@ -29,8 +29,8 @@ pub const STAT_BYTES: usize = 40;
 /// Offset of the mode in an entry.
 const MODE_AT: usize = 24;
 
-/// Bits of the first byte of an entry's flags: assume the file to be unchanged, more flags follow, and two bits that are
-/// set while files are merged.
+/// Bits of the first byte of an entry's flags: assume the file to be unchanged, more flags follow, and two bits that
+/// are set while files are merged.
 const FLAG_BITS: u8 = 0b1111_0000;
 
 /// The bit of [`FLAG_BITS`] that says that more flags follow.
@@ -68,7 +68,8 @@ impl TrackedPaths {
     /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
     ///
     /// # Errors
-    /// When the index is malformed, of an unknown version or split.
+    /// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is
+    /// not.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
         let (version, count) = reader.header()?;
@@ -142,7 +143,7 @@ impl TrackedPaths {
         number < self.ends.len() && self.path(number) == path && self.ends[number].1
     }
 
-    /// Returns whether git tracks a file below the folder `path`.
+    /// Returns whether git tracks a file or a submodule below the folder `path`.
     pub fn has_below(&self, path: &[u8]) -> bool {
         let folder = [path, b"/"].concat();
         let number = self.lower_bound(&folder);
@@ -224,7 +225,7 @@ impl<'i> IndexReader<'i> {
             if signature == b"link" {
                 return Err(IndexFault::Split);
             }
-            // An extension whose name begins with a lower-case letter changes what the entries mean.
+            // An extension whose name begins with a lower-case letter changes the meaning of the entries.
             if !signature[0].is_ascii_uppercase() && !KNOWN_EXTENSIONS.contains(&signature) {
                 return Err(IndexFault::UnknownExtension);
             }

@@ -42,7 +42,8 @@ impl ObjectId {
     }
 }
 
-/// The object ids of the files in a working tree, by their paths relative to a folder of it.
+/// The object ids of the files in a working tree whose contents follow from git's index, by their paths relative to a
+/// folder of it.
 #[derive(Debug, Default)]
 pub struct TreeObjects {
     entries: HashMap<Box<[u8]>, TreeEntry>,
@@ -50,10 +51,10 @@ pub struct TreeObjects {
 
 #[derive(Clone, Copy, Debug)]
 struct TreeEntry {
-    /// Seconds and nanoseconds.
+    /// Change time, in seconds and nanoseconds.
     ctime: (u32, u32),
     mtime: (u32, u32),
-    /// The low 32 bits.
+    /// The low 32 bits of the inode number.
     inode: u32,
     size: u32,
     id: ObjectId,
@@ -89,8 +90,8 @@ fn split_time(time_ns: i64) -> Option<(u32, u32)> {
 }
 
 impl TreeObjects {
-    /// Reads the ids of the files below `folder`, which is in a working tree; `None` if it is not, or if git's index cannot
-    /// be used.
+    /// Reads the ids of the files below `folder` whose contents follow from git's index; `None` if `folder` is in no
+    /// working tree, or git's index cannot be used.
     pub fn read(folder: &Path) -> Option<Self> {
         let (top, part) = find_top(folder)?;
         let files = GitFiles::find(&top).ok()??;

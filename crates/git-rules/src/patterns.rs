@@ -141,7 +141,8 @@ impl GitPatterns {
 }
 
 impl GitPattern {
-    /// Parses a line, which begins at `start` of its file; `None` if it matches nothing.
+    /// Parses the line at the byte offset `start` of a file. Returns `None` if it has no pattern, like a comment or a
+    /// blank line, or if it ends more than 4 GiB after the start of the file.
     fn parse(line: &[u8], start: usize, number: u32, fold_case: bool) -> Option<Self> {
         if line.first() == Some(&b'#') {
             return None;

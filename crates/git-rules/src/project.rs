@@ -1,4 +1,4 @@
-//! Which folders are working trees of one project: worktrees of a repository, and clones of it.
+//! Finds the folders that are working trees of one project: worktrees of a repository, and clones of it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::GitFiles;
 
-/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it is
-/// known when the folder is gone.
+/// The repository that a folder is in, as far as it identifies the project. It is recorded beside an index, so that it
+/// is known when the folder is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitProject {
     /// The top of the working tree.
     pub top: PathBuf,
     /// The folder relative to the top, with slashes; empty for the top itself.
     pub part: String,
-    /// The folder that all worktrees share.
+    /// Git's folder that all worktrees share.
     pub common_folder: PathBuf,
-    /// The folder of this worktree; equal to [`GitProject::common_folder`] for the main one.
+    /// Git's folder for this worktree; equal to [`GitProject::common_folder`] for the main one.
     pub own_folder: PathBuf,
     /// The address of the origin, in a form in which addresses of one repository are equal.
     pub origin: Option<String>,
@@ -24,12 +24,12 @@ pub struct GitProject {
     pub commit: Option<String>,
 }
 
-/// How two folders belong to one project; a better relation is greater.
+/// The way in which two folders belong to one project; a closer one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProjectRelation {
-    /// They have the same origin, or one is the origin of the other, or the same commit is checked out.
+    /// Both have the same origin, or one is the origin of the other, or both have the same commit checked out.
     Clone,
-    /// They are worktrees of one repository.
+    /// Both are worktrees of one repository.
     Worktree,
 }
 
@@ -48,7 +48,7 @@ impl GitProject {
         })
     }
 
-    /// Returns how another folder belongs to the same project and is the same part of it; `None` if it does not.
+    /// Returns how another folder is the same part of the same project; `None` if it is not.
     pub fn relation(&self, other: &Self) -> Option<ProjectRelation> {
         if self.part != other.part {
             return None;
@@ -69,13 +69,14 @@ impl GitProject {
         is_same.then_some(ProjectRelation::Clone)
     }
 
-    /// Returns whether the folder is a worktree beside the main one.
+    /// Returns whether the folder is in a linked worktree rather than in the main working tree.
     pub fn is_linked_worktree(&self) -> bool {
         self.own_folder != self.common_folder && self.own_folder.starts_with(&self.common_folder)
     }
 }
 
-/// Returns the top of the working tree that a folder is in, and the folder relative to it, with slashes.
+/// Returns the top of the working tree that a folder is in, and the folder relative to it, with slashes. `None` if
+/// there is no working tree, or if the relative path is not UTF-8.
 pub fn find_top(folder: &Path) -> Option<(PathBuf, String)> {
     let top = folder.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok())?;
     let part = folder.strip_prefix(top).ok()?.to_str()?;

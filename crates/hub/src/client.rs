@@ -78,8 +78,8 @@ impl<'h> HubClient<'h> {
     ///
     /// # Errors
     ///
-    /// Fails if downloads are forbidden, or if the hub cannot be reached, does not have the repository, or stops
-    /// sending.
+    /// Fails if downloads are forbidden, or if the hub cannot be reached, does not have the repository, stops sending,
+    /// or sends another response.
     pub fn list_repository(&self, name: &str) -> Result<HubRepository, ModelError> {
         let url = format!("{}/api/models/{name}?blobs=true", self.settings.hub);
         let mut response = self.send_request(&url, None, 4 << 20)?;
@@ -93,7 +93,8 @@ impl<'h> HubClient<'h> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub fails, the file is damaged, or `progress` returns false.
+    /// Fails if downloads are forbidden, the hub fails, the file is damaged or cannot be written, or `progress` returns
+    /// false.
     pub fn fetch_file(
         &self,
         repository: &str,

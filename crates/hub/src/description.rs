@@ -95,12 +95,12 @@ pub struct ModelDescription {
     /// Maximum length of a text, in tokens; longer texts are cut.
     #[serde(default = "max_tokens")]
     pub max_tokens: usize,
-    /// Width of the model's output vectors.
+    /// Number of dimensions of the model's output vectors.
     pub dimensions: usize,
     /// Number of leading dimensions to keep, for a model that was trained to be truncated.
     #[serde(default)]
     pub truncate_to: Option<usize>,
-    /// Widths that `NAME@WIDTH` may request: the widths that the model was trained to be truncated to.
+    /// Numbers of dimensions that `NAME@WIDTH` may request: the model was trained to be truncated to these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub truncatable: Vec<usize>,
     /// Name of the model output to read; the first output by default.
@@ -176,7 +176,7 @@ impl ModelDescription {
         }
     }
 
-    /// Returns the width of the vectors after truncation.
+    /// Returns the number of dimensions of the vectors after truncation.
     pub fn width(&self) -> usize {
         self.truncate_to.unwrap_or(self.dimensions)
     }

@@ -30,7 +30,7 @@ pub struct CheckedFile {
 /// # Errors
 ///
 /// Fails if the model is unknown, the settings forbid downloads, the hub does not have the model in such a precision, a
-/// download fails, or the model does not support the width in `word`.
+/// download fails, a file cannot be read or written, or the model does not support the dimensions in `word`.
 pub fn install_model(
     settings: &ModelSettings,
     word: &str,
@@ -82,7 +82,8 @@ pub fn install_model(
 ///
 /// # Errors
 ///
-/// Fails if files are missing or cannot be copied, or if the folder has no description and `name` is not a known model.
+/// Fails if the description cannot be read, if files are missing or cannot be copied, or if the folder has no
+/// description and `name` is not a known model.
 pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> Result<InstalledModel, ModelError> {
     let described = ModelDescription::read(from)?;
     let mut description = match (described, name) {
@@ -110,7 +111,7 @@ pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> R
     InstalledModel::new(model.description, folder, &Precision::ALL)
 }
 
-/// Replaces the file names in the description by usual ones if none of the described files exists.
+/// If none of the described files exists, describes the files with usual names that exist, one for each precision.
 fn use_usual_file_names(description: &mut ModelDescription, from: &Path) {
     if description.files.values().any(|file| from.join(file).is_file()) {
         return;

@@ -40,11 +40,12 @@ impl InstalledModel {
         Ok(model)
     }
 
-    /// Returns the model with its vectors truncated to `width`.
+    /// Returns the model with its vectors truncated to `width` dimensions.
     ///
     /// # Errors
     ///
-    /// Fails if the model was not trained for that width.
+    /// Fails if `width` is neither the model's number of dimensions nor one that it was trained to be truncated to, or
+    /// a file cannot be read.
     pub fn truncate_dimensions(mut self, width: usize) -> Result<Self, ModelError> {
         let name = self.description.name.clone();
         if width == self.description.width() {

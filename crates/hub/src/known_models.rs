@@ -1,4 +1,5 @@
-//! The models that are known by name, with the facts from their model cards: pooling, prefixes, length, width.
+//! The models that are known by name, with the facts from their model cards: pooling, query prefix, maximum number of
+//! tokens, dimensions.
 
 use crate::description::{ModelDescription, ModelKind, Pooling, Precision};
 use Precision::{Fp16, Fp32, Int8};
@@ -17,7 +18,7 @@ pub struct KnownModel {
     query_prefix: &'static str,
     max_tokens: usize,
     dimensions: usize,
-    /// Widths that the model was trained to be truncated to.
+    /// Numbers of dimensions that the model was trained to be truncated to.
     pub truncatable: &'static [usize],
     /// One-line description for lists.
     pub about: &'static str,

@@ -33,13 +33,14 @@ pub struct ListedModel {
     pub description: Option<ModelDescription>,
 }
 
-/// Finds the model that `word` refers to: a known or installed model by name, optionally with a precision and a
-/// width (`all-MiniLM-L6-v2:int8`, `Qwen3-Embedding-0.6B@256`), or a folder with a description. `wanted` lists
-/// precisions by preference, if `word` names none.
+/// Finds the model that `word` refers to: a known or installed model by name, or a folder with a description. A
+/// precision and a number of dimensions may follow a name (`all-MiniLM-L6-v2:int8`, `Qwen3-Embedding-0.6B@256`).
+/// `wanted` lists precisions by preference, if `word` names none.
 ///
 /// # Errors
 ///
-/// Fails if the model is not on this machine, lacks files, or does not support the width.
+/// Fails if the model is not on this machine, lacks files or has an invalid description, a file cannot be read, or the
+/// model does not support the dimensions.
 pub fn find_model(settings: &ModelSettings, word: &str, wanted: &[Precision]) -> Result<InstalledModel, ModelError> {
     let plain = ModelReference { name: word, precision: None, width: None };
     let reference = if Path::new(word).is_dir() { plain } else { ModelReference::parse(word) };

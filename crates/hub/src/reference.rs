@@ -2,17 +2,17 @@
 
 use crate::description::Precision;
 
-/// A model's name with an optional precision and an optional width.
+/// A model's name with an optional precision and an optional number of dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelReference<'w> {
     pub name: &'w str,
     pub precision: Option<Precision>,
-    /// Requested width of the vectors.
+    /// Requested number of dimensions of the vectors.
     pub width: Option<usize>,
 }
 
 impl<'w> ModelReference<'w> {
-    /// Parses a reference. A suffix that is neither a precision nor a width is part of the name.
+    /// Parses a reference. A suffix that is neither a precision nor a number of dimensions is part of the name.
     pub fn parse(word: &'w str) -> Self {
         let width = word.rsplit_once('@').and_then(|(rest, width)| Some((rest, Some(width.parse().ok()?))));
         let (rest, width) = width.unwrap_or((word, None));

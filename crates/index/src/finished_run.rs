@@ -8,6 +8,7 @@ use crate::pipeline::stages::embed::EmbedSummary;
 use crate::pipeline::stages::walk::WalkSummary;
 use crate::pipeline::stages::write::{WriteSummary, indexing_problem};
 use crate::plan::RunPlan;
+use crate::plan::saved_tree;
 use crate::report::{ChangedFiles, FileList, IndexReport};
 use crate::request::IndexScope;
 use store::Manifest;
@@ -74,7 +75,19 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
-    /// Returns whether the manifest must be written again although nothing else has changed.
+    /// Returns the sample of the tree that the folder has left for one at another commit of git, if this run has replaced
+    /// or removed very many of its files.
+    pub fn left_tree(&self, head: Option<&str>) -> Option<Vec<(String, String)>> {
+        let before = self.before.filter(|before| before.complete && !self.plan.fresh)?;
+        if head.is_none() || before.head.is_none() || before.head.as_deref() == head {
+            return None;
+        }
+        let gone: HashSet<&RepoPath> = self.unseen.gone.iter().collect();
+        let is_changed = |path: &RepoPath| self.results.written.redone.contains(path) || gone.contains(path);
+        saved_tree::sample_left_tree(self.plan.known.values().filter(|record| is_changed(&record.path)))
+    }
+
+    /// Returns whether the stored manifest was damaged, so that it must be written even if nothing else has changed.
     pub fn replaces_manifest(&self) -> bool {
         self.plan.repaired.is_manifest_damaged
     }

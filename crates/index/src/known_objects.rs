@@ -1,9 +1,9 @@
 //! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read the files
 //! of its folder whose contents git knows.
 //!
-//! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id. An
-//! entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the index
-//! share it.
+//! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id.
+//! An entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the
+//! index share it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -17,7 +17,7 @@ use platform::file_format::{FileFormat, checksum64};
 use source::walk::WalkEntry;
 use types::{ContentHash, FileRecord, RepoPath};
 
-/// The name of the file in the folder of an index.
+/// The name of the file of object ids in the folder of an index.
 const NAME: &str = "objects";
 
 const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYOBJ", version: 1 };
@@ -34,8 +34,9 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl KnownObjects {
-    /// Finds the ids of the files of an index, whose folder is `root`: those in the file beside the index, and those of
-    /// the files that git's index of the folder has with the metadata of their records.
+    /// Finds the object ids of the files in `records`, which are in the folder `root`. They come from the file beside
+    /// the index and from git's index, where that has a file with the size, times and inode of its record. Ids of
+    /// contents that are not in `records` are dropped.
     pub fn find(index_dir: &Path, root: &Path, records: &[FileRecord]) -> Self {
         let mut known = Self::read(index_dir);
         let Some(tree) = TreeObjects::read(root) else { return known };
@@ -51,7 +52,7 @@ impl KnownObjects {
         known
     }
 
-    /// Reads the file beside an index. A missing or damaged one has no ids.
+    /// Reads the file beside an index. A missing, unreadable or damaged one has no ids.
     pub fn read(index_dir: &Path) -> Self {
         let bytes = fs::read(index_dir.join(NAME)).unwrap_or_default();
         let entries = FORMAT.unseal(&bytes).unwrap_or_default().as_chunks::<ENTRY_BYTES>().0;
@@ -98,7 +99,7 @@ impl KnownObjects {
     }
 }
 
-/// Returns whether a file has several names.
+/// Returns whether a file has several hard links.
 #[cfg(unix)]
 fn is_shared(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(metadata) > 1
@@ -109,7 +110,7 @@ fn is_shared(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Which files of a folder have the contents that the records of a copied index say, as far as git knows.
+/// Knows from git's index which files of a folder have the contents that the records of a copied index state.
 #[derive(Debug, Default)]
 pub(crate) struct SharedContents {
     known: KnownObjects,
@@ -117,7 +118,8 @@ pub(crate) struct SharedContents {
 }
 
 impl SharedContents {
-    /// Starts to read the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
+    /// Starts a thread that reads the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
+    /// Returns `None` if the thread cannot be started.
     pub fn start_reading(index_dir: PathBuf, root: PathBuf) -> Option<JoinHandle<Self>> {
         std::thread::Builder::new().name("objects".to_owned()).spawn(move || Self::read(&index_dir, &root)).ok()
     }
@@ -131,7 +133,8 @@ impl SharedContents {
 
     /// Returns whether the file of `entry` has the content of `record`.
     pub fn has_content(&self, record: &FileRecord, entry: &WalkEntry) -> bool {
-        // The ids are of the contents that git stores; an equal size shows that the file on disk has no other line ends.
+        // The ids are of the contents that git stores; an equal size shows that the file on disk has no other line
+        // ends.
         record.stat.size_bytes == entry.stat.size_bytes
             && !record.is_unread()
             && self

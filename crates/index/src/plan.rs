@@ -1,5 +1,7 @@
 //! Compares the stored index with the current settings and decides how much of it can be kept.
 
+pub(crate) mod saved_tree;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,7 +35,8 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 pub(crate) struct RunPlan {
     /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
-    /// Contents known from git's index, for the files of an index that is a copy of another folder's and not yet compared with its own.
+    /// The contents of files that git's index knows; `None` unless the index began as a copy of another folder's and no
+    /// run has compared it with this folder yet.
     pub shared: Option<SharedContents>,
     /// Files that are read although their metadata matches their record, because they were seen to change.
     pub reread: PathSet,
@@ -44,17 +47,17 @@ pub(crate) struct RunPlan {
     /// Whether the run starts with an empty index.
     pub fresh: bool,
     /// Whether the old index stays searchable until this run completes. This is true for a complete index if no rebuild
-    /// was requested and only the model, the layout or the chunker has changed, or the index is damaged.
+    /// was requested, and the index is only damaged, or only the model, the layout or the chunker has changed.
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
-    /// Damage that this run repairs without starting again.
+    /// Damage that this run repairs without a rebuild.
     pub repaired: StoreDamage,
 }
 
 impl RunPlan {
-    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content of
-    /// its record, and it is not in [`RunPlan::reread`].
+    /// Returns whether a file need not be read: its metadata matches its record, or git knows that it has the content
+    /// of its record, and it is not in [`RunPlan::reread`].
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| {
@@ -69,8 +72,8 @@ impl RunPlan {
     }
 }
 
-/// Plans a run that updates `view`: compares the stored fingerprint with `fingerprint`, that of this run. `damage` is
-/// the reason why the stored index must be built again; `None` if it need not.
+/// Plans a run that updates the stored index `view`, or starts with an empty one if `view` is `None`. `fingerprint` is
+/// that of this run. `damage` describes damage that only a rebuild repairs; `None` without such damage.
 ///
 /// # Errors
 /// When the file records of `view` cannot be read.

@@ -10,8 +10,7 @@ pub struct IndexRequest {
     /// The part of the folder to update. An index that is incomplete, damaged or built with other settings is always
     /// updated as a whole.
     pub scope: IndexScope,
-    /// Whether to read the whole index and repair what is damaged. Without it, the run only repairs damage that it
-    /// meets.
+    /// Whether to read the whole index and repair its damage. Otherwise, the run only repairs damage that it meets.
     pub verify: bool,
 }
 

@@ -16,12 +16,14 @@ use crate::pipeline::stages::walk::WalkStage;
 use crate::pipeline::stages::write::WriteStage;
 use crate::pipeline::{PipelineRun, RunBaseline, RunWriter, StageThreads, WriteError};
 use crate::pipeline::{estimate_cost_bytes, largest_file_bytes};
+use crate::plan::saved_tree::{ComparedFolder, ReturnPlan};
 use crate::plan::{self, RunPlan};
 use crate::report::{IndexProgress, IndexReport, Stage};
 use crate::request::{IndexRequest, IndexScope};
 use config::{DEFAULT_EMBED_WORKERS, Settings};
 use embed::Embedder;
 use embed::cache::VectorCache;
+use git_rules::GitProject;
 use platform::cancel::CancelToken;
 use source::language::LanguageChoices;
 use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
@@ -100,8 +102,9 @@ impl Indexer<'_> {
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, IndexError> {
         let mut damage: Option<String> = None;
-        for _ in 0..MAX_ATTEMPTS {
-            let ended = self.run_once(request, damage.as_deref(), cancel, observe);
+        for attempt in 0..MAX_ATTEMPTS {
+            let may_return = attempt == 0;
+            let ended = self.run_once(request, may_return, damage.as_deref(), cancel, observe);
             match ended.map_err(|error| error.found_damage(damage.is_some())) {
                 Err(AttemptError::Outdated) => {}
                 Err(AttemptError::Damaged(reason)) => {
@@ -120,6 +123,7 @@ impl Indexer<'_> {
     fn run_once(
         &self,
         request: &IndexRequest,
+        may_return: bool,
         damage: Option<&str>,
         cancel: &CancelToken,
         observe: &(dyn Fn(&IndexProgress) + Sync),
@@ -127,7 +131,12 @@ impl Indexer<'_> {
         let languages = LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path())?;
         let mut fingerprint = plan::index_fingerprint(self.settings, self.embedder);
         fingerprint.settings += &languages.to_setting();
-        let view = self.open_view(request, damage.is_some())?;
+        let last = self.open_view(request, damage.is_some())?;
+        let head = GitProject::find(self.settings.root.as_path()).and_then(|project| project.commit);
+        let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild);
+        let returning = compared.map(|last| self.find_return(last.as_ref(), head.as_deref())).transpose()?.flatten();
+        // The run is as if the saved tree were the last commit.
+        let view = returning.as_ref().map(|returning| Arc::clone(&returning.view)).or_else(|| last.clone());
         let before = view.as_ref().map(|view| view.manifest());
         let is_copy = before.is_some_and(Manifest::is_unconfirmed_copy) && !request.rebuild && damage.is_none();
         let shared = is_copy.then(|| {
@@ -140,19 +149,24 @@ impl Indexer<'_> {
         if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
             let found = view.verify(cancel)?;
             if let Some(reason) = found.whole {
-                return Err(AttemptError::Damaged(reason));
+                // Without a damaged saved tree, the run goes on from the last commit.
+                return Err(if returning.is_some() { AttemptError::Outdated } else { AttemptError::Damaged(reason) });
             }
             plan.repair(found);
         }
         plan.reread = request.scope.path_set().unwrap_or_default();
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
-        let is_current = is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty();
+        let is_current = is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty() && returning.is_none();
         let scope = if is_current { &request.scope } else { &IndexScope::All };
         self.check_preparse(&plan, scope, cancel)?;
         self.check_cancelled(cancel)?;
-        let mut writer = RunWriter::new(self.store, fingerprint.clone(), view.as_ref(), plan.fresh, cancel);
-        if plan.fresh || !is_complete {
+        let mut writer = RunWriter::new(self.store, fingerprint.clone(), last.as_ref(), plan.fresh, cancel);
+        let is_returning = returning.is_some();
+        if let Some(returning) = returning.filter(|_| !plan.fresh) {
+            writer.return_to(returning.generation, returning.left);
+        }
+        if plan.fresh || !is_complete || is_returning {
             let locked = writer.lock()?;
             if plan.keeps_old_index {
                 locked.defer_publication();
@@ -164,7 +178,8 @@ impl Indexer<'_> {
             let results = self.run_stages(&run, &plan, scope, &mut writer)?;
             self.check_cancelled(cancel)?;
             let finished = FinishedRun::new(plan, results, scope, before);
-            self.complete_run(&run, finished, &mut writer, before, &fingerprint)
+            let left = finished.left_tree(head.as_deref()).filter(|_| !is_returning);
+            self.complete_run(&run, finished, &mut writer, before, &fingerprint, (head, left))
         })
     }
 
@@ -242,6 +257,7 @@ impl Indexer<'_> {
         writer: &mut RunWriter<'_>,
         before: Option<&Manifest>,
         fingerprint: &IndexFingerprint,
+        (head, left): (Option<String>, Option<Vec<(String, String)>>),
     ) -> Result<IndexReport, AttemptError> {
         let (removed, skipped) = (finished.removed(), finished.skipped());
         let lacks_search_indexes =
@@ -252,13 +268,20 @@ impl Indexer<'_> {
             && !lacks_search_indexes;
         if writer.is_locked() || !removed.is_empty() || !is_unchanged {
             let files_found = finished.files_found();
-            let running = CommitStatus { complete: false, files_found, skipped: skipped.clone() };
-            run.run_finish(|| writer.complete(removed.to_vec(), running))?;
+            let running = CommitStatus { complete: false, files_found, skipped: skipped.clone(), head };
+            run.run_finish(|| writer.complete(removed.to_vec(), left, running))?;
         }
         if let Some(Err(error)) = self.cache.map(VectorCache::flush) {
             tracing::warn!("{error}");
         }
         Ok(finished.into_report(run, skipped))
+    }
+
+    /// Returns the saved tree that the folder has returned to.
+    fn find_return(&self, last: &dyn StoreView, head: Option<&str>) -> Result<Option<ReturnPlan>, StoreError> {
+        let Settings { root, max_file_bytes, .. } = self.settings;
+        let folder = ComparedFolder { root: root.as_path(), files: self.files, max_file_bytes: *max_file_bytes };
+        folder.find_return(last, head)
     }
 
     /// Opens the last commit; `None` before the first one, and if it cannot be opened but a rebuild or a repair

@@ -31,6 +31,10 @@ const QUIET_PERIOD: Duration = Duration::from_millis(100);
 /// Maximum time between the first change of a batch and the report of the batch.
 const MAX_DELAY: Duration = Duration::from_secs(2);
 
+/// Maximum time between the first change and the report while git writes the working tree, so that a run begins when a
+/// switch of branches has ended.
+const MAX_GIT_DELAY: Duration = Duration::from_secs(15);
+
 /// Maximum number of changed paths reported one by one. Beyond it, [`FileChanges::Everything`] is reported, because a
 /// full walk is as fast.
 const MAX_PATHS: usize = 1000;
@@ -45,7 +49,7 @@ pub enum FileChanges {
     Everything { reason: String },
 }
 
-/// A folder that cannot be watched.
+/// The reason why a folder cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The root could not be walked.
@@ -131,7 +135,7 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Watches all folders again, including those that could not be watched before.
+    /// Watches all folders again, including ones that could not be watched before.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);
@@ -257,6 +261,8 @@ struct WatchedState {
 struct PendingChanges {
     /// Times of the first and the last change.
     times: Option<(Instant, Instant)>,
+    /// Time before which the changes are not due, because git was writing the working tree.
+    held_until: Option<Instant>,
     paths: BTreeSet<RepoPath>,
     everything: Option<String>,
     /// Whether git has written its index, as it does for `git status` too.
@@ -264,7 +270,7 @@ struct PendingChanges {
 }
 
 impl WatcherShared {
-    /// Records an event of the system.
+    /// Records the changes that an event of the system's file watcher reports.
     fn record_event(&self, event: notify::Result<Event>, now: Instant) {
         let mut state = self.state.lock();
         let was_pending = state.pending.times.is_some();
@@ -329,8 +335,16 @@ impl WatcherShared {
     /// Returns the recorded changes once they are due.
     fn take_due_changes(&self, now: Instant) -> Option<PendingChanges> {
         let mut state = self.state.lock();
-        let is_due = state.pending.due_time().is_some_and(|due| now >= due);
-        is_due.then(|| mem::take(&mut state.pending))
+        if state.pending.due_time().is_none_or(|due| now < due) {
+            return None;
+        }
+        let may_wait = state.pending.times.is_some_and(|(first, _)| now < first + MAX_GIT_DELAY);
+        if may_wait && state.tracked.as_ref().is_some_and(is_git_writing) {
+            // The removal of git's lock is an event in a watched folder only for some repositories.
+            state.pending.held_until = Some(now + QUIET_PERIOD);
+            return None;
+        }
+        Some(mem::take(&mut state.pending))
     }
 
     /// Returns the time when the recorded changes are due; `None` if there are none.
@@ -349,7 +363,8 @@ impl WatcherShared {
 
 impl PendingChanges {
     fn due_time(&self) -> Option<Instant> {
-        self.times.map(|(first, last)| (last + QUIET_PERIOD).min(first + MAX_DELAY))
+        let due = self.times.map(|(first, last)| (last + QUIET_PERIOD).min(first + MAX_DELAY))?;
+        Some(self.held_until.map_or(due, |until| due.max(until)))
     }
 
     fn add(&mut self, now: Instant, path: RepoPath) {
@@ -375,8 +390,8 @@ impl PendingChanges {
     }
 }
 
-/// Returns whether an event means that a file was created, deleted or written. Reads and changed permissions
-/// do not count.
+/// Returns whether an event may mean that a file or folder was created, deleted, renamed or written. Reads do not
+/// count, nor do changes of metadata other than the time of the last write.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
@@ -384,6 +399,13 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Other => false,
         EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) => true,
     }
+}
+
+/// Returns whether git is writing its index. It holds the lock while it replaces the files of the working tree.
+fn is_git_writing(tracked: &TrackedState) -> bool {
+    let mut lock = tracked.file.clone().into_os_string();
+    lock.push(".lock");
+    Path::new(&lock).symlink_metadata().is_ok()
 }
 
 /// Returns the root, as a path relative to itself.

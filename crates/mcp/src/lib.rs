@@ -2,13 +2,13 @@
 //!
 //! [`McpServer`] answers the requests of every client. The tools are in [`tools`], one file each; resources and prompts
 //! are in [`resources`] and [`prompts`]. [`call`] parses the arguments of a call and handles its cancellation. The call
-//! then queries the engine of one of the [`roots`] on a blocking thread, and [`render`] converts the answer to text and,
-//! for connections with structured content, to the types of [`wire`]. [`transport`] carries messages over standard input
-//! and output, or over HTTP with the feature `http`.
+//! then queries the engine of one of the [`roots`] on a blocking thread, and [`render`] converts the answer to text
+//! and, for connections with structured content, to the types of [`wire`]. [`transport`] carries messages over standard
+//! input and output, or over HTTP with the feature `http`.
 //!
-//! Roots are fixed when a server is created, unless its [`FolderAccess`] lets calls or the client add some. Only JSON-RPC
-//! messages are written to stdout. An invalid call gets an error result that the model can read; it never ends the
-//! server. The crate `sharing` lets one server process serve the clients of several processes.
+//! Roots are fixed when a server is created, unless its [`FolderAccess`] lets calls or the client add some. Only
+//! JSON-RPC messages are written to stdout. An invalid call gets an error result that the model can read; it never ends
+//! the server. The crate `sharing` lets one server process serve the clients of several processes.
 
 mod call;
 mod error;

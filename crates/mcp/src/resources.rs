@@ -1,7 +1,7 @@
 //! MCP resources: files, lines and definitions, such as `codescry://ROOT/src/a.rs#L10-L20`.
 //!
 //! The list is short, because some clients read all of it when they start: a few files in the top folders of the first
-//! roots, such as the README. The templates lead to everything else. Reading a resource applies the same path checks as
+//! roots, such as the README. The templates lead to all files. Reading a resource applies the same path checks as
 //! `read_code`.
 
 use std::sync::Arc;
@@ -73,10 +73,11 @@ pub fn list_templates(roots: &ServedRoots) -> ListResourceTemplatesResult {
     ListResourceTemplatesResult::with_all_items(roots.short_names().into_iter().flat_map(of_root).collect())
 }
 
-/// Reads the text of a resource from disk, until `cancel` is cancelled.
+/// Reads the text of a resource from disk. Cancelling `cancel` ends the read early.
 ///
 /// # Errors
-/// When the URI is invalid, leads out of its root, its file or definition cannot be read, or its text is too long.
+/// When the URI is invalid, names no root, or leads out of its root, its file or definition cannot be read, its text is
+/// too long, or the read is cancelled.
 pub async fn read_resource(
     roots: &ServedRoots,
     uri: &str,

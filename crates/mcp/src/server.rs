@@ -110,7 +110,7 @@ impl McpServer {
         self.registry.close(timeout).await;
     }
 
-    /// Returns whether calls must, may or need not name their root.
+    /// Returns whether calls may name their root.
     fn root_argument(&self) -> RootArgument {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,
@@ -207,8 +207,8 @@ impl ServerHandler for McpServer {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let listed = resources::list_templates(&self.registry.served());
-        // The templates have the names of the folders.
-        Ok(listed.with_ttl_ms(FIXED_TTL_MS).with_cache_scope(CacheScope::Private))
+        // The templates have the names of the folders, which may change.
+        Ok(listed.with_ttl_ms(RESOURCES_TTL_MS).with_cache_scope(CacheScope::Private))
     }
 
     async fn read_resource(
@@ -313,9 +313,9 @@ where
     finish_in_time(task, request.ct.cancelled(), cancel).await
 }
 
-/// Waits for the result of a request's task. Cancels `cancel` and aborts the task when the task takes longer than
-/// [`CALL_TIMEOUT`], or does not end within [`CANCEL_GRACE`] after `cancelled` resolves. Work on blocking threads ends
-/// when it next checks `cancel`.
+/// Waits for the result of a request's task. Aborts the task when it takes longer than [`CALL_TIMEOUT`], or does not
+/// end within [`CANCEL_GRACE`] after `cancelled` resolves. `cancel` is cancelled when `cancelled` resolves, and at the
+/// end. Work on blocking threads ends when it next checks `cancel`.
 async fn finish_in_time<T>(
     mut task: tokio::task::JoinHandle<Result<T, ToolError>>,
     cancelled: impl Future<Output = ()>,

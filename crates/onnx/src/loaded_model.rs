@@ -36,8 +36,8 @@ impl LoadedModel {
     /// Loads the library and the tokenizer, then opens sessions on the requested devices.
     ///
     /// # Errors
-    /// Fails if the weights exceed the memory limit, the library or the tokenizer does not load, a device requested by
-    /// name is not available, or the model contradicts its description.
+    /// Fails if the weights exceed the memory limit, the library, the tokenizer or the model does not load, a device
+    /// requested by name is not available, no device works, or the model contradicts its description or its tokenizer.
     pub fn open(model: &InstalledModel, options: &OnnxOptions, sampler: &GpuSampler) -> Result<Self, EmbedError> {
         let path = model.weights_path();
         let weights_bytes = weights_within_limit(model, &path, options.max_memory_bytes)?;

@@ -27,7 +27,8 @@ impl ModelTokenizer {
         let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(|error| misfit(error.to_string()))?;
         let loaded = Self { tokenizer, path: path.to_owned() };
-        if loaded.tokenize(&["a"])?.iter().all(Vec::is_empty) {
+        let word = loaded.tokenizer.encode_fast("a", true).map_err(|error| loaded.misfit_error(error.to_string()))?;
+        if word.get_ids().is_empty() {
             return Err(misfit("it makes no token of a word".to_owned()));
         }
         Ok(loaded)
@@ -56,5 +57,20 @@ impl ModelTokenizer {
     /// Returns an error that names this tokenizer's file and `problem`.
     pub fn misfit_error(&self, problem: String) -> EmbedError {
         EmbedError::Tokenizer { path: self.path.clone(), problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_that_makes_no_tokens_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("tokenizer.json");
+        let empty = r#"{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
+        std::fs::write(&path, empty).expect("a written file");
+        let error = ModelTokenizer::load(&path, 16).err().expect("an error").to_string();
+        assert!(error.contains("it makes no token of a word"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ pub enum ConfinementError {
     Refused(String),
 }
 
-/// Prevents core dumps of this process, because a crash that is expected must not fill the disk.
+/// Prevents core dumps of this process on Unix, because a crash that is expected must not fill the disk.
 pub fn disable_core_dumps() {
     #[cfg(unix)]
     {

@@ -148,6 +148,11 @@ impl<W: Write> ChecksumWriter<W> {
         Self { inner, hasher: XxHash3_64::new() }
     }
 
+    /// Returns the [`checksum64`] of everything written so far.
+    pub fn checksum(&self) -> u64 {
+        self.hasher.finish_checksum()
+    }
+
     /// Appends the [`checksum64`] of everything written so far and returns the inner writer.
     ///
     /// # Errors

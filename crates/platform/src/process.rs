@@ -65,14 +65,20 @@ pub fn raise_open_file_limit() -> Option<u64> {
     None
 }
 
-/// Gives this thread, and threads it starts, the lowest priority, so that indexing in the background does not
-/// slow down searches. Does nothing except on Linux, where threads have their own priority.
+/// Gives this thread, and the threads and processes it starts, a priority below that of searches, so that indexing in
+/// the background does not slow them down. Does nothing except on Linux, where threads have their own priority.
+///
+/// The priority is moderate, because calls of clients wait for these threads: at the lowest one, a thread gets almost no
+/// time beside other programs with work for every core, and a first index run takes minutes instead of seconds.
 pub fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
     {
-        const NICE: i32 = 19;
-        // A failure is ignored, because the lower priority is optional.
-        _ = rustix::process::setpriority_process(None, NICE);
+        const NICE: i32 = 5;
+        // A process that was started with a lower priority keeps it. A failure is ignored, because the lower priority is
+        // optional.
+        if rustix::process::getpriority_process(None).is_ok_and(|current| current < NICE) {
+            _ = rustix::process::setpriority_process(None, NICE);
+        }
     }
 }
 
@@ -203,4 +209,27 @@ fn query_process<T>(id: sysinfo::Pid, kind: ProcessRefreshKind, read: impl Fn(&s
     let mut system = System::new();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, kind);
     system.process(id).map(read)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lowered_thread_still_gets_time_beside_other_programs() {
+        let priority = || rustix::process::getpriority_process(None).expect("the priority of this thread");
+        let before = priority();
+        let lowered = std::thread::spawn(move || {
+            lower_thread_priority();
+            let lowered = priority();
+            lower_thread_priority();
+            let started = std::thread::spawn(priority).join().expect("no panic");
+            (lowered, priority(), started)
+        });
+        // At 10 and above, a busy machine leaves a thread almost no time. A priority that is lower already stays.
+        let (lowered, again, started) = lowered.join().expect("no panic");
+        assert!(lowered == before.max(5) && lowered >= before, "{before} {lowered}");
+        assert_eq!((again, started), (lowered, lowered), "it is lowered once, and threads inherit it");
+        assert_eq!(priority(), before, "this thread keeps its priority");
+    }
 }

@@ -44,5 +44,5 @@ pub use similar::find_nearest_chunks;
 pub use snapshot::column_block::ChunkMeta;
 pub use snapshot::loading::whole_index::WholeIndex;
 pub use snapshot::path_class::marks_project_root;
-pub use snapshot::{GroupMember, Snapshot};
+pub use snapshot::{GroupMember, Snapshot, SnapshotMemory};
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

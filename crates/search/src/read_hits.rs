@@ -28,7 +28,7 @@ pub(crate) fn read_hits(
     QueryError::check_cancelled(cancel)?;
     let shown: Vec<u32> = ranked.iter().map(|place| place.chunk).collect();
     let texts = snapshot.read_texts(&shown)?;
-    let masked = texts.iter().filter(|text| text.is_masked).count();
+    let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
     let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
     let lines = LineScorer::new(query, parts);
     let hits = intact.map(|(place, text)| {

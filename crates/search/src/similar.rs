@@ -24,8 +24,8 @@ use platform::cancel::CancelToken;
 /// files fill up the list.
 ///
 /// # Errors
-/// If the limit is out of range, the width of `vector` differs from the width of the vectors in the snapshot, the store
-/// cannot be read, or a stop was requested.
+/// If the limit is out of range, `vector` has other dimensions than the vectors in the snapshot, the store cannot be
+/// read, or a stop was requested.
 pub fn find_nearest_chunks(
     snapshot: &Snapshot,
     vector: &[f32],

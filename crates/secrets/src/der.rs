@@ -58,7 +58,7 @@ fn parse_private_key(bytes: &[u8]) -> Option<()> {
 }
 
 /// Returns the length of the value at the start of `bytes`, and all bytes from its contents on. `None` if the value has
-/// another tag, or a length that takes more than two bytes.
+/// another tag, a length that takes more than two bytes, or an incomplete header.
 fn enter(bytes: &[u8], tag: u8) -> Option<(usize, &[u8])> {
     let (found, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first().filter(|_| *found == tag)?;

@@ -28,7 +28,7 @@ pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
 }
 
 /// Decodes at most `max_chars` characters of Base64 from the offset `at` on, through escapes, quotes and line breaks.
-/// An incomplete last group of four is left out.
+/// An incomplete last group of four is left out. Returns nothing if the characters are not valid Base64.
 pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
     // Enough for a character and a line break with quotes and marks after each few of them.
     let end = bytes.len().min(at + 4 * max_chars);

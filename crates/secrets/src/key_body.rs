@@ -7,14 +7,15 @@ use super::notation::{ELLIPSIS, NotationReader};
 /// Smallest length of the first run of Base64 after a key's first line that may count as a key by itself.
 const MIN_FIRST_CHARS: usize = 16;
 
-/// Smallest total length of the first runs of Base64 after a key's first line, joined up to the first word, that count
-/// as a key. Covers keys in pieces shorter than [`MIN_FIRST_CHARS`].
+/// Smallest total length of several runs of Base64 that count as a key if they look random when joined. They follow a
+/// key's first line, and no word or name precedes them there. Each may be shorter than [`MIN_FIRST_CHARS`].
 const MIN_JOINED_CHARS: usize = 40;
 
 /// Smallest length of a run of Base64 that adds to [`MIN_RUNS_CHARS`]; other words may precede it.
 const MIN_RUN_CHARS: usize = 24;
 
-/// Smallest total length of the runs of at least [`MIN_RUN_CHARS`] that count as a key.
+/// Smallest total length of runs that count as a key: runs of at least [`MIN_RUN_CHARS`] that each look like a part of
+/// a key.
 const MIN_RUNS_CHARS: usize = 48;
 
 /// Smallest length of a run that counts although an ellipsis cuts it off.
@@ -41,9 +42,9 @@ const KEY_STARTS: &[&[u8]] = &[b"MII", b"MIG", b"MIH", b"MHc", b"MHQ", b"MC4", b
 /// The position of a text relative to the first or last line of a PEM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyPosition {
-    /// It follows a key's first line. `ends_with_mark` tells whether a key's last line follows.
+    /// The text follows a key's first line. With `ends_with_mark`, a key's last line follows the text.
     AfterBegin { ends_with_mark: bool },
-    /// It precedes a key's first line, or is next to a key's last line.
+    /// The text precedes a key's first line, or is next to a key's last line.
     Elsewhere,
 }
 
@@ -142,7 +143,7 @@ fn class_of(byte: u8) -> u8 {
     }
 }
 
-/// Returns whether a character belongs to Base64.
+/// Returns whether a byte can occur in standard Base64, including its padding.
 pub fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
 }

@@ -88,13 +88,18 @@ fn has_value(pair: &str) -> bool {
     pair.split_once(':').is_some_and(|(key, value)| !key.contains("{{") && is_written_out(value.trim()))
 }
 
-/// Returns whether a value is neither empty, nor a mark of a block scalar, nor encrypted, nor a part of a template or a
-/// placeholder.
+/// Returns whether a value is neither empty or null, nor a mark of a block scalar, nor encrypted, nor a part of a
+/// template or a placeholder.
 fn is_written_out(value: &str) -> bool {
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let encloses = |open: &str, close: &str| value.find(open).is_some_and(|at| value[at..].contains(close));
+    let is_template = value.contains("{{") || value.contains("}}") || encloses("${", "}") || encloses("$(", ")");
+    let is_placeholder = value.starts_with('<') && value.ends_with('>') || value.starts_with("ENC[");
     !value.is_empty()
         && !matches!(value, "|" | ">" | "|-" | ">-" | "{}" | "null" | "~")
-        && !["{{", "}}", "${", "$(", "<", "ENC[", "{%", "{}"].iter().any(|mark| value.contains(mark))
+        && !is_template
+        && !is_placeholder
+        && !encloses("{%", "%}")
 }
 
 #[cfg(test)]
@@ -110,6 +115,8 @@ mod tests {
         for text in [
             "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: notreal}\n",
             "apiVersion: v1\nkind: \"Secret\"\nstringData:\n  token: notreal\n",
+            "kind: Secret\nstringData:\n  password: a<b9!\n",
+            "kind: Secret\nstringData:\n  password: a$(b${9\n",
             "apiVersion: v1\ndata:\n  a: Tk9U\nkind: Secret # of the database\n",
             "kind: ConfigMap\ndata:\n  a: b\n---\nkind: Secret\ndata:\n  tls.key: |\n    Tk9U\n    UkVB\n",
             "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  data:\n    a: b\n- apiVersion: v1\n  kind: Secret\n  data:\n    a: Tk9U\n",
@@ -133,6 +140,7 @@ mod tests {
             "kind: Secret\nmetadata:\n  name: empty\ntype: Opaque\n",
             "kind: Secret\ndata: {}\n",
             "kind: Secret\ndata:\n  password: ${PASSWORD}\n",
+            "kind: Secret\ndata:\n  password: <your password>\n",
             "kind: ExternalSecret\nspec:\n  data:\n    key: a\n",
             "kind: SealedSecret\nspec:\n  encryptedData:\n    a: AgB\n",
             "kind: Deployment\nspec:\n  volumes:\n  - name: x\n    kind: Secret\ndata:\n  a: b\n",

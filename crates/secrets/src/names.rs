@@ -1,8 +1,9 @@
 //! The table of names of files and folders that hold credentials.
 //!
-//! Names are compared in lower case, as they are, without the marks of copies and backups, and without leading dots:
-//! `server.key.bak`, `.env~`, `.server.key.swp`, `terraform.tfstate.1700000000.backup`. A file pattern never matches a
-//! folder, because `commands/credentials/` is source code. The reported reason is the pattern.
+//! Names are compared in lower case and in three forms: whole, without the marks of copies and backups, and without
+//! both these marks and leading dots. So `server.key.bak`, `.env~`, `.server.key.swp` and
+//! `terraform.tfstate.1700000000.backup` match. A file pattern never matches a folder, because `commands/credentials/`
+//! is source code. The reported reason is the pattern.
 
 use types::RepoPath;
 
@@ -108,7 +109,7 @@ const SECRET_FILES: &[&str] = &[
     "kube.config",
 ];
 
-/// Globs of key files without an extension; with an extension, as in `id_rsa_parser.rs`, the file is source code.
+/// Globs that apply only to names without an extension: `id_rsa_parser.rs` is source code.
 const SECRET_KEYS: &[&str] = &[
     "id_rsa*",
     "id_dsa*",
@@ -131,9 +132,10 @@ const SECRET_KEYS: &[&str] = &[
     "kubeconfig*",
 ];
 
-/// Words for credentials, with the pattern to report. A data file holds credentials if only [`ENVIRONMENTS`] and
-/// numbers follow the first such word in its name: `secrets.yaml`, `secrets.prod.yaml`, `db-secret.yaml` and
-/// `gcp-credentials.json` do, `credentials.py` and `secret-santa.json` do not.
+/// Words for credentials, with the pattern to report. A data file whose name has such a word may hold credentials if
+/// only [`ENVIRONMENTS`] and numbers follow the first one: `secrets.yaml`, `secrets.prod.yaml`, `db-secret.yaml` and
+/// `gcp-credentials.json` may, `credentials.py` and `secret-santa.json` do not. Names with [`SAMPLE_WORDS`] or
+/// [`REFERENCE_WORDS`], and texts such as `secret.txt`, do not match.
 const SECRET_WORDS: &[(&str, &str)] = &[
     ("credentials", "credentials.*"),
     ("credential", "credential.*"),

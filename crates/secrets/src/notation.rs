@@ -111,7 +111,7 @@ impl<'t> NotationReader<'t> {
         Some(code)
     }
 
-    /// Skips a tag; returns whether there was one.
+    /// Skips a tag that ends on the same line and within [`MAX_TAG_BYTES`]; returns whether there was one.
     fn skip_tag(&mut self) -> bool {
         let rest = self.rest();
         if !rest.get(1).is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'/' | b'!')) {

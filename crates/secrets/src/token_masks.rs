@@ -28,9 +28,9 @@ const OVERLAP_BYTES: usize = 1024;
 /// A credential that is masked in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextMask {
-    /// The rule that found it, such as `github-token`.
+    /// The rule that found the credential, such as `github-token`.
     pub rule: &'static str,
-    /// Its line, 1-based.
+    /// The line of the credential, 1-based.
     pub line: u32,
     /// The position of [`MASK`] in the masked text, in bytes.
     pub start: usize,
@@ -63,6 +63,7 @@ pub fn mask_tokens(path: &str, text: String) -> (String, Vec<TextMask>) {
 }
 
 /// Returns the credentials in a text: byte ranges in order that do not overlap, each within one line, and their rules.
+/// Leaves out those in lines with [`ALLOW_MARKER`].
 pub fn find_credential_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'static str)> {
     let rules = TokenRules::get();
     // If several rules find a credential at the same start, the first one in `rules.toml` gives its name.
@@ -73,7 +74,11 @@ pub fn find_credential_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'st
         seen.resize(rules.rules.len(), 0);
         for number in rules.of_keyword(keyword.pattern().as_usize()) {
             let rule = &rules.rules[*number];
-            if keyword.end() <= seen[*number] || !rule.is_for(path) {
+            if keyword.end() <= seen[*number] {
+                continue;
+            }
+            if !rule.is_for(path) {
+                seen[*number] = usize::MAX;
                 continue;
             }
             let (window, is_cut) = window_around(text, keyword.start());
@@ -216,6 +221,50 @@ mod tests {
         ] {
             assert_eq!(mask(text), (text.to_owned(), vec![]));
         }
+    }
+
+    #[test]
+    fn exported_secrets_of_plain_texts_are_masked() {
+        let value = random(16);
+        for line in [
+            "export TOKEN=@",
+            "export NPM_TOKEN='@'",
+            "cd app && export DB_PASSWORD=\"@\" && ./run",
+            "  12  export aws_secret_key=@",
+            "set -gx API_KEY @",
+            "$env:CLIENT_SECRET = \"@\"",
+            "env MY_API_KEY=@ ./run",
+            "MY_API_KEY=@ ./run",
+            "deploy --auth-token @ --fast",
+            "deploy --password=@",
+            "curl -H 'Authorization: Bearer @' https://a.example",
+            "GET /a?user=b&access_token=@ 200",
+        ] {
+            let text = format!("ls\n{}\nmake\n", line.replace('@', &value));
+            let expected = format!("ls\n{}\nmake\n", line.replace('@', MASK));
+            for path in
+                ["history.txt", "notes/setup.log", "zsh_history.1", "HISTORY", ".python_history", "a/.sh_history"]
+            {
+                assert_eq!(mask_tokens(path, text.clone()).0, expected, "{path}");
+            }
+        }
+        for line in [
+            "export TOKEN=your-token-here",
+            "export TOKEN=$OTHER_TOKEN1",
+            "export API_KEY=<YourKey123>",
+            "export TOKEN=xxxxxxxxxxxx",
+            "export SECRET_KEY=${SECRETS_KEY2}",
+            "export KEYBOARD=Layout12us",
+            "export PATH=/opt/Tools1/bin",
+            "the token Abc12345x is exported",
+            "deploy --token-file conf/Token12.txt",
+            "curl -H \"Authorization: Bearer $TOKEN12345\"",
+            "sort --key=2,2nr12345 --password-stdin",
+        ] {
+            assert_eq!(mask_tokens("history.txt", line.to_owned()).0, line);
+        }
+        let code = format!("export TOKEN={value}\n");
+        assert_eq!(mask_tokens("src/run.ts", code.clone()).0, code, "code has rules of its own");
     }
 
     #[test]

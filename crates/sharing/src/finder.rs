@@ -73,8 +73,8 @@ impl ServerFinder {
                     return self.start_own(None).await;
                 }
             }
-            let socket = self.rendezvous.socket_path();
-            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form);
+            let (socket, tree) = (self.rendezvous.socket_path(), self.folders.only_tree());
+            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form, tree.as_ref());
             match tokio::time::timeout_at(deadline, joined).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => tracing::debug!("cannot join the owner yet: {error}"),
@@ -101,8 +101,8 @@ impl ServerFinder {
         }
         loop {
             tokio::time::sleep(REJOIN_INTERVAL).await;
-            let socket = self.rendezvous.socket_path();
-            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form);
+            let (socket, tree) = (self.rendezvous.socket_path(), self.folders.only_tree());
+            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form, tree.as_ref());
             let joined = tokio::time::timeout(REJOIN_INTERVAL, joined);
             if self.rendezvous.owner_pid().is_none() || matches!(joined.await, Ok(Ok(_))) {
                 return;

@@ -11,9 +11,17 @@ use types::ContentHash;
 /// whether the folders are watched, each folder with its index and settings, and the folders below which calls may name
 /// projects, with the settings of these. Servers with equal keys give equal answers, so a process that joins another
 /// cannot gain access to other folders. The forms of answers belong to a connection and are no part of the key.
+///
+/// In place of a single folder and its index, the key has the folder that the worktrees of its repository share:
+/// servers of these worktrees share a process, in which each connection is served its own folder.
 pub fn sharing_key(settings: &[Settings], within: &[Settings], watch: bool) -> Option<String> {
+    let is_single = settings.len() == 1 && within.is_empty();
+    let describe = |settings: &Settings| match is_single {
+        true => format!("{:?} {}", engine::project_folder(&settings.root), describe_settings(settings)),
+        false => format!("{:?} {:?} {}", settings.root, settings.index_dir, describe_settings(settings)),
+    };
     let describe_all = |settings: &[Settings]| {
-        let mut folders: Vec<_> = settings.iter().map(describe_settings).collect();
+        let mut folders: Vec<_> = settings.iter().map(describe).collect();
         folders.sort();
         folders
     };
@@ -23,14 +31,17 @@ pub fn sharing_key(settings: &[Settings], within: &[Settings], watch: bool) -> O
     Some(ContentHash::of_bytes(parts.as_bytes()).to_string())
 }
 
-/// Describes the settings of a folder that can change an answer.
+/// Describes the settings that can change an answer, without the folder and its index.
 ///
 /// The windows of a client may have different environment variables, such as another Python or a hub token.
 /// Settings that change no answer are left out, so that such windows still share a server.
 fn describe_settings(settings: &Settings) -> String {
     let Settings {
-        root,
-        index_dir,
+        root: _,
+        index_dir: _,
+        base,
+        // Credentials change no answer, and locations are read before the server starts.
+        locations: _,
         max_file_bytes,
         cross_file_systems,
         parse_time_limit,
@@ -57,7 +68,7 @@ fn describe_settings(settings: &Settings) -> String {
     // The built-in model needs no files, so the search paths matter only for a named model.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
     let search_paths = is_named.then_some((library, hub_cache, visible_gpus));
-    format!("{root:?} {index_dir:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
+    format!("{base:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
 }
 
 #[cfg(test)]
@@ -88,7 +99,6 @@ mod tests {
             sharing_key(std::slice::from_ref(&a), std::slice::from_ref(&a), true),
             key(&[a, b.clone()]),
             key(&[b]),
-            key(&[settings("a", |options| options.index_dir = Some("/j".into()))]),
             key(&[settings("a", |options| options.max_file_bytes = Some(7))]),
             key(&[settings("a", |options| options.cross_file_systems = Some(true))]),
             key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))]),
@@ -96,6 +106,28 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn worktrees_of_a_repository_have_one_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name);
+        for folder in ["main/.git/worktrees/other", "main/src", "other/src", "alone"] {
+            std::fs::create_dir_all(path(folder)).expect("a folder");
+        }
+        std::fs::write(path("main/.git/worktrees/other/commondir"), "../..\n").expect("a file");
+        let pointer = format!("gitdir: {}\n", path("main/.git/worktrees/other").display());
+        std::fs::write(path("other/.git"), pointer).expect("a file");
+        let settings = |name: &str| {
+            Settings::resolve(&Options { path: Some(path(name)), ..Options::default() }).expect("the folder is there")
+        };
+        let key = |names: &[&str]| {
+            let folders: Vec<Settings> = names.iter().map(|name| settings(name)).collect();
+            sharing_key(&folders, &[], true)
+        };
+        assert!(key(&["main"]).is_some() && key(&["main"]) == key(&["other"]));
+        assert_ne!(key(&["main"]), key(&["alone"]));
+        assert_ne!(key(&["main", "alone"]), key(&["other", "alone"]), "several folders are served as they are named");
     }
 
     #[test]

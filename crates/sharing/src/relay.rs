@@ -31,7 +31,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Number of ping intervals without a message after which a server counts as hung.
 const MAX_MISSED_PINGS: u32 = 3;
 
-/// Age at which a pending request is dropped while the replay buffer is full; no call takes this long.
+/// Age from which pending requests, including those without a deadline, are dropped while the replay buffer is full. No
+/// call of a tool takes this long.
 const PENDING_EXPIRY: Duration = Duration::from_secs(60);
 
 /// Time between two checks whether pending requests have expired.

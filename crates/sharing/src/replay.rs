@@ -62,11 +62,11 @@ pub const PING_ID: &str = r#""codescry relay ping""#;
 /// The way a relay handles a message of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerMessageAction {
-    /// Forward it.
+    /// Forward the message.
     Forward,
     /// Forward the response to the request with this id, then call [`ReplayBuffer::complete_request`].
     ForwardResponse(String),
-    /// Drop it: the client has it already, or it answers a ping of the relay.
+    /// Drop the message: the client has it already, or it answers a ping of the relay.
     Drop,
 }
 

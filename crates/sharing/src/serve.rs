@@ -22,7 +22,8 @@ use crate::rendezvous::Rendezvous;
 /// possible, acts as [`mcp::serve_stdio`].
 ///
 /// # Errors
-/// When there is no folder or the server cannot be started. Client input is never an error.
+/// When there is no folder, or a server cannot be started or stopped. Where sharing is not possible, also when
+/// [`mcp::serve_stdio`] fails.
 pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Result<(), McpError> {
     if folders.served.is_empty() && folders.within.is_empty() {
         return Err(McpError::NoRoots);
@@ -48,8 +49,8 @@ pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Re
     ended
 }
 
-/// Returns the id of the process that serves exactly these folders to others, without folders for `--within`, if one
-/// does.
+/// Returns the id of the process that a server of exactly these folders, without folders for `--within`, would join; for
+/// a single folder, it may serve only other worktrees of the repository so far.
 pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
     Rendezvous::locate(sharing_key(settings, &[], watch)?).owner_pid()
 }

@@ -3,6 +3,8 @@
 //! The server has a Tokio runtime that is separate from the relay's. Every client has its own connection, and a slow
 //! client delays no other.
 
+mod tree_servers;
+
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +19,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::folders::SharedFolders;
 use crate::peer_stream::PeerStream;
 use crate::rendezvous::{OwnerLock, Rendezvous};
-use crate::socket::{self, ConnectionCloser, ShareListener};
+use crate::socket::{self, ConnectionCloser, ShareListener, VerifiedPeer};
+use tree_servers::TreeServers;
 
 /// Capacity of the pipe between this process's relay and the server, in bytes per direction.
 const PIPE_BYTES: usize = 1 << 16;
@@ -29,6 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct SharedServer {
     runtime: Runtime,
     server: McpServer,
+    trees: TreeServers,
     watchers: Option<FolderWatchers>,
     endpoint: Option<SharedEndpoint>,
 }
@@ -80,14 +84,15 @@ impl SharedServer {
         let server = McpServer::new(engines, folders.access.clone());
         server.start_background_work();
         let watchers = watch.then(|| server.watch_folders());
+        let trees = TreeServers::new(server.clone(), folders, watch);
         let endpoint = bound.map(|(rendezvous, lock, listener)| {
             let connections = JoinedConnections::default();
             let key = rendezvous.key().to_owned();
-            let accept = accept_clients(listener, key, server.clone(), Arc::clone(&connections));
+            let accept = accept_clients(listener, key, trees.clone(), Arc::clone(&connections));
             SharedEndpoint { rendezvous, accept_task: tokio::spawn(accept), connections, lock }
         });
         drop(inside);
-        Ok(Self { runtime, server, watchers, endpoint })
+        Ok(Self { runtime, server, trees, watchers, endpoint })
     }
 
     /// Opens a connection to the server for this process's own client, with answers of this form.
@@ -115,6 +120,7 @@ impl SharedServer {
             close_connections(&endpoint.connections);
             endpoint.lock
         });
+        self.runtime.block_on(self.trees.close_others());
         shut_down_server(self.runtime, &self.server, self.watchers);
         drop(lock);
     }
@@ -127,7 +133,7 @@ fn close_connections(connections: &JoinedConnections) {
 }
 
 /// Accepts and serves processes that send `key`, until the task is aborted.
-async fn accept_clients(listener: ShareListener, key: String, server: McpServer, connections: JoinedConnections) {
+async fn accept_clients(listener: ShareListener, key: String, trees: TreeServers, connections: JoinedConnections) {
     let key: Arc<str> = key.into();
     let mut tasks = JoinSet::new();
     loop {
@@ -148,15 +154,32 @@ async fn accept_clients(listener: ShareListener, key: String, server: McpServer,
             connections.closers.push((number, closer));
             number
         };
-        let (key, server, connections) = (Arc::clone(&key), server.clone(), Arc::clone(&connections));
+        let (key, trees, connections) = (Arc::clone(&key), trees.clone(), Arc::clone(&connections));
         tasks.spawn(async move {
             match peer.verify_key(&key).await {
-                Ok((stream, form)) => serve_connection(server.with_form(form), stream).await,
+                Ok(peer) => serve_peer(&trees, peer).await,
                 Err(error) => tracing::debug!("refused another process: {error}"),
             }
             let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
             connections.closers.retain(|(other, _)| *other != number);
         });
+    }
+}
+
+/// Serves a process that has the key its tree, until it disconnects.
+async fn serve_peer(trees: &TreeServers, peer: VerifiedPeer) {
+    let (form, tree) = (peer.form, peer.tree.clone());
+    match trees.open_tree(tree.as_ref()).await {
+        Ok(server) => {
+            match peer.welcome().await {
+                Ok(stream) => serve_connection(server.with_form(form), stream).await,
+                Err(error) => tracing::debug!("another process is gone: {error}"),
+            }
+            drop(server);
+            trees.leave_tree(tree.as_ref()).await;
+        }
+        // It serves its tree itself.
+        Err(error) => tracing::debug!("cannot serve another tree: {error}"),
     }
 }
 

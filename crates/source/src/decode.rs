@@ -11,7 +11,7 @@ use crate::secrets::mask_tokens;
 use text::encoding::decode_bytes;
 use types::{RepoPath, Span, TextEncoding};
 
-/// How the bytes of a file became its text.
+/// The encoding that a file was decoded from, and the problem of decoding it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoding {
     pub encoding: TextEncoding,

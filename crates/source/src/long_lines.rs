@@ -50,7 +50,7 @@ impl ShortenedText<'_> {
     }
 }
 
-/// Shortens the lines of a text in this language.
+/// Shortens the lines of a text that exceed the limit of its language, if the language has one.
 pub(crate) fn shorten_lines(language: Language, text: &str) -> ShortenedText<'_> {
     let mut shortened = ShortenedText { text: Cow::Borrowed(text), cuts: Vec::new() };
     let Some(limit) = max_line_bytes(language).filter(|limit| text.len() > *limit) else { return shortened };

@@ -7,7 +7,7 @@ use crate::commit::{ChunkText, Commit, CommitStatus, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
-use crate::manifest::{IndexFingerprint, Manifest};
+use crate::manifest::{IndexFingerprint, Manifest, SavedTree};
 use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
 use types::{FileRecord, Generation};
@@ -35,6 +35,9 @@ pub trait ChunkStore: Send + Sync {
     /// # Errors
     /// When the store cannot be opened.
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
+
+    /// Closes what the store keeps open of the last view, to free memory. Views in use stay as they are.
+    fn release_view(&self) {}
 
     /// Opens the store for writing and takes the writer lock.
     ///
@@ -139,13 +142,27 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read or does not contain a key.
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
 
+    /// Returns the trees that are saved, each with the number of its generation, oldest first.
+    fn saved_trees(&self) -> Vec<(u64, SavedTree)> {
+        Vec::new()
+    }
+
+    /// Opens the commit of a saved tree; `None` if it is not saved.
+    ///
+    /// # Errors
+    /// When its files are missing or damaged.
+    fn open_saved(&self, generation: u64) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let _ = generation;
+        Ok(None)
+    }
+
     /// Returns whether a read of this view has met a damaged row or posting list.
     fn has_met_damage(&self) -> bool {
         self.inverted_index().has_met_damage()
     }
 
-    /// Verifies the stored data and reports what is damaged; nothing for a store in memory. May stop early when
-    /// cancelled, and then reports only the damage found so far.
+    /// Verifies the stored data and reports the damage; a store in memory has none. May stop early when cancelled, and
+    /// then reports only the damage found so far.
     ///
     /// # Errors
     /// When data cannot be read for a reason other than damage, such as missing permissions.
@@ -161,10 +178,11 @@ pub trait StoreWriter: Send {
     /// a writer that starts from an empty store.
     fn base(&self) -> Option<Arc<dyn StoreView>>;
 
-    /// Writes `commit` and, unless publication is deferred, makes it visible to every process at once.
+    /// Writes `commit` and, unless publication is deferred, makes it visible to every process atomically.
     ///
     /// # Errors
-    /// When writing fails; then no part of the commit is visible.
+    /// When writing fails; no part of the commit is then visible. If only syncing it to the disk fails after
+    /// publication, the commit is visible but may not survive a power failure.
     fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError>;
 
     /// Defers the publication of commits until one with a complete [`CommitStatus`], usually by
@@ -173,6 +191,23 @@ pub trait StoreWriter: Send {
     /// Readers keep the previous generation until then. For a writer that starts from an empty store;
     /// commits that are never published are lost.
     fn defer_publication(&mut self);
+
+    /// Keeps the generation that this writer began with as a saved tree, from the next [`StoreWriter::finish`] on.
+    /// `sample` becomes [`SavedTree::sample`]. Does nothing if that generation is not complete or has no
+    /// [`Manifest::head`].
+    fn save_tree(&mut self, sample: Vec<(String, String)>) {
+        drop(sample);
+    }
+
+    /// Makes the saved tree of `generation` the generation that this writer extends, instead of the last one. Nothing
+    /// changes for readers until the next commit. Returns whether the tree is saved.
+    ///
+    /// # Errors
+    /// When its files are missing or damaged.
+    fn restore_tree(&mut self, generation: u64) -> Result<bool, StoreError> {
+        let _ = generation;
+        Ok(false)
+    }
 
     /// Sets the token that ends a running commit or finish early.
     ///

@@ -66,6 +66,8 @@ pub struct CommitStatus {
     pub files_found: u64,
     /// Number of skipped files and folders by reason; becomes [`crate::Manifest::skipped`].
     pub skipped: BTreeMap<String, u64>,
+    /// The commit of git that the folder is at; becomes [`crate::Manifest::head`].
+    pub head: Option<String>,
 }
 
 /// The columns of a chunk that are read from disk for each hit, because they are not kept in memory.

@@ -88,8 +88,9 @@ fn advise_engine(message: &str) -> String {
 /// The system's error numbers of a full disk, or an exceeded quota.
 const DISK_FULL: &[&str] = &["28", "122"];
 
-/// The system's error numbers of missing permissions, and of a file system that cannot be written.
-const NOT_WRITABLE: &[&str] = &["1", "13", "30"];
+/// The system's error numbers of missing permissions, of a file in place of a folder, and of a file system that cannot be
+/// written.
+const NOT_WRITABLE: &[&str] = &["1", "13", "20", "30"];
 
 /// The system's error numbers of too many open files.
 const TOO_MANY_FILES: &[&str] = &["23", "24"];
@@ -119,6 +120,7 @@ mod tests {
             |message: &str| StoreError::Engine { operation: "write", dir: "index".into(), message: message.to_owned() };
         assert!(io(28).to_string().contains("make room on this disk"), "{}", io(28));
         assert!(io(30).to_string().contains("--index-dir"), "{}", io(30));
+        assert!(io(20).to_string().contains("--index-dir"), "{}", io(20));
         let full = engine("LanceError(IO): No space left on device (os error 28)").to_string();
         assert!(full.contains("make room") && !full.contains("--rebuild"), "{full}");
         assert!(engine("odd").to_string().contains("--rebuild"));

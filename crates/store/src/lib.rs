@@ -22,6 +22,6 @@ pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
 pub use damage::StoreDamage;
 pub use error::StoreError;
-pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION};
+pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION, SavedTree};
 pub use search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 pub use types::Generation;

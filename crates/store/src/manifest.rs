@@ -63,6 +63,9 @@ pub struct Manifest {
     /// The index that this one began as a copy of; `None` if it was made from the files alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<IndexOrigin>,
+    /// The commit of git that the folder was at when the run began, in hexadecimal; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
 }
 
 impl Manifest {
@@ -83,11 +86,21 @@ impl Manifest {
 pub struct IndexOrigin {
     /// The folder of that index, or the place that it was fetched from.
     pub root: PathBuf,
-    /// Its generation at the time of the copy.
+    /// The generation of that index at the time of the copy.
     pub generation: u64,
     /// A random number that tells copies apart.
     pub id: u64,
     /// Whether an index run has compared the copy with its folder and completed.
     #[serde(rename = "confirmed")]
     pub is_confirmed: bool,
+}
+
+/// A tree that the store has saved: an earlier commit that stays readable, because the folder may return to it, such as
+/// with a switch to another branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedTree {
+    /// The commit of git that the folder was at, in hexadecimal.
+    pub head: String,
+    /// Some of the files that differed when the folder left this tree: paths, and content hashes in hexadecimal.
+    pub sample: Vec<(String, String)>,
 }

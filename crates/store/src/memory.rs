@@ -116,6 +116,7 @@ impl MemoryWriter {
             files_found: state.files_found,
             skipped: state.skipped.clone(),
             committed_at_ms: now_ms(),
+            head: state.head.clone(),
             is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
             origin: None,
         };

@@ -21,7 +21,8 @@ pub fn escape_controls(text: &str) -> String {
     shown
 }
 
-/// Returns the lines of `text`, each like [`escape_controls`], joined by line ends.
+/// Escapes each line of `text` with [`escape_controls`]. The lines are joined by line feeds; a line end at the end of
+/// `text` is dropped.
 pub fn escape_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(escape_controls).collect();
     lines.join("\n")

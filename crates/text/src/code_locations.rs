@@ -3,7 +3,7 @@
 //! Such locations name folders of the machine that built the program, such as
 //! `/root/.cargo/registry/src/…/lib.rs:12:34`, and tell a user nothing.
 
-/// Characters that end the path of a location to the left.
+/// Characters, besides white space, that may precede the path of a location.
 const PATH_DELIMITERS: &str = "(\"'[,";
 
 /// Returns `message` without locations in Rust source files (`PATH.rs:LINE:COLUMN`) and the words that lead to them.

@@ -1,9 +1,9 @@
 //! Prepares text for display: shows invisible characters as escapes, and limits the length.
 //!
-//! Characters that control a display, or that nobody sees, are shown as escapes such as `\u{202e}`: a reader sees that
-//! they are there, and a name in that form finds its file again ([`unescape_name`]). Some are part of how visible text
-//! is written and stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that
-//! need them. At most two of them stay after a visible character, so that they hide nothing.
+//! Invisible characters, and characters that control a display, are shown as escapes such as `\u{202e}`. So a reader
+//! sees them, and [`unescape_name`] restores a file's name from its shown form. Some are part of how visible text is
+//! written and stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that need
+//! them. At most two of them stay after a visible character, so that they hide nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,7 +1,8 @@
 //! The edit distance, which measures misspellings.
 
-/// Returns the optimal string alignment distance of two texts: the number of inserted, deleted, replaced and
-/// swapped characters (Damerau 1964, with each character edited at most once).
+/// Returns the optimal string alignment distance of two texts: the minimum number of insertions, deletions,
+/// replacements and swaps of adjacent characters that turn one text into the other (Damerau 1964), if no part is edited
+/// twice.
 pub fn count_edits(a: &str, b: &str) -> usize {
     strsim::osa_distance(a, b)
 }

@@ -76,8 +76,8 @@ pub fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns whether the bytes contain a zero byte, or more than a tenth of them are control characters other than white
-/// space and ESC.
+/// Returns whether the bytes contain a zero byte, or more than a tenth of them are control characters below 0x20 other
+/// than tab, line feed, form feed, carriage return and ESC.
 pub fn has_binary_bytes(bytes: &[u8]) -> bool {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     // Branchless, so that the compiler can vectorize it.
@@ -113,8 +113,8 @@ fn decode_utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<(&'static s
     Some((encoding.name(), text))
 }
 
-/// Returns whether a character does not occur in text: a control character other than white space and ESC, a
-/// noncharacter or one for private use.
+/// Returns whether a character should not occur in text: a control character other than tab, line feed, form feed,
+/// carriage return, ESC and next line (U+0085), a noncharacter, or a private-use character.
 fn is_not_text(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | '\u{c}' | '\u{1b}' | '\u{85}' => false,
@@ -123,8 +123,9 @@ fn is_not_text(c: char) -> bool {
     }
 }
 
-/// Returns the byte order of UTF-16 without a byte order mark. The bytes are taken for UTF-16 if all zeros are high
-/// bytes, and at least a quarter and [`MIN_UTF16_ASCII`] of the characters are ASCII.
+/// Returns UTF-16 in the byte order of bytes without a byte order mark; `None` if they are unlikely to be UTF-16. They
+/// are likely if no low byte is zero, and at least [`MIN_UTF16_ASCII`] and a quarter of the characters are printable
+/// ASCII or white space.
 fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     let units = bytes.as_chunks::<2>().0;
     let is_text = |high: usize| {
@@ -141,8 +142,9 @@ fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Returns the encoding that the first lines declare, as Python, Ruby, Emacs, Vim, XML, HTML and CSS do; `None` for
-/// UTF-8 and UTF-16, and if none is declared.
+/// Returns the encoding that one of the first [`DECLARATION_LINES`] lines declares, as Python, Ruby, Emacs, Vim, XML,
+/// HTML and CSS do. Declarations of UTF-8, of encodings that do not extend ASCII, such as UTF-16, and of unknown ones
+/// are skipped.
 fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     static DECLARATION: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?i)(?:coding|charset)["']?[ \t]*[:= ][ \t]*["']?([a-z][a-z0-9_.-]+)"#).expect("a valid pattern")
@@ -197,9 +199,10 @@ fn detect_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are letters that form words with
-/// the letters beside them, or signs that people type.
+/// the letters beside them, or [`USUAL_SIGNS`].
 ///
-/// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not.
+/// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not. There
+/// must be no letter of another script than Latin, or at least [`MIN_FOREIGN_LETTERS`].
 fn has_words(text: &str) -> bool {
     let is_latin = |c: char| c <= '\u{24f}';
     let (mut count, mut odd, mut foreign) = (0, 0, 0);
@@ -217,8 +220,8 @@ fn has_words(text: &str) -> bool {
     odd * 100 <= count * (100 - MIN_COMMON_PERCENT) && (foreign == 0 || foreign >= MIN_FOREIGN_LETTERS)
 }
 
-/// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are among the common ones of a
-/// Chinese, Japanese or Korean encoding.
+/// Returns whether a text has at least [`MIN_WIDE_CHARS`] characters outside of ASCII, and at least
+/// [`MIN_COMMON_PERCENT`] of them are among the common ones of a Chinese, Japanese or Korean encoding.
 fn has_common_characters(encoding: &'static Encoding, text: &str) -> bool {
     let (mut count, mut common) = (0, 0);
     let mut buffer = [0; 4];

@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hasher};
 use crate::unicode::is_letter_mark;
 use unicode_normalization::UnicodeNormalization;
 
-/// Returns the lowercase letters and digits of a name, so that `parseHTTPHeader`, `parse_http_header` and
-/// `ParseHttpHeader` are equal. Letters beyond ASCII are in the form of [`unify`](crate::unicode::unify).
+/// Returns the letters in lower case, the digits and the combining marks of a name, so that `parseHTTPHeader`,
+/// `parse_http_header` and `ParseHttpHeader` are equal. Characters beyond ASCII are in the form of
+/// [`unify`](crate::unicode::unify).
 pub fn name_key(name: &str) -> impl Iterator<Item = char> {
     let (ascii, wide) = if name.is_ascii() { (name, "") } else { ("", name) };
     let letters = ascii.chars().chain(wide.nfkc());
@@ -25,13 +26,13 @@ pub fn name_hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The number and the set of the letters and digits in a name. Names with different profiles have different keys, which
+/// The number and the set of the characters of a [`name_key`]. Names with different profiles have different keys, which
 /// is quick to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterProfile {
-    /// The number of letters and digits; 255 if there are more.
+    /// The number of characters; 255 if there are more.
     pub count: u8,
-    /// The set of letters and digits as bits: bit `code point % 64` for each character.
+    /// The set of characters as bits: bit `code point % 64` for each character.
     pub mask: u64,
 }
 
@@ -57,7 +58,7 @@ impl LetterProfile {
             && (self.mask ^ other.mask).count_ones() <= 2 * u32::from(max_edits)
     }
 
-    /// Returns a lower bound for the number of distinct letters and digits in this name that `other` lacks.
+    /// Returns a lower bound for the number of distinct characters of this name's key that `other`'s key lacks.
     pub fn missing_in(self, other: Self) -> u32 {
         (self.mask & !other.mask).count_ones()
     }

@@ -1,25 +1,27 @@
-//! Parts of words in scripts without spaces between words, so that a text is found by a word inside of it.
+//! Splits text in scripts without spaces between words into segments that stand for its words, for lexical search.
 //!
-//! No dictionary is needed: overlapping pairs of characters stand for words, as in the CJK analyzers of full-text
-//! engines. A pair does not span two scripts, since a change of script is a boundary between words in Japanese.
+//! No dictionary is needed: the segments are overlapping runs of one to three characters (n-grams), as in the CJK
+//! analyzers of full-text engines. A segment does not span two scripts, since a change of script is a boundary between
+//! words in Japanese.
 
 use crate::unicode::RunningScript;
 
-/// A part of a word.
+/// A segment of a word of [`words`](crate::words), which in these scripts is a whole run of letters between spaces or
+/// punctuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordSegment<'t> {
     pub text: &'t str,
-    /// Whether the text is one character of a pair that is a segment too.
+    /// Whether the text is a single Chinese character of a longer run of them.
     pub is_in_pair: bool,
 }
 
-/// Passes each part of a word to `each`, in order. The characters of the word are composed.
+/// Passes each segment of a word to `each`, in order. The word must be in NFC or NFKC.
 ///
 /// - Chinese characters give each character and each pair: `数据库` gives `数`, `数据`, `据`, `据库`, `库`.
 /// - Kana and Hangul give each pair; a Korean word of one syllable before a particle gives that syllable.
 /// - Thai and its relatives give runs of three characters.
 ///
-/// Other scripts give nothing, and neither does a word that would be its own only part.
+/// Other scripts give no segments. A segment that would be the whole word is left out.
 pub fn for_each_segment(word: &str, mut each: impl FnMut(WordSegment<'_>)) {
     if word.is_ascii() {
         return;

@@ -1,10 +1,9 @@
 //! Splitting text into words, by one rule for the embedding and for lexical search.
 //!
-//! An *identifier* is a run of Unicode letters, digits and `_`. It is split into *words* at `_`, from lower to
-//! upper case (`parseHeader`), before the last capital of an acronym (`HTTPHeader`), and between a script with
-//! letter case and one without (`JSON格式`). Letters and digits stay together (`sha256`, `utf8`, `conv2d`); a
-//! number is a word. All results are lower case, and in one form of Unicode, so that `é` is one word however it is
-//! written.
+//! An *identifier* is a run of Unicode letters, combining marks, digits and `_`. It is split into *words* at `_`, from
+//! lower to upper case (`parseHeader`), before the last capital of an acronym (`HTTPHeader`), and between a script with
+//! letter case and one without (`JSON格式`). Letters and digits stay together (`sha256`, `utf8`, `conv2d`); a number is a
+//! word. All results are lower case, and in one form of Unicode, so that `é` is one word however it is written.
 //!
 //! Words of scripts without spaces between words have *segments* beside them ([`segments`](crate::segments)). Segments
 //! are for lexical search only.
@@ -34,11 +33,11 @@ pub struct SplitWord<'t> {
 pub enum WordForm {
     /// A word, as [`for_each_word`] passes it.
     Word,
-    /// A part of the next [`WordForm::Word`], which is in a script without spaces between words.
+    /// A segment ([`for_each_segment`]) of the [`WordForm::Word`] that follows it.
     Segment,
-    /// A character of a pair of characters that is a segment.
+    /// A segment that is a single Chinese character of a longer run of them.
     Character,
-    /// A whole identifier that consists of several words.
+    /// All words of an identifier that has several, without separators; cut to [`MAX_WORD_BYTES`].
     Joined,
 }
 
@@ -87,16 +86,16 @@ pub fn for_each_identifier(text: &str, mut each: impl FnMut(&str)) {
     });
 }
 
-/// Passes each search word of `text` to `each`: the words of each identifier, and, if there are several, also
-/// the lower-case identifier without underscores. So `parseHTTPHeader`, `ParseHttpHeader` and
-/// `parse_http_header` all give `parse`, `http`, `header` and `parsehttpheader`. A joined identifier is cut to
-/// [`MAX_WORD_BYTES`]. The segments of a word precede it.
+/// Passes each search word of `text` to `each`: the words of each identifier, each after its segments
+/// ([`for_each_segment`]), and, if the identifier has several words, also the lower-case identifier without
+/// underscores, cut to [`MAX_WORD_BYTES`]. So `parseHTTPHeader`, `ParseHttpHeader` and `parse_http_header` all give
+/// `parse`, `http`, `header` and `parsehttpheader`.
 pub fn for_each_search_word(text: &str, mut each: impl FnMut(&str)) {
     split_search_words(text, &mut SplitBuffers::default(), |word| each(word.text));
 }
 
-/// Passes each search word of a query to `each`. These are the words of [`for_each_search_word`], without single
-/// characters of pairs, which occur in too many texts.
+/// Passes each search word of a query to `each`. These are the words of [`for_each_search_word`], without the single
+/// characters of longer runs of Chinese, which occur in too many texts.
 pub fn for_each_query_word(text: &str, mut each: impl FnMut(&str)) {
     split_search_words(text, &mut SplitBuffers::default(), |word| {
         if word.form != WordForm::Character {
@@ -206,8 +205,8 @@ fn is_inside_identifier(character: char, follows: bool) -> bool {
     CharClass::of_char(character) != CharClass::Other || (follows && is_letter_mark(character))
 }
 
-/// Passes each maximal run of letters, digits and `_` to `each`, with its classes. A run with characters beyond ASCII
-/// is passed in the form of [`unify`], everything else unchanged.
+/// Passes each maximal run of letters, digits, `_` and combining marks to `each`, with its classes. A mark cannot begin
+/// a run. A run with characters beyond ASCII is passed in the form of [`unify`], an ASCII run unchanged.
 fn scan_identifiers(text: &str, mut each: impl FnMut(&str, CharClasses)) {
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -89,8 +89,8 @@ pub struct HeldOutGroup {
 }
 
 impl HeldOut {
-    /// Builds the set: the queries are the doc comments, the passages all definitions without their doc
-    /// comments.
+    /// Builds the set: the queries are the first sentences of doc comments, the passages all definitions without their
+    /// doc comments. Omits queries without a known word.
     pub fn tokenize(repositories: &[TrainingRepository], model: &StaticModel) -> Self {
         let groups = repositories.iter().map(|repository| HeldOutGroup::tokenize(repository, model));
         Self { groups: groups.filter(|group| !group.answers.is_empty()).collect() }

@@ -48,9 +48,9 @@ pub struct EpochResult {
 
 /// A trained model with its evaluation.
 pub struct TrainedModel {
-    /// The artifact of the best epoch; see [`embed::static_model`].
+    /// The artifact of the best epoch, or of the initial table if no epoch is better; see [`embed::static_model`].
     pub artifact: Vec<u8>,
-    /// The epoch with the highest MRR.
+    /// The epoch with the highest MRR; number 0 for the initial table.
     pub best: EpochResult,
     /// The evaluation of the initial table.
     pub before: EpochResult,

@@ -44,7 +44,7 @@ pub struct TuneResult {
     pub artifact: Vec<u8>,
     /// Number of pairs used in training.
     pub pairs: usize,
-    /// Number of definitions among which the held-out ones were searched.
+    /// Number of definitions among which each held-out query searches for its own.
     pub definitions: usize,
     /// Number of words that became tokens.
     pub words: usize,

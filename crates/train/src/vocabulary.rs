@@ -45,7 +45,7 @@ pub(crate) fn extend_vocabulary(
     Ok((StaticModel::from_bytes(encode_model(&tokens, &rows, width, version)?)?, names.len()))
 }
 
-/// Returns the words that occur in the most pairs and are not tokens.
+/// Returns at most [`MAX_WORDS`] words that are not tokens, in at least [`MIN_PAIRS`] pairs each, most frequent first.
 fn find_frequent_unknown_words(tokens: &[&str], repositories: &[TrainingRepository]) -> Vec<String> {
     let tokens: HashSet<&str> = tokens.iter().copied().collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -137,8 +137,8 @@ impl fmt::Display for SymbolKind {
 pub struct Symbol {
     pub name: String,
     pub kind: SymbolKind,
-    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the top
-    /// level.
+    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the
+    /// top level.
     pub container: String,
     /// The definition's source up to its body, with white space collapsed; cut to about 300 bytes.
     pub signature: String,
@@ -157,8 +157,8 @@ pub struct Chunk {
     /// The name of the definition that the chunk contains, wholly or in part. Of several, it is the first one, but a
     /// constant, field, property, type or variable only if there is no other. Empty for a block.
     pub symbol: String,
-    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the top
-    /// level.
+    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the
+    /// top level.
     pub container: String,
     /// The definitions whose names are in the chunk, in order of their lines. Their lines may go beyond the chunk.
     pub definitions: Vec<Symbol>,

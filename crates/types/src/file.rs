@@ -52,12 +52,12 @@ pub enum SkipReason {
     Unreadable { message: String },
 }
 
-/// How a folder is a copy of another repository.
+/// The way in which a folder is a copy of another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CopyKind {
-    /// It is another working tree of the same repository.
+    /// The folder is another working tree of the same repository.
     Worktree,
-    /// It is a clone of that repository or of its origin, or is at the same commit.
+    /// The folder is a clone of the other repository or of its origin, or is at the same commit.
     Clone,
 }
 

@@ -3,7 +3,7 @@
 /// Distinguishes commits even across an index folder that was deleted and built again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Generation {
-    /// The number of commits up to and including this one; the first commit is 1.
+    /// The number of the commit, higher than those of the commits before it; usually 1 for the first.
     pub number: u64,
     /// The generation of the row keys. In commits with equal values, equal row keys refer to the same chunk. New tables
     /// and compaction change the value.

@@ -18,8 +18,8 @@ impl RepoPath {
         Self(path.into())
     }
 
-    /// Returns `path` relative to `root`: empty if they are equal, `None` if `path` is not below `root`. U+FFFD
-    /// replaces what is not UTF-8.
+    /// Returns `path` relative to `root`: empty if they are equal, `None` if `path` is not below `root`, or has a `..`
+    /// below it. U+FFFD replaces bytes that are not UTF-8.
     pub fn below(root: &Path, path: &Path) -> Option<Self> {
         let relative = path.strip_prefix(root).ok()?;
         let mut text = String::new();

@@ -22,7 +22,8 @@ const ATTEMPTS: u32 = 3;
 /// Maximum time for which a text that needs much memory waits for it.
 const MEMORY_WAIT: Duration = Duration::from_secs(30);
 
-/// Maximum time for which any other text waits for the memory of a second attempt, before it is tried with less.
+/// Maximum time for which a text that does not need much memory waits for the memory of a second attempt, before it is
+/// tried with less.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// The error of a batch that ended early because it was cancelled.
@@ -54,6 +55,7 @@ impl ParserLease<'_> {
     }
 
     /// Analyzes texts with the worker of this lease, several at a time, or on this thread if the pool has no processes.
+    /// Texts that a failed worker has not answered are tried again alone.
     fn analyze_usual(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let mut rest = indices;
         while !rest.is_empty() {
@@ -104,7 +106,8 @@ impl ParserLease<'_> {
     }
 
     /// Analyzes texts one after the other, each alone, in a worker with [`ParserPool::retry_bytes`] or, if that memory
-    /// is in use for `memory_wait`, with [`ParserPool::worker_bytes`].
+    /// is in use for `memory_wait`, with [`ParserPool::worker_bytes`]; on this thread if the pool has no processes.
+    /// Texts that are remembered to fail are not tried.
     fn analyze_alone(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -120,7 +123,7 @@ impl ParserLease<'_> {
         let pool = self.pool;
         // One worker at a time may use this memory. Waiting for it ends, so that nothing waits behind a parser that
         // hangs.
-        let permit = pool.retry.try_lock_for(memory_wait);
+        let permit = pool.workers.retry.try_lock_for(memory_wait);
         let memory_bytes = if permit.is_some() { pool.retry_bytes() } else { pool.worker_bytes() };
         let mut worker = LoneWorker { pool, memory_bytes, process: None };
         for index in indices {

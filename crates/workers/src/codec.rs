@@ -157,7 +157,7 @@ fn push_code<T: PartialEq>(out: &mut Vec<u8>, all: &[T], element: T) {
     out.push(index.unwrap_or(u8::MAX));
 }
 
-/// The rest of a payload.
+/// Reads a payload; holds the bytes that are not read yet.
 struct PayloadReader<'p>(&'p [u8]);
 
 impl<'p> PayloadReader<'p> {

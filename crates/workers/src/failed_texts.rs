@@ -114,7 +114,7 @@ impl FailedTexts {
         Some(AttemptRecord { path })
     }
 
-    /// Remembers the texts that processes were parsing themselves when they ended.
+    /// Remembers the texts that ended processes were parsing without a worker when they ended.
     pub fn adopt_attempts(&self) {
         let folder = self.file.as_ref().and_then(|file| file.parent());
         let Some(entries) = folder.and_then(|folder| fs::read_dir(folder).ok()) else { return };
@@ -166,7 +166,7 @@ impl FailedTexts {
 }
 
 impl FailedState {
-    /// Adds an entry at the end, and removes an older one for the same text. If the list is full, removes the oldest
+    /// Adds an entry at the end, in place of an older one with the same key. If the list is full, removes the oldest
     /// one.
     fn add(&mut self, entry: FailedText) {
         self.entries.retain(|other| other.key != entry.key);

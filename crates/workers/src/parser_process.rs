@@ -63,7 +63,7 @@ pub(crate) enum NoAnswer {
     TimedOut,
     /// The worker has used more processor time than it may.
     Hung,
-    /// The worker ended, or its output cannot be read.
+    /// The worker ended, its output cannot be read, or its answer does not fit the text.
     Ended(Option<FrameError>),
 }
 
@@ -185,7 +185,7 @@ impl ParserProcess {
     /// times `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
     ///
     /// # Errors
-    /// When the work is cancelled, the time is over, or the worker has ended.
+    /// When the work is cancelled, the time is over, the worker has ended, or its output is no valid frame.
     pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let mut used_last = self.used_before;
         for _ in 0..MAX_WAITS {

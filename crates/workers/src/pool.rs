@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Once;
+use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -36,7 +36,8 @@ const COLOUR_LIMIT: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct PoolOptions {
     pub program: ParserProgram,
-    /// Memory that all workers may use together, in bytes.
+    /// Memory in bytes that is divided among the workers of an index run and a worker that tries a text alone. Workers
+    /// for calls use further memory.
     pub memory_bytes: u64,
     /// Maximum number of workers of an index run.
     pub run_workers: usize,
@@ -44,7 +45,7 @@ pub struct PoolOptions {
     pub index_dir: Option<PathBuf>,
 }
 
-/// How a pool parses.
+/// The place where a pool parses: in other processes or in this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolState {
     /// In processes of their own.
@@ -58,22 +59,30 @@ pub enum PoolState {
     InProcess { reason: String },
 }
 
-/// A pool of worker processes, shared by all threads of a program. Processes are started when they are needed.
+/// The parsers of an index: worker processes, and the texts on which they failed. Shared by all threads of a program.
 pub struct ParserPool {
+    pub(crate) workers: Arc<WorkerSet>,
+    pub(crate) failed: FailedTexts,
+    /// Done when the texts that ended earlier processes are known.
+    adopted: Once,
+}
+
+/// Worker processes, which are started when they are needed. All indexes of a process with the same limits share them.
+pub(crate) struct WorkerSet {
     program: ParserProgram,
     /// Memory limits of a worker and of the one worker that tries a text alone, in bytes.
     worker_bytes: u64,
     retry_bytes: u64,
     run_workers: usize,
-    pub(crate) failed: FailedTexts,
     state: Mutex<WorkersState>,
     /// Notified when a lease ends.
     returned: Condvar,
     /// Held by the thread whose worker may use [`ParserPool::retry_bytes`].
     pub(crate) retry: Mutex<()>,
-    /// Done when the texts that ended earlier processes are known.
-    adopted: Once,
 }
+
+/// The workers of this process that indexes share.
+static SHARED_WORKERS: Mutex<Vec<Weak<WorkerSet>>> = Mutex::new(Vec::new());
 
 /// The work that a worker is leased for. Workers keep to one kind of work, because a process that a background run has
 /// started keeps the low priority of that run.
@@ -105,10 +114,9 @@ pub struct ParserLease<'p> {
     pub(crate) analyzer: Option<SyntaxAnalyzer>,
 }
 
-impl ParserPool {
-    /// Creates a pool; starts no process.
-    pub fn new(options: PoolOptions) -> Self {
-        let PoolOptions { program, memory_bytes, run_workers, index_dir } = options;
+impl WorkerSet {
+    fn new(options: PoolOptions) -> Self {
+        let PoolOptions { program, memory_bytes, run_workers, index_dir: _ } = options;
         // One half is for the workers of an index run, the other one for a text that is tried alone.
         let half = memory_bytes / 2;
         let is_isolated = program != ParserProgram::InProcess;
@@ -124,22 +132,50 @@ impl ParserPool {
             worker_bytes,
             retry_bytes,
             run_workers,
-            failed: FailedTexts::new(index_dir.map(|folder| folder.join(failed_texts::FILE_NAME))),
             state: Mutex::default(),
             returned: Condvar::new(),
             retry: Mutex::new(()),
-            adopted: Once::new(),
         }
     }
 
-    /// Creates the pool of a folder's index.
+    /// Returns whether both sets start the same workers.
+    fn has_limits_of(&self, other: &Self) -> bool {
+        let limits = |workers: &Self| (workers.worker_bytes, workers.retry_bytes, workers.run_workers);
+        self.program == other.program && limits(self) == limits(other)
+    }
+}
+
+impl ParserPool {
+    /// Creates a pool with workers of its own; starts no process.
+    pub fn new(options: PoolOptions) -> Self {
+        let index_dir = options.index_dir.clone();
+        Self::with_workers(Arc::new(WorkerSet::new(options)), index_dir)
+    }
+
+    fn with_workers(workers: Arc<WorkerSet>, index_dir: Option<PathBuf>) -> Self {
+        let failed = FailedTexts::new(index_dir.map(|folder| folder.join(failed_texts::FILE_NAME)));
+        Self { workers, failed, adopted: Once::new() }
+    }
+
+    /// Creates the pool of a folder's index, with the workers of the other indexes in this process that have the same
+    /// limits.
     pub fn for_settings(settings: &Settings) -> Self {
-        Self::new(PoolOptions {
+        let index_dir = Some(settings.index_dir.clone());
+        let fresh = WorkerSet::new(PoolOptions {
             program: settings.pipeline.parser_program.clone(),
             memory_bytes: settings.pipeline.parser_memory_bytes(),
             run_workers: settings.pipeline.parse_workers,
-            index_dir: Some(settings.index_dir.clone()),
-        })
+            index_dir: index_dir.clone(),
+        });
+        let mut shared = SHARED_WORKERS.lock();
+        shared.retain(|workers| workers.strong_count() > 0);
+        let workers = shared.iter().filter_map(Weak::upgrade).find(|workers| workers.has_limits_of(&fresh));
+        let workers = workers.unwrap_or_else(|| {
+            let fresh = Arc::new(fresh);
+            shared.push(Arc::downgrade(&fresh));
+            fresh
+        });
+        Self::with_workers(workers, index_dir)
     }
 
     /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed,
@@ -151,17 +187,17 @@ impl ParserPool {
 
     /// Returns the number of workers that an index run may lease.
     pub fn run_workers(&self) -> usize {
-        self.run_workers
+        self.workers.run_workers
     }
 
     /// Returns the memory limit of a worker, in bytes.
     pub(crate) fn worker_bytes(&self) -> u64 {
-        self.worker_bytes
+        self.workers.worker_bytes
     }
 
     /// Returns the memory limit of the worker that tries a text alone, in bytes.
     pub(crate) fn retry_bytes(&self) -> u64 {
-        self.retry_bytes
+        self.workers.retry_bytes
     }
 
     /// Returns the private memory of all workers together, in bytes; a worker whose memory is unknown does not count.
@@ -171,7 +207,7 @@ impl ParserPool {
 
     /// Returns the ids of the workers.
     pub fn process_ids(&self) -> Vec<u32> {
-        self.state.lock().ids.iter().copied().collect()
+        self.workers.state.lock().ids.iter().copied().collect()
     }
 
     /// Leases a worker for one of the threads of an index run, of which there are at most [`ParserPool::run_workers`].
@@ -180,16 +216,16 @@ impl ParserPool {
         self.lease(LeaseKind::Run, usize::MAX)
     }
 
-    /// Leases a worker for a call. Waits while all workers for calls are leased; a hanging parser makes this no longer
-    /// than its deadline.
+    /// Leases a worker for a call. Waits while [`CALL_WORKERS`] workers are leased for calls, unless processes are
+    /// turned off.
     pub fn lease_for_call(&self) -> ParserLease<'_> {
         self.lease(LeaseKind::Call, CALL_WORKERS)
     }
 
     fn lease(&self, kind: LeaseKind, most: usize) -> ParserLease<'_> {
-        let mut state = self.state.lock();
-        while self.program != ParserProgram::InProcess && state.leased[kind as usize] >= most {
-            self.returned.wait(&mut state);
+        let mut state = self.workers.state.lock();
+        while self.workers.program != ParserProgram::InProcess && state.leased[kind as usize] >= most {
+            self.workers.returned.wait(&mut state);
         }
         state.leased[kind as usize] += 1;
         ParserLease { pool: self, kind, process: state.idle[kind as usize].pop(), analyzer: None }
@@ -207,7 +243,7 @@ impl ParserPool {
         }
     }
 
-    /// Returns the definitions of a file, and a problem, if there is one.
+    /// Returns the definitions of a file, and the problem of parsing it, if there is one.
     pub fn outline_file(&self, file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
         let facts = self.find_facts(file, SyntaxTask::Definitions, time_limit);
         parse::build_outline(file, facts, time_limit)
@@ -221,8 +257,7 @@ impl ParserPool {
 
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if no facts about the language can be found, or the text is larger than 64 KiB or cannot be parsed in
-    /// time.
+    /// Empty if the language has no syntax, or the text is larger than 64 KiB or cannot be parsed in time.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();
@@ -246,8 +281,8 @@ impl ParserPool {
     /// # Errors
     /// When processes are turned off, or the worker cannot be started.
     pub(crate) fn start_process(&self, memory_bytes: u64) -> Result<ParserProcess, StartError> {
-        let started = ParserProcess::start(&self.program, memory_bytes);
-        let mut state = self.state.lock();
+        let started = ParserProcess::start(&self.workers.program, memory_bytes);
+        let mut state = self.workers.state.lock();
         match &started {
             Ok(process) => {
                 state.has_started = true;
@@ -269,19 +304,20 @@ impl ParserPool {
     /// Returns whether texts are parsed in this process: processes are turned off, or no worker has ever started and
     /// the last attempt failed less than [`START_INTERVAL`] ago.
     pub(crate) fn is_in_process(&self) -> bool {
-        let state = self.state.lock();
+        let state = self.workers.state.lock();
         let has_failed = state.failed_at.is_some_and(|failed_at| failed_at.elapsed() < START_INTERVAL);
-        self.program == ParserProgram::InProcess || (has_failed && !state.has_started)
+        self.workers.program == ParserProgram::InProcess || (has_failed && !state.has_started)
     }
 
-    /// Remembers the texts that ended earlier processes, which parsed them themselves.
+    /// Remembers the texts that earlier processes were parsing without a worker when they ended. Only the first call
+    /// does anything.
     pub(crate) fn adopt_attempts_once(&self) {
         self.adopted.call_once(|| self.failed.adopt_attempts());
     }
 
     /// Forgets a worker that has ended or will end.
     pub(crate) fn forget_process(&self, id: u32) {
-        self.state.lock().ids.remove(&id);
+        self.workers.state.lock().ids.remove(&id);
     }
 }
 
@@ -297,7 +333,7 @@ impl ParserLease<'_> {
     /// Returns the leased worker; starts one if there is none or it has ended.
     ///
     /// # Errors
-    /// When no worker is leased and none can be started.
+    /// When the lease has no running worker and none can be started.
     pub(crate) fn running_process(&mut self) -> Result<&mut ParserProcess, StartError> {
         if let Some(process) = &mut self.process
             && !process.is_running()
@@ -308,7 +344,7 @@ impl ParserLease<'_> {
         }
         let process = match self.process.take() {
             Some(process) => process,
-            None => self.pool.start_process(self.pool.worker_bytes)?,
+            None => self.pool.start_process(self.pool.workers.worker_bytes)?,
         };
         Ok(self.process.insert(process))
     }
@@ -326,13 +362,13 @@ impl Drop for ParserLease<'_> {
             }
             other => (None, other),
         };
-        let mut state = pool.state.lock();
+        let mut state = pool.workers.state.lock();
         state.leased[self.kind as usize] -= 1;
         state.idle[self.kind as usize].extend(kept);
         if let Some(process) = &ended {
             state.ids.remove(&process.process_id());
         }
         drop(state);
-        pool.returned.notify_all();
+        pool.workers.returned.notify_all();
     }
 }

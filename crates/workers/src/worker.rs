@@ -86,8 +86,9 @@ impl WorkerGreeting {
 /// Faults to inject before a request is answered, for the worker of a test.
 pub type WorkerFaults = fn(&SyntaxRequest<'_>);
 
-/// Runs a worker on standard input and output until the input ends, is invalid, or has no request for a minute.
-/// `inject` is called before each analysis; the worker of the program does nothing there.
+/// Runs a worker on standard input and output. Returns when no request comes for a minute, a message is invalid, or the
+/// output fails; ends the process when the input ends or the parser is stuck. `inject` is called before each analysis;
+/// the worker of the program does nothing there.
 pub fn run_parse_worker(inject: WorkerFaults) -> ExitCode {
     confinement::disable_core_dumps();
     match answer_requests(inject) {
@@ -210,7 +211,7 @@ fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag) {
     }
 }
 
-/// Whether a request is being answered.
+/// Whether a text is being analyzed.
 #[derive(Default)]
 struct BusyFlag {
     is_busy: Mutex<bool>,

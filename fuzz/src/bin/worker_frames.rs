@@ -1,5 +1,5 @@
-//! Fuzzes the output of a parser process: frames, facts and requests. Facts that can be decoded are checked against a
-//! text.
+//! Fuzzes the decoders of the messages between this program and its parser processes: frames, requests and facts. Facts
+//! that can be decoded are checked against a text.
 #![no_main]
 
 use std::time::Duration;

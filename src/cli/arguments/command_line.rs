@@ -15,8 +15,9 @@ use super::completions::{CompletionsArguments, ManArguments};
 use super::doctor::DoctorArguments;
 use super::eval::EvalArguments;
 use super::index::{IndexArguments, StatusArguments, WatchArguments};
-use super::indexes::{GcArguments, IndexesArguments};
+use super::indexes::IndexesArguments;
 use super::install::{InstallArguments, UninstallArguments};
+use super::locations::{GcArguments, PublishArguments};
 use super::models::ModelsArguments;
 use super::names::{ReferencesArguments, SymbolArguments};
 use super::reading::{OutlineArguments, ReadArguments, SimilarArguments};
@@ -78,7 +79,10 @@ pub enum CliCommand {
     Status(StatusArguments),
     /// List, remove and prune the indexes of all folders
     Indexes(IndexesArguments),
-    /// Remove the indexes of deleted folders and worktrees, and replaced tables of the others
+    /// Index a folder and publish its index at a location, for other machines to start from
+    Publish(PublishArguments),
+    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need; or unused parts from a
+    /// location
     Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),

@@ -11,14 +11,6 @@ pub struct IndexesArguments {
     pub command: IndexesCommand,
 }
 
-/// The arguments of `codescry gc`.
-#[derive(Debug, Args)]
-pub struct GcArguments {
-    /// List the removals, and remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
 /// The subcommands of `codescry indexes`.
 #[derive(Debug, Subcommand)]
 pub enum IndexesCommand {

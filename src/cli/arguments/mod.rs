@@ -10,6 +10,7 @@ mod http;
 mod index;
 mod indexes;
 mod install;
+mod locations;
 mod models;
 mod names;
 mod reading;
@@ -29,8 +30,9 @@ pub use folders::{ChosenFolders, FolderArguments};
 #[cfg(feature = "http")]
 pub use http::HttpArguments;
 pub use index::{IndexArguments, StatusArguments, WatchArguments};
-pub use indexes::{GcArguments, IndexesCommand};
+pub use indexes::IndexesCommand;
 pub use install::{ClientSelectionArguments, InstallArguments, UninstallArguments};
+pub use locations::{GcArguments, PublishArguments};
 pub use models::ModelsCommand;
 pub use names::{ReferencesArguments, SymbolArguments};
 pub use reading::{OutlineArguments, ReadArguments, SimilarArguments};

@@ -6,6 +6,7 @@ Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.
 
 Environment variables (a flag of the same meaning wins):
   CODESCRY_INDEX_DIR            --index-dir: the folder of the index
+  CODESCRY_BASE                 --base: the location of the index to start from
   CODESCRY_CACHE_DIR            --cache-dir: the folder of the vector cache
   CODESCRY_MAX_CACHE_BYTES      --max-cache-bytes: the size of the vector cache
   CODESCRY_MAX_FILE_BYTES       --max-file-bytes: larger files are left out
@@ -24,6 +25,9 @@ Environment variables (a flag of the same meaning wins):
   CODESCRY_MODELS_DIR           the folder of installed models
   CODESCRY_ORT_LIB              the library of ONNX Runtime
   CODESCRY_HUB_TIME_LIMIT_MS    the time without a byte after which a download fails (30000)
+  CODESCRY_LOCATION_TIME_LIMIT_MS
+                                the time without a byte after which a transfer fails (30000)
+  AWS_…, GOOGLE_…, AZURE_…      addresses and credentials of locations, as for the tools of these stores
   CODESCRY_PARSER               the program that parses: an absolute path, own or in-process
   CODESCRY_NO_SHARE             true: serve --no-share
   CODESCRY_RUNTIME_DIR          the folder of the sockets that servers share

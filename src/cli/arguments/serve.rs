@@ -39,7 +39,7 @@ pub struct ServeArguments {
 }
 
 impl ServeArguments {
-    /// Returns the arguments of a server for `paths`, with the defaults for everything else.
+    /// Returns the arguments of a server for `paths`, with defaults for all other arguments.
     pub fn for_paths(paths: &[PathBuf]) -> Self {
         Self { paths: paths.to_owned(), ..Self::default() }
     }

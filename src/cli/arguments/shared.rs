@@ -16,9 +16,16 @@ use super::values::{ColorChoice, parse_positive};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct SharedArguments {
-    /// Keep the index in this folder [default: one per project in the user's data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Keep the index in this folder [default: one per project in the user's data folder]; a URL such as
+    /// s3://bucket/folder is a location that a new index starts from, and where `codescry index` publishes it
+    #[arg(long, global = true, value_name = "DIR|URL")]
     pub index_dir: Option<PathBuf>,
+    /// Start a new index from the one published at this location: a folder, or a URL such as s3://bucket/folder#project
+    #[arg(long, global = true, value_name = "LOCATION")]
+    pub base: Option<OsString>,
+    /// Answer from the published index of --base alone, in a folder without its files
+    #[arg(long, global = true)]
+    pub trust_base: bool,
     /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
@@ -151,6 +158,7 @@ impl SharedArguments {
     /// If a `CODESCRY_…` variable is invalid, or the working folder cannot be determined.
     pub fn given_index_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
         let given = self.options(None).with_environment()?.index_dir;
+        let given = given.filter(|dir| !dir.to_string_lossy().contains("://"));
         given.map(|dir| std::path::absolute(dir).map_err(ConfigError::WorkingFolder)).transpose()
     }
 
@@ -167,6 +175,8 @@ impl SharedArguments {
         Options {
             path: path.map(Path::to_owned),
             index_dir: self.index_dir.clone(),
+            base: self.base.clone(),
+            trust_base: self.trust_base,
             max_file_bytes: self.max_file_bytes,
             cross_file_systems: self.cross_file_systems.then_some(true),
             parse_time_limit_ms: self.parse_time_limit_ms,

@@ -77,8 +77,8 @@ impl From<ContentName> for ContentFilter {
     }
 }
 
-/// Splits arguments into words and a folder. Unless an option names the folders, exactly two arguments of which the second
-/// is an existing folder are one word and the folder; otherwise all are words.
+/// Splits arguments into words and a folder. The second of exactly two arguments is the folder if it exists and no
+/// option names folders; otherwise all arguments are words.
 pub fn split_folder<'a>(words: &'a [OsString], options: &FolderArguments) -> (Vec<&'a OsStr>, Option<&'a Path>) {
     match words {
         [word, folder] if !options.are_given() && Path::new(folder).is_dir() => (vec![word], Some(Path::new(folder))),

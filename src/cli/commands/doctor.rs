@@ -1,26 +1,10 @@
-//! `codescry doctor`: checks the installation, and suggests a remedy for each problem.
-//!
-//! This file runs the checks in order and prints them; each submodule checks one part. No check uses the network or
-//! creates an index of the folder: if it has none, the server is tested on a temporary sample folder.
-
-pub mod check;
-mod configurations;
-mod index;
-mod installation;
-mod machine;
-mod models;
-#[cfg(feature = "onnx")]
-mod onnx;
-mod parsers;
-mod program;
-mod servers;
+//! `codescry doctor`: prints the checks of the installation.
 
 use std::time::Duration;
 
-use config::{Settings, UserEnvironment};
+use config::UserEnvironment;
+use doctor::{CheckState, DoctorCheck};
 
-use self::check::{CheckState, DoctorCheck};
-use self::servers::own_server::check_server;
 use crate::cli::arguments::{DoctorArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::json_output::doctor::DoctorJson;
@@ -40,34 +24,9 @@ pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyh
         json: arguments.json,
         checks: Vec::new(),
     };
-    report.add(program::check_program(&user))?;
-    match shared.settings(arguments.path.as_deref()) {
-        Ok(settings) => check_folder(&mut report, &user, settings)?,
-        Err(error) => {
-            report.add(configurations::check_configurations(&user, &user.working))?;
-            let remedy =
-                "correct the setting and run `codescry doctor` again; the index and the server were not checked";
-            report.add([DoctorCheck::fail("settings", error.to_string(), remedy)])?;
-        }
-    }
+    let settings = shared.settings(arguments.path.as_deref()).map_err(|error| error.to_string());
+    doctor::check_installation(&user, settings, |checks| report.add(checks))?;
     report.finish()
-}
-
-fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Settings) -> anyhow::Result<()> {
-    report.add(configurations::check_configurations(user, settings.root.as_path()))?;
-    report.add(machine::check_machine(&settings))?;
-    report.add([parsers::check_parsers(&settings)])?;
-    #[cfg(feature = "onnx")]
-    report.add(onnx::check_onnx(&settings))?;
-    #[cfg(not(feature = "onnx"))]
-    report.add([DoctorCheck::ok(
-        "onnx runtime",
-        "not in this build: only the built-in model and model2vec models run",
-    )])?;
-    report.add([models::check_models(&settings.models)])?;
-    let (checks, is_indexed) = index::check_index(&settings);
-    report.add(checks)?;
-    report.add(check_server(user, &settings, is_indexed))
 }
 
 /// The report of `codescry doctor`: prints each check as soon as it is added, or all checks at the end as JSON.
@@ -79,7 +38,7 @@ struct DoctorReport {
 }
 
 impl DoctorReport {
-    fn add(&mut self, checks: impl IntoIterator<Item = DoctorCheck>) -> anyhow::Result<()> {
+    fn add(&mut self, checks: Vec<DoctorCheck>) -> anyhow::Result<()> {
         for check in checks {
             if !self.json {
                 for line in check_lines(&check, self.palette) {

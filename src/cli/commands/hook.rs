@@ -125,8 +125,8 @@ fn answer_hook(shared: &SharedArguments, cancel: &CancelToken) -> Option<HookOut
     Some(HookOutput { hook_specific_output: AddedContext { hook_event_name, additional_context } })
 }
 
-/// Opens the index of the folder, or of the nearest folder above it that has one. `None` if there is none below the
-/// home folder and the root of the file system, or a setting is invalid.
+/// Opens the index of the folder, or of the nearest folder above it that has one which can be opened. `None` if there
+/// is none below the home folder and the root of the file system, or a setting is invalid.
 fn open_nearest_index(shared: &SharedArguments, folder: &Path, user: &UserEnvironment) -> Option<Engine> {
     for root in folder.ancestors().take_while(|root| *root != user.home && root.parent().is_some()) {
         let settings = shared.settings(Some(root)).ok()?;

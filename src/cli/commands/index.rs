@@ -7,17 +7,19 @@ use engine::IndexRequest;
 use crate::cli::arguments::{IndexArguments, SharedArguments};
 use crate::cli::exit::{CommandExit, report_failure};
 use crate::cli::index_run::command_folder::open_to_index;
+use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::index::IndexReportJson;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{Printer, print_note};
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::report;
 
 /// Runs `codescry index`.
 ///
 /// # Errors
-/// If the folder or the index is invalid, or the run fails or is cancelled.
+/// If the group cannot be found; without a group, if the folder or the index is invalid, or the run fails or is
+/// cancelled. A failed run of a group's folder is reported, and the result is its exit code.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
     let Some(name) = &arguments.group else { return index_folder(shared, arguments) };
     let mut exit = CommandExit::Done;
@@ -51,6 +53,12 @@ fn index_folder(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow:
         }
     }
     printer.finish()?;
+    if let Some(location) = engine.publish_location() {
+        let published = publish_index(shared, &engine, &location, false, &interrupts)?;
+        if !shared.quiet {
+            published.describe().iter().for_each(|line| print_note(line));
+        }
+    }
     if done.files_indexed > 0 {
         // Builds and saves the data that the first search of a large index would otherwise compute.
         engine.warm_up();

@@ -13,6 +13,7 @@ pub mod man;
 pub mod models;
 mod name_arguments;
 pub mod outline;
+pub mod publish;
 pub mod read;
 pub mod references;
 mod result_page;

@@ -135,7 +135,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method `go`.
+/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method
+/// `go`.
 fn read_place_or_name(
     searched: &Searched,
     paths: &ShownPaths,
@@ -170,8 +171,9 @@ fn read_place(searched: &Searched, paths: &ShownPaths, request: &ReadRequest) ->
     Ok(excerpt)
 }
 
-/// Formats the header of an excerpt as `path:10-40 Outer.name [method]`, or as `path:10-40 [of 90 lines]` outside of
-/// any definition.
+/// Formats the header of an excerpt: its location, and the requested definition or the innermost one around the lines,
+/// as in `path:10-40  Outer.name  [method]`. Outside of any definition, it has the number of lines of the file instead,
+/// as in `path:10-40  [of 90 lines]`.
 fn header_line(excerpt: &CodeExcerpt, palette: Palette) -> String {
     let mut parts = vec![palette.paint(TextRole::Path, &format_location(excerpt.path.as_str(), excerpt.span))];
     if let Some(symbol) = excerpt.symbol.as_ref().or_else(|| excerpt.inside.last()) {

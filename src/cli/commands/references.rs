@@ -21,7 +21,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Runs `codescry references`.
 ///
 /// # Errors
-/// If the folder, the index, the name or a kind is invalid.
+/// If the folder, the index, a name or a kind is invalid, or the index cannot be updated.
 pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments) -> anyhow::Result<CommandExit> {
     let kind = |word: &String| {
         ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(|| {
@@ -99,8 +99,8 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
-        answer.notes.iter().for_each(|note| printer::print_note(note));
     }
+    answer.notes.iter().for_each(|note| printer::print_note(note));
     if answer.definitions_left_out > 0 {
         let count = terminal_text::pluralize(answer.definitions_left_out as u64, "definition");
         printer::print_note(&format!("{count} not shown; give --definitions to show them"));

@@ -23,10 +23,10 @@ use crate::cli::text_output::palette::Palette;
 /// Default number of results for each line of a batch.
 const BATCH_LIMIT: usize = 10;
 
-/// Runs `codescry search`.
+/// Runs `codescry search`, for one query or a batch.
 ///
 /// # Errors
-/// If the folder, the index, the query or a setting is invalid, or the index cannot be updated.
+/// If a folder, the index, the query or a setting is invalid, or the index cannot be updated or searched.
 pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyhow::Result<CommandExit> {
     let (words, folders) = split_query(arguments)?;
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
@@ -103,8 +103,8 @@ fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &Resu
     })
 }
 
-/// Prints notes about the answer on standard error: interpretation, reasons of an empty answer, and an incomplete
-/// index.
+/// Prints notes about the answer on standard error: a word that may be meant as a folder, an empty answer, the notes of
+/// the answer, the interpretation if the query asks for explanations, and an incomplete index.
 fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr]) {
     let coverage = &answer.coverage;
     if let [_, folder] = words

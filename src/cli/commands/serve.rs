@@ -21,9 +21,9 @@ use malloc_arenas::limit_malloc_arenas;
 /// Runs `codescry serve` until the client disconnects or, over HTTP, until the process is terminated.
 ///
 /// Watches the folders to keep their indexes up to date; with `--no-watch`, searches check for changes instead. Over
-/// standard input and output, joins the process of another server of the same folders with the same settings, if any,
-/// unless `--no-share` is given. A server without a folder has its own process, because its client names the folders
-/// later.
+/// standard input and output, joins the running server of the same folders, or for a single folder that of another
+/// worktree of its repository, if its settings are the same, unless `--no-share` is given. A server with neither a
+/// folder nor `--within` has its own process, because its client names the folders later.
 ///
 /// # Errors
 /// If a given folder is invalid or the server cannot be started.

@@ -45,7 +45,10 @@ pub fn run_status(shared: &SharedArguments, arguments: &StatusArguments) -> anyh
             ))?;
         }
         if let Some(server) = server {
-            printer.line(&format!("{:<10}process {server} serves this folder to all clients", "server"))?;
+            printer.line(&format!(
+                "{:<10}process {server} serves this folder and the worktrees of its repository to all clients",
+                "server"
+            ))?;
         }
     }
     printer.finish()?;

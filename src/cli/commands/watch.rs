@@ -63,7 +63,7 @@ struct WatchCommand<'w> {
 }
 
 impl WatchCommand<'_> {
-    /// Indexes a changed part of the folder and reports the run, and returns the part to retry.
+    /// Indexes a changed part of the folder, prints a report unless `--quiet` is given, and returns the part to retry.
     ///
     /// # Errors
     /// If the first run fails, or standard output cannot be written. Failures of later runs are printed and retried.

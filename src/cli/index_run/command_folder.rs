@@ -1,13 +1,14 @@
 //! The folder that a command works on: the indexed folder, and the part of it that was named.
 //!
 //! A folder without its own index below an indexed folder is searched in that folder's index. Paths are then shown
-//! relative to the working folder, and read relative to the named folder or else to the indexed one.
+//! relative to the working folder, and arguments are read relative to the named folder, or else to the indexed one.
 
 use std::path::{Path, PathBuf};
 
 use config::{Settings, UserEnvironment};
 use engine::{Engine, EngineError, RepoPath};
 
+use super::published_base::bring_base;
 use crate::cli::arguments::SharedArguments;
 use crate::cli::printer;
 
@@ -61,11 +62,12 @@ impl CommandFolder {
     /// Opens the engine, narrowed to the named folder.
     ///
     /// # Errors
-    /// If the index cannot be opened, or the home folder, the working folder or the program's own file cannot be
-    /// determined.
-    pub fn open(self) -> anyhow::Result<(Engine, ShownPaths)> {
+    /// If the index cannot be opened, a published index cannot be fetched, or the home folder, the working folder or
+    /// the program's own file cannot be determined.
+    pub fn open(self, shared: &SharedArguments) -> anyhow::Result<(Engine, ShownPaths)> {
         let working = UserEnvironment::detect()?.working;
         let working = working.canonicalize().unwrap_or(working);
+        bring_base(shared, &self.settings)?;
         let root = self.settings.root.as_path().to_owned();
         let shown = ShownPaths { root, working, part: self.part.clone() };
         Ok((Engine::open(self.settings)?.narrowed_to(self.part), shown))
@@ -75,7 +77,7 @@ impl CommandFolder {
 /// Returns the settings of a folder that is indexed by itself, even if it is below an indexed folder.
 ///
 /// # Errors
-/// If it does not exist or is too broad to index, or a setting is invalid.
+/// If the folder does not exist or is too broad to index, or a setting is invalid.
 pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Settings> {
     let settings = shared.settings(path)?;
     refuse_broad(shared, &settings, "index").map_err(anyhow::Error::msg)?;
@@ -85,9 +87,12 @@ pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyho
 /// Opens the engine of a folder that is indexed by itself.
 ///
 /// # Errors
-/// If the folder is too broad, the index or a setting is invalid, or the model cannot use the device of `--device`.
+/// If the folder does not exist or is too broad, the index or a setting is invalid, a published index cannot be
+/// fetched, or the model cannot use the device of `--device`.
 pub fn open_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Engine> {
-    let engine = Engine::open(settings_to_index(shared, path)?)?;
+    let settings = settings_to_index(shared, path)?;
+    bring_base(shared, &settings)?;
+    let engine = Engine::open(settings)?;
     check_device(shared, &engine)?;
     Ok(engine)
 }
@@ -132,7 +137,7 @@ fn is_too_broad(root: &Path) -> bool {
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }
 
-/// How a command shows and reads paths.
+/// The rules by which a command shows paths and reads those of its arguments.
 #[derive(Default)]
 pub struct ShownPaths {
     root: PathBuf,
@@ -146,8 +151,9 @@ impl ShownPaths {
         Self::default()
     }
 
-    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
-    /// part of an indexed folder.
+    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on
+    /// a part of an indexed folder. In the latter case, it is absolute if the working folder is neither in the indexed
+    /// folder nor above the path.
     pub fn show(&self, path: &RepoPath) -> RepoPath {
         if self.part.is_none() {
             return path.clone();
@@ -165,8 +171,9 @@ impl ShownPaths {
         RepoPath::new(format!("{}{}", "../".repeat(ups), rest.display()))
     }
 
-    /// Calls `read` with a path relative to the named folder. If nothing is there, calls it again with the path as
-    /// given, which the engine takes as relative to the indexed folder. An absolute path is read as given.
+    /// Calls `read` with a path relative to the named folder. If nothing is there, or the path leads out of the indexed
+    /// folder, calls it again with the path as given, which the engine takes as relative to the indexed folder. An
+    /// absolute path is read as given.
     ///
     /// # Errors
     /// The error of `read`.

@@ -1,4 +1,4 @@
-//! What a command searches: an indexed folder, or a group of folders.
+//! The folders that a command searches: an indexed folder, or a group.
 
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use engine::{Engine, EngineGroup, Language, LeftOutFolder, QueryCalls, TokenClass};
 
 use super::command_folder::{CommandFolder, ShownPaths, check_device, refuse_broad, settings_to_index};
+use super::published_base::bring_base;
 use crate::cli::arguments::{ChosenFolders, SharedArguments};
 use crate::cli::printer;
 
@@ -43,7 +44,7 @@ impl Searched {
         self.engines().first().map_or_else(Vec::new, |engine| engine.highlight_tokens(language, text))
     }
 
-    /// Loads what searches need. A failure is reported by the first search.
+    /// Loads the data that searches need. A failure is reported by the first search.
     pub fn warm_up(&self) {
         match self {
             Self::Folder(engine) => engine.warm_up(),
@@ -55,11 +56,12 @@ impl Searched {
 /// Opens the engine of a folder or of the indexed folder above it, or those of a group.
 ///
 /// # Errors
-/// If the folder is too broad, or the folder or the index is invalid; of a group, if that holds for every folder.
+/// If the folder is too broad, the folder or the index is invalid, a published index cannot be fetched, or the model
+/// cannot use the device of `--device`; for a group, also like [`open_group`].
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
-            let (engine, paths) = CommandFolder::resolve_to_index(shared, folder.as_deref())?.open()?;
+            let (engine, paths) = CommandFolder::resolve_to_index(shared, folder.as_deref())?.open(shared)?;
             check_device(shared, &engine)?;
             Ok((Searched::Folder(Box::new(engine)), paths))
         }
@@ -80,7 +82,10 @@ pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyho
 pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Result<EngineGroup> {
     let (mut engines, mut unopened) = (Vec::<Arc<Engine>>::new(), Vec::new());
     for folder in folders {
-        let opened = settings_to_index(shared, Some(folder)).and_then(|settings| Ok(Engine::open(settings)?));
+        let opened = settings_to_index(shared, Some(folder)).and_then(|settings| {
+            bring_base(shared, &settings)?;
+            Ok(Engine::open(settings)?)
+        });
         match opened {
             Ok(engine) => {
                 let is_other = |other: &&Arc<Engine>| other.root() != engine.root();
@@ -109,11 +114,11 @@ pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Resu
     Ok(group)
 }
 
-/// Opens what [`open_searched`] opens, for a command that may read files without an index: a folder that is too broad to
-/// index is no error, but returned as one.
+/// Opens folders like [`open_searched`], for a command that may read files without an index. Also opens a folder that
+/// is too broad to index; the third value is then the error for a call that needs the index. The device is not checked.
 ///
 /// # Errors
-/// If the folder or the index is invalid; of a group, if that holds for every folder.
+/// If the folder or the index is invalid, or a published index cannot be fetched; for a group, like [`open_group`].
 pub fn open_to_read(
     shared: &SharedArguments,
     folders: &ChosenFolders,
@@ -122,7 +127,7 @@ pub fn open_to_read(
         ChosenFolders::One(folder) => {
             let folder = CommandFolder::resolve(shared, folder.as_deref())?;
             let broad = refuse_broad(shared, &folder.settings, "index");
-            let (engine, paths) = folder.open()?;
+            let (engine, paths) = folder.open(shared)?;
             Ok((Searched::Folder(Box::new(engine)), paths, broad))
         }
         ChosenFolders::Group(folders) => {

@@ -1,8 +1,7 @@
 //! The output of `codescry doctor --json`.
 
+use doctor::{CheckState, DoctorCheck};
 use serde::Serialize;
-
-use crate::cli::commands::doctor::check::{CheckState, DoctorCheck};
 
 /// The output of `codescry doctor --json`.
 #[derive(Serialize)]

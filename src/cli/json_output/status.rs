@@ -28,9 +28,10 @@ pub struct StatusJson<'a> {
     /// neither.
     device: Option<&'a DeviceReport>,
     redo_because: Option<&'a str>,
-    /// The damage of the index; `null` if it is intact.
+    /// The damage of the index; `null` if it is intact, or was not checked because an index run is under way.
     damage: Option<&'a str>,
-    /// The folder whose index this one began as a copy of; `null` if it was made from the files alone.
+    /// The folder whose index this one began as a copy of, or the URL that it was fetched from; `null` if it was made
+    /// from the files alone.
     started_from: Option<String>,
     /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a TunedModel>,

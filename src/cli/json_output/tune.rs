@@ -19,7 +19,7 @@ pub struct TuneJson {
     pub vectors_reused: Option<u64>,
 }
 
-/// The measurements on the held-out pairs.
+/// The amounts that a tuning run learned from, and its measurements on held-out doc comments.
 #[derive(Serialize)]
 pub struct TuneMeasurementsJson {
     is_better: bool,

@@ -16,7 +16,7 @@ use engine::{CodeExcerpt, Explanation, Hit, Language, ReadRequest, RepoPath, Sea
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
 
-/// The sign that marks omitted lines.
+/// The character that marks omitted lines.
 const GAP: &str = "⋯";
 
 /// The options for showing hits.
@@ -108,8 +108,8 @@ fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
     text.split('\n').enumerate().map(|(index, text)| PlaceRow::Line { index, number: 0, text }).collect()
 }
 
-/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`: a hit that holds several
-/// definitions has their names, so that it is not taken for the first one alone.
+/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`. The names are those of
+/// [`Place::name`]; `stale` is there only if the hit is stale.
 fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette) -> String {
     let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);

@@ -72,8 +72,8 @@ pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     (total > 0).then(|| format!("left out {total} files and folders: {}", reasons.join(", ")))
 }
 
-/// Explains how to list the skipped files with their reasons, and how to include them. `None` if files were skipped
-/// only for other reasons.
+/// Explains how to list the skipped paths with their reasons, and how to include those that a user may include. `None`
+/// if a user may include none of them.
 pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
     let remedies = [

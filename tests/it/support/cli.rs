@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::tested_program;
 
-/// A temporary folder to search, with an empty home folder for the program.
+/// A folder to search, in a temporary home folder.
 pub struct Project {
     home: TempDir,
     root: PathBuf,

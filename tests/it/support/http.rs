@@ -57,8 +57,8 @@ pub fn command(repository: &Repository, more: &[&str]) -> Command {
     command
 }
 
-/// Listens on a Unix socket and forwards every connection to `address`. rmcp's HTTP client for TCP would bring a TLS stack
-/// that the program does not need; its client for Unix sockets sends the same requests.
+/// Listens on a Unix socket and forwards every connection to `address`. rmcp's HTTP client for TCP would bring a TLS
+/// stack that the program does not need; its client for Unix sockets sends the same requests.
 #[cfg(unix)]
 pub fn forward_unix_socket(socket: &std::path::Path, address: SocketAddr) {
     use std::os::unix::net::UnixListener;

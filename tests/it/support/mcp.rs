@@ -321,7 +321,7 @@ impl RawClient {
             .expect("the server reads");
     }
 
-    /// Returns the server's next message. Panics if a line is not JSON.
+    /// Returns the server's next message. Panics on a timeout, or if a line is not JSON.
     pub fn next(&mut self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE).expect("the server answers in time");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("stdout is for messages alone: {error}: {line}"))

@@ -7,7 +7,7 @@ pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Damages a line: truncates, deletes, inserts, overwrites or duplicates a part of it.
+/// Damages a line one to three times: truncates it, or deletes, inserts, flips, overwrites or duplicates a part of it.
 pub fn damage(random: &mut Xorshift, line: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
         let at = random.below(line.len().max(1));

@@ -73,8 +73,8 @@ struct Eigen {
 /// Makes the model and prints its measurements.
 ///
 /// # Errors
-/// If the teacher or a corpus cannot be read, if they do not suffice for the dimensions, or if the model cannot be
-/// written.
+/// If an option is not above zero, the teacher or a corpus cannot be read, the corpora have no words, the teacher's
+/// vectors span too few dimensions, or the model cannot be written.
 pub fn run_make_model(arguments: &MakeModelArguments) -> Result<()> {
     let MakeModelArguments { dimensions, sif, .. } = *arguments;
     ensure!(dimensions > 0 && sif > 0.0, "--dimensions and --sif must be above zero");
@@ -108,8 +108,8 @@ pub fn run_make_model(arguments: &MakeModelArguments) -> Result<()> {
 }
 
 impl Teacher {
-    /// Reads `teacher_vectors.bin` (i32 count, i32 dimensions, int8 rows) and `teacher_tokens.txt` (one token per
-    /// line).
+    /// Reads `teacher_vectors.bin` (count and dimensions as little-endian u32, then int8 rows) and `teacher_tokens.txt`
+    /// (one token per line). Each vector gets length 1.
     fn read(folder: &Path) -> Result<Self> {
         let read =
             |name: &str| fs::read(folder.join(name)).with_context(|| format!("cannot read the teacher's {name}"));
@@ -180,7 +180,8 @@ impl WordCounts {
         });
     }
 
-    /// Returns each token's share of all words. A token that does not occur gets the smallest share of the others.
+    /// Returns each token's share of all words. A token that does not occur gets the smallest share of any token that
+    /// does.
     fn word_shares(&self, tokens: &[String]) -> Vec<f64> {
         let count = |token: &String| self.by_word.get(token).copied();
         let least = tokens.iter().filter_map(count).min().unwrap_or(1);
@@ -218,11 +219,11 @@ fn covariance(vectors: &[Vec<f64>], shares: &[f64], weights: &[f64]) -> Vec<Vec<
 }
 
 /// Computes the eigenvectors and eigenvalues of a symmetric matrix without negative eigenvalues by one-sided Jacobi
-/// rotations (Hestenes 1958): pairs of rows are rotated until all are orthogonal. Then each row is an eigenvector, and
-/// its length is the eigenvalue.
+/// rotations (Hestenes 1958): pairs of rows are rotated until all are orthogonal. Then each row is an eigenvector times
+/// its eigenvalue.
 ///
 /// # Errors
-/// If the rows are not orthogonal after [`MAX_SWEEPS`] passes, which happens with infinite numbers.
+/// If the rows are not orthogonal after [`MAX_SWEEPS`] passes.
 fn compute_eigenvectors(mut matrix: Vec<Vec<f64>>) -> Result<Eigen> {
     for sweep in 0.. {
         ensure!(sweep < MAX_SWEEPS, "the eigenvectors do not converge: check the teacher's vectors");

@@ -1,5 +1,5 @@
-//! `cargo xtask make-token-table`: writes the `o200k` vocabulary that the program counts tokens with, and counts to test
-//! it by. Needs `--features token-table`, which compiles the published tokenizer.
+//! `cargo xtask make-token-table`: writes the `o200k` vocabulary that the program counts tokens with, and counts to
+//! test it by. Needs `--features token-table`, which compiles the published tokenizer.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -64,7 +64,7 @@ const DIFFICULT_TEXTS: &[&str] = &[
 /// Writes the vocabulary and the counts.
 ///
 /// # Errors
-/// If a text cannot be read or a file cannot be written.
+/// If a folder of texts cannot be read or a file cannot be written.
 pub fn run_make_token_table(arguments: &MakeTokenTableArguments) -> Result<()> {
     let tokenizer = bpe_openai::o200k_base();
     let ranks = 0..u32::try_from(tokenizer.bpe.num_tokens()).context("the vocabulary is too large")?;
@@ -83,7 +83,7 @@ pub fn run_make_token_table(arguments: &MakeTokenTableArguments) -> Result<()> {
     fs::write(arguments.output.join("token-counts.tsv"), counts).context("cannot write the counts")
 }
 
-/// Adds every fifth line, and every fifth run of four lines, of the files below a folder.
+/// Adds every fifth line, and every fifth run of four lines, of each UTF-8 file below a folder.
 fn collect_texts(folder: &Path, texts: &mut BTreeSet<String>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();

@@ -2,10 +2,10 @@
 //! learns the weights of the ranking.
 //!
 //! Each line of standard input is a JSON object with `id`, `root` (a folder), `index_dir` (its index, which is read as
-//! it is) and `query`. Each line of output has the `id`, the `kind` of the query, `is_name` (whether the weights for
-//! names apply) and its `files`, best first: `path`, `f` (features for each part of the query), `e` (the score from
-//! other evidence) and `chunks` with `a` and `b` (the first and the last line), `f` and `e`. The first line names the
-//! features. Indexes on disk need the storage that `cargo build -p codescry -p xtask` adds.
+//! it is) and `query`. The first line of output names the features. Each further line has the `id`, the `kind` of the
+//! query, `is_name` (whether the weights for names apply) and the `files`, best first: `path`, `f` (features for each
+//! part of the query), `e` (the score from other evidence) and `chunks` with `a` and `b` (the first and the last line),
+//! `f` and `e`. Indexes on disk need the storage that `cargo build -p codescry -p xtask` adds.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ pub struct MeasurePlacesArguments {
 /// Measures every query on standard input.
 ///
 /// # Errors
-/// If a line is not a JSON object with the fields `root`, `index_dir` and `query`, or a query cannot be measured.
+/// If a line is not a JSON object with the fields `root`, `index_dir` and `query`, an index cannot be opened, a query
+/// cannot be measured, or the output cannot be written.
 pub fn run_measure_places(arguments: &MeasurePlacesArguments) -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let names: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();

@@ -1,8 +1,8 @@
 //! `cargo xtask pack-crates`: packs the crates as the Rust registry receives them, and checks their sizes.
 //!
-//! The registry ignores `[patch]`, so the stand-ins in `tools` do not exist there. The feature `protoc` of LanceDB's crates
-//! would then compile protobuf from C++. The crates are therefore packed from a copy of the workspace without both; see
-//! "Publishing" in `docs/building.md`.
+//! The registry ignores `[patch]`, so the stand-ins in `tools` do not exist there. The feature `protoc` of LanceDB's
+//! crates would then compile protobuf from C++. The crates are therefore packed from a copy of the workspace without
+//! both; see "Publishing" in `docs/building.md`.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -16,10 +16,11 @@ use toml_edit::{DocumentMut, Item};
 /// The registry's limit for a crate.
 const REGISTRY_LIMIT_BYTES: u64 = 10 * 1024 * 1024;
 
-/// This project's limit for a crate, 9.5 MiB: a packed crate grows by a few percent with each version of the compressor.
+/// This project's limit for a crate, 9.5 MiB: another version of the compressor can make a packed crate a few percent
+/// larger.
 const CRATE_LIMIT_BYTES: u64 = REGISTRY_LIMIT_BYTES - 512 * 1024;
 
-/// The feature of LanceDB's crates that compiles `protoc`, unless a stand-in replaces its crate.
+/// The feature of LanceDB's crates that compiles `protoc`, unless a stand-in replaces the crate `protobuf-src`.
 const PROTOC_FEATURE: &str = "protoc";
 
 /// Packs the crates as the Rust registry receives them, and fails if one exceeds the limit
@@ -65,7 +66,7 @@ pub fn run_pack_crates(arguments: &PackCratesArguments) -> Result<()> {
     check_sizes(&target.join("package"))
 }
 
-/// Copies the files that git knows or would add.
+/// Copies the files that git tracks, and the untracked ones that it does not ignore.
 fn copy_workspace(root: &Path, source: &Path) -> Result<()> {
     let mut command = Command::new("git");
     command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);

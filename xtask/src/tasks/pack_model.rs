@@ -26,7 +26,7 @@ pub struct PackModelArguments {
 /// Checks the model and writes its packed form.
 ///
 /// # Errors
-/// If the file is not a model, or the packed form cannot be written.
+/// If the file cannot be read or is not a model, or the packed form cannot be written.
 pub fn run_pack_model(arguments: &PackModelArguments) -> Result<()> {
     let artifact = fs::read(&arguments.model).with_context(|| format!("cannot read {}", arguments.model.display()))?;
     let packed = pack_artifact(&artifact).context("the file's length contradicts its header")?;

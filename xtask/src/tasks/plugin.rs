@@ -28,7 +28,7 @@ pub struct PluginArguments {
 /// Writes or checks the files.
 ///
 /// # Errors
-/// If a file cannot be written, or is not up to date.
+/// If a file cannot be written or, with `--check`, is not up to date.
 pub fn run_plugin(arguments: &PluginArguments) -> Result<()> {
     let mut stale = Vec::new();
     for (path, text) in plugin_files() {

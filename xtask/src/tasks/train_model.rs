@@ -1,4 +1,5 @@
-//! `cargo xtask train-model`: trains the built-in embedding on public repositories, with the method of the `train` crate.
+//! `cargo xtask train-model`: trains the built-in embedding on public repositories, with the method of the `train`
+//! crate.
 
 use std::fs;
 use std::io::Write as _;
@@ -68,19 +69,20 @@ pub struct TrainModelArguments {
     kept_share: Option<f32>,
 }
 
-/// Number of repositories of which one is held out if `--held-out` is not given.
+/// Without `--held-out`, one in this many repositories is held out on average.
 const HELD_OUT_EVERY: u64 = 12;
 
 /// Maximum number of commits of a repository whose messages are read with `--kinds commit`.
 const MAX_COMMITS: usize = 1_500;
 
-/// Maximum size in bytes of a model that is built into the program.
+/// Size in bytes that a model must stay below to be built into the program.
 const MAX_ARTIFACT_BYTES: usize = 16_000_000;
 
 /// Trains, prints the measurements of each epoch, and writes the best model.
 ///
 /// # Errors
-/// If a repository or the initial model cannot be read, or the model is too large or cannot be written.
+/// If a repository, a file of paraphrases or the initial model cannot be read, the training fails, or a model is too
+/// large or cannot be written.
 pub fn run_train_model(arguments: &TrainModelArguments) -> Result<()> {
     let bytes = fs::read(&arguments.start).with_context(|| format!("cannot read {}", arguments.start.display()))?;
     let start = StaticModel::from_bytes(bytes)?;
@@ -133,7 +135,8 @@ fn write_epoch(out: &Path, number: usize, table: &TrainingTable) -> Result<()> {
 }
 
 impl TrainModelArguments {
-    /// Returns the training options: the given values, and the defaults for all others.
+    /// Returns the training options: the given values, and the defaults for all others. If `epochs` is given,
+    /// `decay_epochs` has no default.
     fn training_options(&self) -> TrainingOptions {
         let mut options = TrainingOptions::default();
         macro_rules! set {

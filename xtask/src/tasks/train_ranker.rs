@@ -2,12 +2,13 @@
 //!
 //! `--tasks` names a folder with `repos.json` (name and `benchmark_root` of each repository below `--corpora`) and
 //! `annotations/NAME.json` (`query`, `relevant`, `secondary`, `category`). Each repository adds lookups: names that
-//! only one of its files defines, tests included, and names of files, written in several ways. The weights for words
-//! are learned from the questions in words, those for names from the other questions and the lookups.
+//! only one of its files (including tests) defines, and unique names of files, written in several ways. The weights for
+//! names are learned from the questions and lookups that are names, the weights for words from the others.
 //!
-//! Two results are printed: with weights learned on all questions, and cross-validated by repository, where the weights
-//! for a repository's questions are learned without that repository. Lookups have their own results. The same input
-//! gives the same weights.
+//! The printed results are nDCG@10: with the weights in the program, with weights learned on all questions,
+//! cross-validated by repository, and of the best possible order. In cross-validation, the weights for a repository's
+//! questions are learned without that repository. Lookups have their own results. The same input gives the same
+//! weights.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -82,10 +83,11 @@ const FEATURE_GROUPS: &[(&str, &[Feature])] = {
     ]
 };
 
-/// Learns, measures, prints the results and writes the weights.
+/// Learns the weights and prints the results. Writes the weights to the file of `--out` and the questions with their
+/// scores to that of `--report`, if these are given.
 ///
 /// # Errors
-/// If the questions or a repository cannot be read, or a result cannot be written.
+/// If the questions cannot be read, a repository cannot be indexed or searched, or a file cannot be written.
 pub fn run_train_ranker(arguments: &TrainRankerArguments) -> Result<()> {
     let questions = measure_questions(arguments)?;
     let learning = LearningOptions { decay: arguments.decay, rounds: arguments.rounds, ..LearningOptions::default() };
@@ -310,7 +312,7 @@ fn target_path(target: &Value) -> String {
     target.as_str().map_or_else(|| field(target, "path"), str::to_owned)
 }
 
-/// Returns whether two paths are equal, or one ends with the other.
+/// Returns whether two paths are equal, or one ends with `/` and the other.
 fn is_same_path(a: &str, b: &str) -> bool {
     a == b || a.ends_with(&format!("/{b}")) || b.ends_with(&format!("/{a}"))
 }
@@ -340,7 +342,7 @@ fn mean(scores: &[f32]) -> f32 {
     scores.iter().sum::<f32>() / scores.len().max(1) as f32
 }
 
-/// Prints the number and the mean score of the questions with the same key.
+/// Prints, for each key, the number and the mean score of its questions. Questions without a key are left out.
 fn print_groups(questions: &[RankerQuestion], scores: &[f32], key: fn(&RankerQuestion) -> Option<&String>) {
     let mut groups: BTreeMap<&String, Vec<f32>> = BTreeMap::new();
     for (question, score) in questions.iter().zip(scores) {

@@ -273,7 +273,8 @@ fn measure_grep(repository: &Path, texts: &[(PathBuf, String)], question: &Value
     GrepCost { lines, with_answer: lines + answer_tokens, with_all: lines + all_tokens, files }
 }
 
-/// Returns the first lines of an answer, indented, so that a code fence in them does not end a fence of the page.
+/// Returns the first lines of an answer, indented, so that the page shows them as code even if they have code fences. A
+/// last line counts the omitted ones.
 fn indent_first_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut page: String = lines.iter().take(SHOWN_LINES).map(|line| format!("    {line}\n")).collect();

@@ -44,7 +44,7 @@ impl Workspace {
     /// Reads a workspace: the packages that `members` of the root manifest names.
     ///
     /// # Errors
-    /// If a folder or a file cannot be read.
+    /// If a folder or a file cannot be read, or the root manifest lists no members.
     pub fn read(root: &Path) -> io::Result<Self> {
         let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
         let (mut packages, mut all_files) = (Vec::new(), Vec::new());

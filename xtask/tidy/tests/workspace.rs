@@ -35,7 +35,8 @@ const ENGINES: &[EngineRule] = &[
         homes: &["crates/text/src/tokens/byte_pairs.rs", "xtask/src/tasks/make_token_table.rs"],
     },
     EngineRule { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
-    EngineRule { crate_name: "http_body_util", homes: &["crates/mcp/src/transport"] },
+    EngineRule { crate_name: "http_body", homes: &["crates/locations/src/http.rs"] },
+    EngineRule { crate_name: "http_body_util", homes: &["crates/locations/src/http.rs", "crates/mcp/src/transport"] },
     EngineRule { crate_name: "hyper", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "hyper_util", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "ignore", homes: &["crates/source/src/walk"] },
@@ -48,6 +49,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "libc", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
     EngineRule { crate_name: "object", homes: &["xtask/src/tasks/package/program.rs"] },
+    EngineRule { crate_name: "object_store", homes: &["crates/locations"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
     EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
@@ -64,7 +66,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
     EngineRule { crate_name: "seccompiler", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "sha1", homes: &["crates/hub"] },
-    EngineRule { crate_name: "sha2", homes: &["crates/hub", "xtask/src/tasks/package/archive.rs"] },
+    EngineRule { crate_name: "sha2", homes: &["crates/hub", "crates/locations", "xtask/src/tasks/package/archive.rs"] },
     EngineRule { crate_name: "chardetng", homes: &["crates/text/src/encoding.rs"] },
     EngineRule { crate_name: "encoding_rs", homes: &["crates/text/src/encoding.rs"] },
     EngineRule { crate_name: "unicode_normalization", homes: &["crates/text"] },
@@ -91,7 +93,8 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
     EngineRule { crate_name: "ts_parser_perl", homes: &["crates/source"] },
-    EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs"] },
+    EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs", "crates/locations/src/http.rs"] },
+    EngineRule { crate_name: "url", homes: &["crates/locations/src/url.rs"] },
 ];
 
 /// Third-party crates that any package may use.

@@ -131,7 +131,8 @@ fn replace_item(item: &Item, with: String) -> Option<Splice> {
     item.span().map(|span| Splice { from: span.start, to: span.end, with })
 }
 
-/// Returns the byte range of each table of the entry, from its header to its last line.
+/// Returns the byte range of each table of the entry, from its header to its last line, as [`include_blank_line`]
+/// extends it.
 fn entry_tables(text: &str, document: &Document<&str>) -> Vec<Range<usize>> {
     let mut headers = Vec::new();
     collect_headers(document.as_table(), &mut Vec::new(), &mut headers);
@@ -182,7 +183,8 @@ fn end_of_content(text: &str, start: usize, next: usize) -> usize {
     end
 }
 
-/// Extends a range by the blank line in front of it if two blank lines would be left after removing it.
+/// Extends a range by the blank line in front of it if its removal would leave two blank lines, or a blank line at the
+/// end of the text.
 fn include_blank_line(text: &str, block: Range<usize>) -> Range<usize> {
     let rest = &text[block.end..];
     let is_followed_by_blank = rest.is_empty() || rest.starts_with('\n') || rest.starts_with("\r\n");

@@ -32,27 +32,27 @@ pub(super) const fn home_on_unix(path: &'static str) -> Location {
     Location { systems: Systems::NotWindows, base: Base::Home, path }
 }
 
-/// A path in the folder of programs' settings.
+/// A path in the user's configuration directory.
 pub(super) const fn settings(path: &'static str) -> Location {
     Location { systems: Systems::All, base: Base::Settings, path }
 }
 
-/// A path in the folder of programs' settings on Windows.
+/// A path in the user's configuration directory, only on Windows.
 pub(super) const fn settings_on_windows(path: &'static str) -> Location {
     Location { systems: Systems::Windows, base: Base::Settings, path }
 }
 
-/// A path in the folder of settings that stay on the machine.
+/// A path in the user's local configuration directory ([`Base::LocalSettings`]).
 pub(super) const fn local_settings(path: &'static str) -> Location {
     Location { systems: Systems::All, base: Base::LocalSettings, path }
 }
 
-/// A path in `~/.config`.
+/// A path in `$XDG_CONFIG_HOME`, by default `~/.config`.
 pub(super) const fn dot_config(path: &'static str) -> Location {
     Location { systems: Systems::All, base: Base::DotConfig, path }
 }
 
-/// A path in `~/.config`, except on Windows.
+/// A path in `$XDG_CONFIG_HOME`, by default `~/.config`, except on Windows.
 pub(super) const fn dot_config_on_unix(path: &'static str) -> Location {
     Location { systems: Systems::NotWindows, base: Base::DotConfig, path }
 }

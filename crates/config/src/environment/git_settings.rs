@@ -1,6 +1,7 @@
 //! Git's settings: the syntax of its configuration files, and the path of the user's excludes.
 //!
-//! Only files of the user and the machine name the excludes. A repository's own settings could name any file.
+//! Only the user's and the system-wide configuration can name the excludes. A repository's own settings could name any
+//! file.
 
 use std::env;
 use std::io::ErrorKind;
@@ -159,17 +160,17 @@ impl SettingsReader<'_> {
     }
 }
 
-/// Returns the path of the user's excludes: `core.excludesFile` in the configuration of the user or the machine, by
-/// default `git/ignore` in the folder of settings. `None` if the configured path is empty, or if it is unset and the
-/// home folder is unknown. The file need not exist.
+/// Returns the path of the user's excludes: `core.excludesFile` in the user's or the system-wide configuration, by
+/// default `git/ignore` in `$XDG_CONFIG_HOME` or `~/.config`. `None` if the configured path is empty, or if it is unset
+/// and neither folder is known. The file need not exist.
 ///
 /// Follows `include.path`, but not `includeIf`, which depends on the repository.
 pub fn find_git_excludes() -> Option<PathBuf> {
     GitUserFiles::detect().find_excludes()
 }
 
-/// All settings that may apply to a repository: those of the machine, of the user and of the repository, with all files
-/// that they include under any condition.
+/// All settings that may apply to a repository: the system-wide configuration, and those of the user and of the
+/// repository, with all files that they include under any condition.
 #[derive(Clone, Debug, Default)]
 pub struct GitSettings {
     settings: Vec<GitSetting>,
@@ -191,10 +192,10 @@ impl GitSettings {
     }
 }
 
-/// Folders in which git keeps settings of the machine, depending on how it was installed.
+/// Folders of git's system-wide configuration, depending on how git was installed.
 const MACHINE_FOLDERS: [&str; 3] = ["/etc", "/usr/local/etc", "/opt/homebrew/etc"];
 
-/// The files of git outside of repositories.
+/// Git's configuration files outside of repositories, and the default path of the excludes.
 #[derive(Debug, Default)]
 struct GitUserFiles {
     home: Option<PathBuf>,
@@ -212,7 +213,10 @@ impl GitUserFiles {
         let is_set =
             |name| env::var(name).is_ok_and(|text| GitSetting { name: String::new(), value: Some(text) }.is_true());
         if !is_set("GIT_CONFIG_NOSYSTEM") {
-            configurations.push(variable_path("GIT_CONFIG_SYSTEM").unwrap_or_else(|| "/etc/gitconfig".into()));
+            match variable_path("GIT_CONFIG_SYSTEM") {
+                Some(file) => configurations.push(file),
+                None => configurations.extend(MACHINE_FOLDERS.map(|folder| Path::new(folder).join("gitconfig"))),
+            }
         }
         match env::var_os("GIT_CONFIG_GLOBAL") {
             Some(file) => configurations.push(file.into()),

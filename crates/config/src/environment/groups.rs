@@ -18,13 +18,14 @@ use crate::error::ConfigError;
 /// Maximum size of `config.toml`, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// What a group looks like, for messages.
+/// An example of a group, for messages.
 const EXAMPLE: &str = "write it as [group.NAME] with a line such as folders = [\"~/src/api\", \"~/src/web\"]";
 
 /// Returns the folders of a group, in the order in which `config.toml` names them. Some of them may not exist.
 ///
 /// # Errors
-/// When the file cannot be read, a line in it is wrong, or it has no such group.
+/// When the user's folders cannot be determined, the file cannot be read, a line in it is wrong, or it has no such
+/// group.
 pub fn find_group(name: &str) -> Result<Vec<PathBuf>, ConfigError> {
     let path = user_folder(etcetera::BaseStrategy::config_dir)?.join("config.toml");
     let home = etcetera::home_dir().map_err(|error| ConfigError::HomeFolder(error.to_string()))?;
@@ -66,7 +67,7 @@ fn resolve_folder(folder: &str, home: &Path, base: &Path) -> PathBuf {
 /// The names of groups, each with its folders.
 type NamedGroups = Vec<(String, Vec<String>)>;
 
-/// Parses the groups of a file. An error is a line, from 1, and what is wrong with it.
+/// Parses the groups of a file. An error is the number of a line, from 1, and its problem.
 fn parse_groups(text: &str) -> Result<NamedGroups, (usize, String)> {
     let line_at = |span: Option<Range<usize>>| {
         1 + text.bytes().take(span.map_or(0, |span| span.start)).filter(|byte| *byte == b'\n').count()

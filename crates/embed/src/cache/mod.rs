@@ -1,5 +1,5 @@
-//! A cache of vectors on disk, shared by all indexes of a user. It keeps a text from being embedded twice:
-//! after an edit, a rename, a branch switch or a rebuild, and in another worktree.
+//! A cache of vectors on disk, shared by all indexes of a user. A text whose vector is cached is not embedded again
+//! after an edit, a rename, a branch switch or a rebuild, nor in another worktree.
 //!
 //! ```text
 //! CACHE_DIR/vectors/MODEL-DIMENSIONS/TIME-PROCESS-NUMBER.vectors   a segment, written by one process

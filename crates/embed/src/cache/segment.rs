@@ -190,7 +190,7 @@ impl VectorSegment {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, or if it has another format version, model or width.
+    /// Fails if the file cannot be read, or if it has another format version, model or number of dimensions.
     pub fn open(path: &Path, format: &RecordFormat) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut header = [0; HEADER_BYTES];
@@ -205,7 +205,7 @@ impl VectorSegment {
         &self.path
     }
 
-    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops early when cancelled.
+    /// Passes the keys of the records to `each`, in order, from record number `from` on. May stop early when cancelled.
     /// Ignores an incomplete last record.
     ///
     /// # Errors

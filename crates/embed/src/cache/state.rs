@@ -185,7 +185,7 @@ impl VectorCacheState {
     }
 }
 
-/// Converts a number of records or segments; a cache of one model has far fewer than 2³².
+/// Converts a number of records or segments to 32 bits; a cache of one model has far fewer than 2³².
 fn to_number(count: usize) -> u32 {
     u32::try_from(count).expect("a cache has fewer than 2^32 records")
 }

@@ -72,8 +72,8 @@ impl VectorCache {
         }
     }
 
-    /// Opens the cache of a model like [`VectorCache::open`], or returns the one that this process has already
-    /// open, so that its indexes share new vectors at once.
+    /// Opens the cache of a model like [`VectorCache::open`], or returns the one with the same folder and size limit
+    /// that this process has already open, so that its indexes share new vectors at once.
     pub fn shared(cache_dir: &Path, model_id: &str, dimensions: usize, max_bytes: u64) -> Arc<Self> {
         static OPEN: Mutex<Vec<Weak<VectorCache>>> = Mutex::new(Vec::new());
         let fresh = Self::open(cache_dir, model_id, dimensions, max_bytes);
@@ -165,8 +165,8 @@ impl VectorCache {
         segment.read_vector(key, number, &self.format, out)
     }
 
-    /// Adds a vector. Ignores a vector whose key is known or whose width is not the model's. Records are written in
-    /// groups.
+    /// Adds a vector. Ignores a vector whose key is known or whose dimensions are not the model's, and every vector
+    /// after a failed write. Records are written in groups.
     pub fn insert(&self, key: VectorKey, vector: &[f16]) {
         if vector.len() != self.format.dimensions {
             return;
@@ -186,7 +186,7 @@ impl VectorCache {
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be written; this process then caches no more vectors.
+    /// Fails if the records cannot be written; this process then caches no more vectors.
     pub fn flush(&self) -> Result<(), VectorCacheError> {
         self.state().segments().for_each(VectorSegment::touch_if_used);
         self.write_pending(&mut self.own())

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use crate::embedder::Embedder;
 use crate::error::EmbedError;
 
-/// Width of the vectors, the same as that of the built-in model.
+/// Number of dimensions, the same as that of the built-in model.
 const DIMENSIONS: usize = 256;
 
 /// An embedder that processes chunks in sequence at a fixed rate.
 pub struct SyntheticEmbedder {
     chunks_per_second: f64,
     call_time: Duration,
-    /// The time at which the device finishes all work queued so far; it runs one call at a time.
+    /// The time at which the simulated device, which runs one call at a time, finishes all calls made so far.
     busy_until: Mutex<Option<Instant>>,
 }
 
 impl SyntheticEmbedder {
-    /// The identifier of its vectors.
+    /// The model id of the vectors.
     pub const MODEL_ID: &str = "synthetic-v1";
 
     /// Creates an embedder that takes `call_time` to start each call and then processes `chunks_per_second` chunks per

@@ -24,11 +24,11 @@ pub struct WordCounter<'m> {
     scratch: CounterScratch,
 }
 
-/// The memory of finished counters of one model, to be reused.
+/// Buffers of the finished counters of one model, for reuse.
 pub(super) type FreeScratch = Mutex<Vec<CounterScratch>>;
 
 impl<'m> WordCounter<'m> {
-    /// Creates a counter that reuses the memory of a finished one.
+    /// Creates a counter that reuses the buffers of a finished one, if there is one.
     pub(super) fn new(tokens: &'m TokenTable, free_scratch: &'m FreeScratch) -> Self {
         let kept = free_scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let scratch = kept.unwrap_or_else(|| CounterScratch::new(tokens.count()));

@@ -20,7 +20,7 @@ pub struct StaticModel {
     pub(super) scales: Vec<f32>,
     /// The offset in `bytes` where the int8 rows begin.
     pub(super) rows_at: usize,
-    /// Memory of finished counters, to be reused.
+    /// Buffers of finished counters, for reuse.
     free_scratch: FreeScratch,
 }
 

@@ -6,7 +6,7 @@ use super::dialect::Braces;
 use super::razor;
 use super::state::MarkupState;
 use crate::found::HostUse;
-use crate::words::{is_word_at, name_end};
+use crate::words::{is_kebab_of, is_word_at, name_end};
 
 /// An attribute: the byte ranges of its name and of its value without quotes.
 pub(super) struct Attribute {
@@ -14,7 +14,7 @@ pub(super) struct Attribute {
     pub value: Range<usize>,
 }
 
-/// A start tag: the byte after it, its attributes, and whether it has no content.
+/// A start tag: the position after it, its attributes, and whether it has no content.
 pub(super) struct StartTag {
     pub end: usize,
     pub attributes: Vec<Attribute>,
@@ -53,6 +53,7 @@ pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from
         let white = bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         if bytes.get(at + white) != Some(&b'=') {
             add_directive_use(scanner, &name);
+            add_member_use(scanner, element, &name);
             attributes.extend((attributes.len() < MAX_ATTRIBUTES).then_some(Attribute { name, value: at..at }));
             continue;
         }
@@ -81,12 +82,13 @@ pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from
             }
         };
         add_directive_use(scanner, &name);
+        add_member_use(scanner, element, &name);
         scan_value(scanner, element, &text[name.clone()], value.clone());
         attributes.extend((attributes.len() < MAX_ATTRIBUTES).then_some(Attribute { name, value }));
     }
 }
 
-/// Scans `{expression}` in a tag. Returns the byte after it.
+/// Scans `{expression}` in a tag. Returns the position after it, or after the `{` if it is not closed.
 fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     match scanner.brackets.after_closing(at) {
         Some(end) => {
@@ -97,7 +99,7 @@ fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     }
 }
 
-/// Returns the byte after the code of a template language that begins at `at`; `None` if none begins there.
+/// Returns the position after the code of a template language that begins at `at`; `None` if none begins there.
 fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;
@@ -186,6 +188,22 @@ fn add_directive_use(scanner: &mut MarkupState<'_>, attribute: &Range<usize>) {
     let at = attribute.start + colon + 1;
     if is_word_at(scanner.text, at, scanner.name) && name_end(scanner.text, at) == at + scanner.name.len() {
         scanner.found.uses.push((at, HostUse::Other));
+    }
+}
+
+/// Adds a use of the name as a prop or an event of a component: `<CartLine :line="x" @remove="y" v-model:count="z" />`,
+/// also in kebab case.
+fn add_member_use(scanner: &mut MarkupState<'_>, element: &str, attribute: &Range<usize>) {
+    let is_component = element.starts_with(char::is_uppercase) || element.contains(['-', '.']);
+    if !scanner.dialect.has_props || scanner.name.is_empty() || !is_component {
+        return;
+    }
+    let text = &scanner.text[attribute.clone()];
+    let directives = ["v-bind:", "v-on:", "v-model:", "bind:", "on:", ":", "@"];
+    let skipped = directives.iter().find(|directive| text.starts_with(**directive)).map_or(0, |found| found.len());
+    let name = text[skipped..].split(['.', '|']).next().unwrap_or_default();
+    if name == scanner.name || (name.contains('-') && is_kebab_of(name, scanner.name)) {
+        scanner.found.uses.push((attribute.start + skipped, HostUse::Other));
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Dialect {
     pub(super) has_holes: bool,
     /// Whether `@` begins code in C#.
     pub(super) is_razor: bool,
+    /// Whether a component declares its props and events in scripts, and others set them by attributes.
+    pub(super) has_props: bool,
     /// Whether headings are sections.
     pub(super) has_sections: bool,
 }
@@ -34,16 +36,19 @@ pub(crate) fn dialect(language: &str) -> Option<Dialect> {
         has_frontmatter: false,
         has_holes: true,
         is_razor: false,
+        has_props: false,
         has_sections: false,
     };
-    let component = Dialect { expressions: "typescript", has_holes: false, ..page };
+    let component = Dialect { expressions: "typescript", has_holes: false, has_props: true, ..page };
     Some(match language {
         "html" => Dialect { has_sections: true, ..page },
         "template" | "php" => page,
         "vue" => component,
         "svelte" => Dialect { braces: Braces::Single, ..component },
         "astro" => Dialect { expressions: "tsx", braces: Braces::Single, has_frontmatter: true, ..component },
-        "razor" => Dialect { expressions: "csharp", braces: Braces::None, is_razor: true, ..component },
+        "razor" => {
+            Dialect { expressions: "csharp", braces: Braces::None, is_razor: true, has_props: false, ..component }
+        }
         _ => return None,
     })
 }

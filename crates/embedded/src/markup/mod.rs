@@ -1,6 +1,7 @@
 //! HTML and languages that are written like it: components of Vue, Svelte and Astro, Razor pages, templates.
 
 mod attributes;
+mod component_members;
 mod dialect;
 mod headings;
 mod razor;

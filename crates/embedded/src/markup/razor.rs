@@ -10,7 +10,7 @@ use crate::words::name_end;
 const LINE_WORDS: [&str; 9] =
     ["using", "inject", "inherits", "implements", "model", "attribute", "typeparam", "layout", "namespace"];
 
-/// Scans the code that an `@` begins. Returns the byte after it.
+/// Scans the code that an `@` begins. Returns the position after it, or after the `@` or `@@` if that begins none.
 pub(super) fn scan_sign(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     let text = scanner.text;
     let rest = &text[at + 1..];
@@ -60,8 +60,8 @@ pub(super) fn scan_value(scanner: &mut MarkupState<'_>, value: Range<usize>) {
     }
 }
 
-/// Adds the code in braces, without the braces. Returns the byte after the closing one, or after the opening one if
-/// none closes it.
+/// Adds the code in braces, without the braces. Returns the position after the closing brace, or after the opening one
+/// if none closes it.
 fn add_block(scanner: &mut MarkupState<'_>, open: usize, frame: (&'static str, &'static str)) -> usize {
     let Some(end) = scanner.brackets.after_closing(open) else { return open + 1 };
     let range = open + 1..end - 1;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::attributes::{self, Attribute};
+use super::component_members;
 use super::dialect::{Braces, Dialect, script_language, style_language};
 use super::headings::{PageHeading, heading_level, longest_words, section_definitions};
 use super::razor;
@@ -12,7 +13,8 @@ use crate::found::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH
 use crate::words::{is_kebab_of, is_word_at, name_end};
 use types::SymbolKind;
 
-/// Finds the texts of other languages in markup, and the uses of `name` in elements and attributes.
+/// Finds the texts of other languages, the definitions and the comments in markup, and the uses of `name` in elements
+/// and attributes.
 pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> HostScan {
     let state = MarkupState {
         text,
@@ -25,6 +27,16 @@ pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> H
     scanner.scan();
     let MarkupScanner { state: MarkupState { mut found, .. }, headings, .. } = scanner;
     found.texts.sort_by_key(|one| one.range.start);
+    if dialect.has_props {
+        let is_script = |one: &&EmbeddedText| !one.is_expression && one.language != "css";
+        let scripts: Vec<_> = found.texts.iter().filter(is_script).map(|one| one.range.clone()).collect();
+        let members = component_members::find_members(text, &scripts);
+        // A member may be a string, in which the script's language sees no name.
+        let named = members.iter().filter(|one| Some(&text[one.name.clone()]) == name);
+        found.uses.extend(named.map(|one| (one.name.start, HostUse::Other)));
+        found.uses.extend(name.into_iter().flat_map(|name| component_members::find_emitted(text, name)));
+        found.definitions.extend(members);
+    }
     found.depths.sort_by_key(|(at, _)| *at);
     found.definitions.extend(section_definitions(&headings, &found.texts, text.len()));
     found
@@ -59,8 +71,8 @@ impl<'t> MarkupScanner<'t> {
         }
     }
 
-    /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it; 0 if there
-    /// is none.
+    /// Scans the code between two lines `---` at the start of an Astro component. Returns the position after the second
+    /// `---`; 0 if there is no such code.
     fn scan_frontmatter(&mut self) -> usize {
         let white = self.state.text.len() - self.state.text.trim_start().len();
         let body = self.state.text[white..].strip_prefix("---").filter(|_| self.state.dialect.has_frontmatter);
@@ -82,7 +94,7 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.texts.push(EmbeddedText { range, language, holes, ..EmbeddedText::default() });
     }
 
-    /// Returns the byte after the next `end` from `at` on, or the length of the text.
+    /// Returns the position after the next `end` from `at` on, or the length of the text.
     fn after(&self, at: usize, end: &str) -> usize {
         let rest = &self.state.text.as_bytes()[at..];
         memchr::memmem::find(rest, end.as_bytes()).map_or(self.state.text.len(), |found| at + found + end.len())
@@ -92,7 +104,8 @@ impl<'t> MarkupScanner<'t> {
         u32::try_from(self.open.len()).unwrap_or(INSIDE_DEPTH)
     }
 
-    /// Scans a comment, a tag or other code that begins with `<`. Returns the byte after it.
+    /// Scans the comment, tag or other code that a `<` begins. Returns the position after it, or after the `<` if it
+    /// begins none.
     fn scan_angle(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         let next = rest[1..].chars().next().unwrap_or(' ');
@@ -126,7 +139,8 @@ impl<'t> MarkupScanner<'t> {
         self.state.found.depths.extend([(at, INSIDE_DEPTH), (self.after(at, ">"), self.depth())]);
     }
 
-    /// Scans an expression in braces, or a block of Svelte. Returns the byte after it.
+    /// Scans the expression, Svelte block or template tag that a brace begins. Returns the position after it, or after
+    /// the brace if it begins none.
     fn scan_brace(&mut self, at: usize) -> usize {
         let rest = &self.state.text[at..];
         if self.state.dialect.has_holes && rest.starts_with("{%") {
@@ -156,7 +170,8 @@ impl<'t> MarkupScanner<'t> {
         let inner = &self.state.text[at + 1..end - 1];
         let Some(word) = inner.strip_prefix(['#', ':', '@']) else {
             if !inner.starts_with('/') {
-                self.state.add_expression(at + 1..end - 1);
+                let holes = self.scan_code_in_expression(at + 1..end - 1);
+                self.state.add_expression_around(at + 1..end - 1, holes);
             }
             return;
         };
@@ -172,7 +187,32 @@ impl<'t> MarkupScanner<'t> {
         self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
-    /// Scans a start tag, and the text of an element that holds code. Returns the byte after the tag, or after that
+    /// Scans the script and style elements in an expression, as in Astro's `{isShown && <script>…</script>}`. Returns the
+    /// ranges to replace by an identifier for the expression to be in one language.
+    fn scan_code_in_expression(&mut self, range: Range<usize>) -> Vec<(Range<usize>, u8)> {
+        let mut holes = Vec::new();
+        let mut at = range.start;
+        // The expressions of other dialects hold no elements.
+        while self.state.dialect.has_frontmatter
+            && let Some((start, element)) = find_code_element(&self.state.text[..range.end], at)
+        {
+            let tag = attributes::scan_attributes(&mut self.state, element, start + 1 + element.len());
+            at = tag.end;
+            if !tag.is_closed {
+                let before_end = &self.state.text[..range.end];
+                if at >= range.end || find_ignoring_case(before_end, at, &format!("</{element}")).is_none() {
+                    break;
+                }
+                let close = self.scan_code(element, &tag.attributes, at);
+                at = self.after(close, ">");
+            }
+            at = at.min(range.end);
+            holes.extend([(start..start + 1, b'_'), (start + 1..at, b' ')]);
+        }
+        holes
+    }
+
+    /// Scans a start tag, and the text of an element that holds code. Returns the position after the tag, or after that
     /// text.
     fn scan_tag(&mut self, at: usize) -> usize {
         let name_end = tag_name_end(self.state.text, at + 1);
@@ -250,6 +290,16 @@ fn tag_name_end(text: &str, at: usize) -> usize {
     let rest = &text[at..];
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
     at + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
+}
+
+/// Finds the next script or style element that does not begin a string: its start and its name.
+fn find_code_element(text: &str, from: usize) -> Option<(usize, &'static str)> {
+    memchr::memchr_iter(b'<', &text.as_bytes()[from..]).map(|at| from + at).find_map(|at| {
+        let element = ["script", "style"].into_iter().find(|name| text[at + 1..].starts_with(name))?;
+        let ends = tag_name_end(text, at + 1) == at + 1 + element.len();
+        let is_string = text[..at].ends_with(['"', '\'', '`']);
+        (ends && !is_string).then_some((at, element))
+    })
 }
 
 /// Finds ASCII text that begins with `<`, ignoring case.

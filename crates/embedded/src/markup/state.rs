@@ -20,10 +20,15 @@ pub(super) struct MarkupState<'t> {
 impl MarkupState<'_> {
     /// Adds an expression.
     pub fn add_expression(&mut self, range: Range<usize>) {
+        self.add_expression_around(range, Vec::new());
+    }
+
+    /// Adds an expression with code of other languages in it; see [`EmbeddedText::holes`].
+    pub fn add_expression_around(&mut self, range: Range<usize>, holes: Vec<(Range<usize>, u8)>) {
         let language = self.dialect.expressions;
         if range.start < range.end && !self.text[range.clone()].trim().is_empty() {
             let is_expression = true;
-            self.found.texts.push(EmbeddedText { range, language, is_expression, ..EmbeddedText::default() });
+            self.found.texts.push(EmbeddedText { range, language, is_expression, holes, ..EmbeddedText::default() });
         }
     }
 

@@ -1,13 +1,14 @@
 //! The first index of a folder: a copy of the index of another working tree of the same project, if there is one.
 //!
-//! The copy shares the files of that index on disk. The run that follows compares it with the folder like any other run, so
-//! a poorly chosen index costs time and nothing else.
+//! The copy shares the files of that index on disk. The run that follows compares it with the folder like any other
+//! run, so a poorly chosen index costs only time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::gone_worktrees::remove_gone_worktrees;
+use super::published_base::BaseOrigin;
 use super::stored_indexes::{read_git_project, write_git_project};
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -17,16 +18,16 @@ use index::KnownObjects;
 use store::lance::LanceStore;
 use store::{ChunkStore as _, IndexFingerprint, Manifest};
 
-/// Maximum number of indexes that are tried, if copying the better ones fails.
+/// Maximum number of indexes to try to copy, best first.
 const MAX_TRIED: usize = 3;
 
-/// Time after which a run that indexes something writes the object ids again.
+/// Age of the recorded object ids after which a run that indexes files writes them again.
 const OBJECTS_AGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// A run that indexes more than one of so many files writes the object ids again.
+/// A run that indexes more than 1 / `OBJECTS_SHARE` of the files writes the object ids again.
 const OBJECTS_SHARE: u64 = 20;
 
-/// An index that another one can begin as a copy of.
+/// An index to copy as the start of another one.
 struct BaseIndex {
     dir: PathBuf,
     manifest: Manifest,
@@ -35,8 +36,8 @@ struct BaseIndex {
 }
 
 impl Engine {
-    /// Makes the index of this folder a copy of that of another working tree of the same project. Returns whether there is
-    /// one; without one, and if copying fails, the run indexes the folder from its files.
+    /// Makes the index of this folder a copy of that of another working tree of the same project. Returns false if
+    /// there is no such index or copying fails; the run then indexes the folder from its files.
     pub(crate) fn copy_related_index(&self, fingerprint: &IndexFingerprint) -> bool {
         let Some(project) = GitProject::find(self.root()) else { return false };
         let Ok(data) = config::data_folder() else { return false };
@@ -45,6 +46,7 @@ impl Engine {
         for base in bases.iter().rev().take(MAX_TRIED) {
             match self.copy_index(base) {
                 Ok(()) => {
+                    BaseOrigin::copy(&base.dir, &self.settings.index_dir);
                     remove_gone_worktrees(&data);
                     return true;
                 }
@@ -99,8 +101,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Records beside the index which repository its folder is in, and which object ids its files have, after a run that has
-    /// indexed `files_indexed` files. Both are only for later copies of the index, so a failure is logged.
+    /// Records beside the index which repository its folder is in. Also records the git object ids of its files if the
+    /// run has indexed many files or the recorded ids are old, but not in an index that began as a copy. Both are only
+    /// for later copies of the index, so a failure is only logged. Does nothing outside of a git repository.
     pub(crate) fn record_git_project(&self, files_indexed: u64) {
         let index_dir = &self.settings.index_dir;
         let Some(project) = GitProject::find(self.root()) else { return };

@@ -21,8 +21,9 @@ pub(crate) fn explain_empty_filter<S: QuerySource + ?Sized>(
     explain_empty(source, snapshot, filter, query_filters, &folders)
 }
 
-/// Explains why a request finds nothing: a path that is not indexed with the rule that leaves it out, the filters, and the
-/// files that are not indexed, by reason. Each sentence stands for itself.
+/// Explains why a request finds nothing: each path filter that matches no indexed file, with the reason. Without such a
+/// filter: how many files the filters allow, and how many are not indexed, by reason. Each note is understandable
+/// alone.
 pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
@@ -70,7 +71,8 @@ fn explain_unmatched_path<S: QuerySource + ?Sized>(
 }
 
 impl Engine {
-    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    /// Returns why an existing path is not indexed; `None` if the path does not exist, cannot be examined, is absolute,
+    /// or contains `.` or `..`.
     pub(crate) fn why_not_indexed(&self, pattern: &str, is_recorded: impl Fn(&RepoPath) -> bool) -> Option<String> {
         let is_plain = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_)));
         let path = RepoPath::new(pattern);

@@ -1,15 +1,18 @@
 //! Finds the uses of a name. The index gives the files, their current syntax trees give the uses.
 //!
+//! A qualified name is compared by its last part; [`containers`] then leaves out uses of other definitions.
+//!
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
 //! one ends. A time limit ends a page early.
 
 use retrieval::{PartRequest, load_part};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::containers::{ContainerFilter, FileScope};
 use super::explain_empty::explain_empty_filter;
 use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, split_name_filters};
 use crate::answer::IndexCoverage;
@@ -22,14 +25,17 @@ use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identi
 use source::decode_source_as;
 use source::language::{self, LanguageChoices};
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
+use text::display::escape_name;
 use text::unicode::decompose;
 use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
+
+mod containers;
 
 /// The name whose uses to find, and which of them to return.
 #[derive(Clone, Debug)]
 pub struct ReferenceQuery {
-    /// An identifier; qualifiers are ignored. Filters may follow, as in a search, and kinds of uses:
-    /// `parse -test path:src kind:call`.
+    /// An identifier. Qualifiers, as in `Store.open`, leave out the uses that are of another definition by the code
+    /// around them. Filters may follow, as in a search, and kinds of uses: `parse -test path:src kind:call`.
     pub name: String,
     /// Kinds of uses to return; empty for all kinds but definitions.
     pub kinds: Vec<ReferenceKind>,
@@ -88,7 +94,8 @@ pub struct ReferenceAnswer {
     /// A similar defined name, if no file that was read spells the name itself; only if the first page is the last.
     pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
-    /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
+    /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page. Of a
+    /// qualified name, those in its container.
     pub definitions: Vec<SymbolHit>,
     /// Whether there are more definitions of the name.
     pub has_more_definitions: bool,
@@ -100,19 +107,22 @@ pub struct ReferenceAnswer {
     /// Number of uses of the kinds that were not requested, by kind, in files that begin on this page; definitions are
     /// not among them.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
-    /// Number of files whose words contain the name, in any case and with any separators.
+    /// Number of files that pass the filter and whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
     /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
-    /// Number of the files read for this page whose text contains the name as it is spelled.
+    /// Number of the files read for this page whose text contains the name as a word, as it is spelled.
     pub files_spelled: usize,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
-    /// Whether the time limit or a cancellation ended the page early.
+    /// Whether the time limit or a cancellation ended the page or the lookup of definitions early.
     pub out_of_time: bool,
     /// Number of uses whose line has masked credentials.
     pub masked: usize,
-    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
+    /// Number of uses that are of definitions in other containers than the one that the name requests, in files that begin
+    /// on this page.
+    pub uses_of_others: usize,
+    /// Remarks: masked credentials, uses of other containers, left-out folders of a group, and reasons of an empty answer.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -136,9 +146,10 @@ struct ScannedFile {
     file: ReferencedFile,
     definitions_left_out: usize,
     is_spelled: bool,
-    /// Number of the references whose line has masked credentials.
-    masked: usize,
+    /// The lines with masked credentials.
+    masked_lines: BTreeSet<u32>,
     other_kinds: BTreeMap<ReferenceKind, usize>,
+    uses_of_others: usize,
 }
 
 /// Finds the uses of a name. If the call is cancelled while files are read, the answer has the uses found so far.
@@ -186,19 +197,28 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         ..ReferenceAnswer::default()
     };
     let languages = source.engines().into_iter().map(|engine| (engine, engine.language_choices())).collect();
-    let scan = ReferenceScan { source, name: &name, query, languages, deadline, cancel };
+    let containers = match qualifiers.is_empty() {
+        true => None,
+        false => ContainerFilter::find(source, &text, cancel)?,
+    };
+    let scan =
+        ReferenceScan { source, name: &name, query, languages, containers: containers.as_ref(), deadline, cancel };
     scan.fill_page(&files, &mut answer);
     if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
         answer.notes = explain_empty_filter(source, &snapshot, &filter, &query_filters)?;
     }
     if query.from == ReferencePosition::default() {
-        let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
+        let is_missing = !qualifiers.is_empty() && containers.is_none();
+        answer.missing_container = is_missing.then(|| text.trim().to_owned());
+        let named = QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref() };
         match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
-            // What was found before stays an answer.
+            // The uses found before stay an answer.
             Err(EngineError::Cancelled) => answer.out_of_time = true,
             added => added?,
         }
     }
+    let other_definitions = containers.map_or(0, |containers| containers.other_definitions);
+    answer.notes.extend(note_others(&name, answer.uses_of_others, other_definitions));
     answer.notes.extend(search::masked_note(answer.masked));
     answer.notes.extend(source.left_out_notes());
     answer.name = name;
@@ -212,10 +232,23 @@ struct QualifiedName<'q> {
     text: &'q str,
     /// The name with its qualifiers and the filters that follow it.
     filtered: &'q str,
-    is_qualified: bool,
+    /// The definitions in the container that the name requests.
+    containers: Option<&'q ContainerFilter>,
 }
 
-/// Adds the definitions of a name.
+/// Returns a remark on the uses of a name that belong to definitions in other containers.
+fn note_others(name: &str, uses: usize, definitions: usize) -> Option<String> {
+    let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let left_out = [count(uses, "use"), count(definitions, "definition")];
+    let left_out: Vec<_> = left_out.into_iter().zip([uses, definitions]).filter(|(_, count)| *count > 0).collect();
+    let left_out: Vec<_> = left_out.into_iter().map(|(text, _)| text).collect();
+    let name = escape_name(name);
+    (uses > 0).then(|| {
+        format!("left out: {} of {name} in other containers; ask for {name} to see them", left_out.join(" and "))
+    })
+}
+
+/// Sets the definitions of a name, a similar name if no file that was read spells it, and the missing container.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
     answer: &mut ReferenceAnswer,
@@ -223,7 +256,7 @@ fn add_definitions<S: QuerySource + ?Sized>(
     filter: &Filter,
     cancel: &CancelToken,
 ) -> Result<(), EngineError> {
-    let QualifiedName { text, filtered, is_qualified } = *named;
+    let QualifiedName { text, filtered, containers } = *named;
     let plain = NameQuery::parse(text).map_or_else(|| text.to_owned(), |parsed| parsed.name);
     let find = |name: String, limit: usize| {
         let query = SymbolQuery { name, filter: filter.clone(), limit, ..SymbolQuery::default() };
@@ -234,11 +267,15 @@ fn add_definitions<S: QuerySource + ?Sized>(
         let other = symbols.iter().map(|hit| &hit.symbol.name).find(|name| **name != plain);
         answer.similar_name = other.cloned();
     }
-    answer.definitions = symbols.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
-    answer.has_more_definitions = more && answer.definitions.len() == MAX_DEFINITIONS;
-    if is_qualified && !find(text.to_owned(), 1)?.is_qualified {
-        answer.missing_container = Some(text.trim().to_owned());
+    let (mut definitions, mut has_more) = (symbols, more);
+    if let Some(containers) = containers {
+        let qualified = find(filtered.to_owned(), MAX_DEFINITIONS)?;
+        (definitions, has_more) = (qualified.symbols, qualified.more);
+        // Filters may leave out every definition in the container.
+        definitions.retain(|hit| qualified.is_qualified && containers.requests(&hit.symbol, &hit.path));
     }
+    answer.definitions = definitions.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
+    answer.has_more_definitions = has_more && answer.definitions.len() == MAX_DEFINITIONS;
     Ok(())
 }
 
@@ -260,12 +297,14 @@ struct ReferenceScan<'s, S: ?Sized> {
     query: &'s ReferenceQuery,
     /// The languages that each engine's user and project choose.
     languages: Vec<(&'s Engine, LanguageChoices)>,
+    /// The container that the name requests, if it has such a definition.
+    containers: Option<&'s ContainerFilter>,
     deadline: Instant,
     cancel: &'s CancelToken,
 }
 
 impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
-    /// Scans files until the page is full, the time is up, or no file is left.
+    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
         let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;
@@ -285,6 +324,7 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 answer.files_spelled += usize::from(scanned.is_spelled);
                 if pass == 0 {
                     answer.definitions_left_out += scanned.definitions_left_out;
+                    answer.uses_of_others += scanned.uses_of_others;
                     for (kind, count) in &scanned.other_kinds {
                         *answer.other_kinds.entry(*kind).or_default() += count;
                     }
@@ -295,7 +335,8 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 scanned.file.references.truncate(room);
                 let shown = scanned.file.references.len();
                 room -= shown;
-                answer.masked += scanned.masked.min(shown);
+                let is_masked = |found: &&CodeReference| scanned.masked_lines.contains(&found.line);
+                answer.masked += scanned.file.references.iter().filter(is_masked).count();
                 if shown > 0 || scanned.file.problem.is_some() {
                     answer.files.push(scanned.file);
                 }
@@ -333,11 +374,17 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file; none if it does not exist or cannot be read.
+    /// Finds the uses in one file. A file that does not exist has none; if it cannot be read, `problem` is set.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
-        let mut scanned =
-            ScannedFile { file, definitions_left_out: 0, is_spelled: false, masked: 0, other_kinds: BTreeMap::new() };
+        let mut scanned = ScannedFile {
+            file,
+            definitions_left_out: 0,
+            is_spelled: false,
+            masked_lines: BTreeSet::new(),
+            other_kinds: BTreeMap::new(),
+            uses_of_others: 0,
+        };
         let Some(LocatedPath { engine, path: inner, .. }) = self.source.locate_file(path) else { return scanned };
         let inner = RepoPath::new(inner);
         let read = match engine.read_included_file(&inner) {
@@ -351,13 +398,18 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         let chosen = self.languages.iter().find(|(other, _)| std::ptr::eq(*other, engine));
         let none = LanguageChoices::default();
         let source = decode_source_as(&inner, read.bytes, chosen.map_or(&none, |(_, languages)| languages));
-        let Some(name) = spelling_in(&source.text, self.name) else { return scanned };
+        let Some(name) = spelling_in(&source.text, self.name, source.language) else { return scanned };
         scanned.is_spelled = true;
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
         let limit = left.min(engine.settings.parse_time_limit);
         let FileReferences { sites, symbols, problem } = engine.parsers.find_name_in_file(&source, &name, limit);
         let lines: Vec<&str> = source.text.lines().collect();
+        let scope = FileScope { path, language, lines: &lines, symbols: &symbols, sites: &sites };
         for site in &sites {
+            if self.containers.is_some_and(|containers| containers.is_of_other(site, &scope)) {
+                scanned.uses_of_others += usize::from(site.kind != ReferenceKind::Definition);
+                continue;
+            }
             let is_requested = match self.query.kinds.as_slice() {
                 [] => site.kind != ReferenceKind::Definition || self.query.include_definitions,
                 kinds => {
@@ -366,7 +418,6 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 }
             };
             if is_requested {
-                scanned.masked += usize::from(source.masks.iter().any(|mask| mask.line == site.line));
                 scanned.file.references.push(describe_reference(site, &symbols, &lines, &name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;
@@ -374,17 +425,32 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 *scanned.other_kinds.entry(site.kind).or_default() += 1;
             }
         }
+        scanned.masked_lines = source.masks.iter().map(|mask| mask.line).collect();
         scanned.file.problem = problem;
         scanned
     }
 }
 
 /// Returns the form of `name` that occurs in `text` as a whole word: `name` itself, which is in NFC, or its NFD form;
-/// `None` if neither occurs.
-fn spelling_in(text: &str, name: &str) -> Option<String> {
+/// `None` if neither occurs. In markup, `lineRemoved` also occurs as `line-removed`.
+fn spelling_in(text: &str, name: &str, language: Language) -> Option<String> {
     let occurs = |name: &String| parse::find_whole_word(text, name).next().is_some();
     let apart = if name.is_ascii() { None } else { Some(decompose(name)) };
-    [Some(name.to_owned()), apart].into_iter().flatten().find(occurs)
+    let found = [Some(name.to_owned()), apart].into_iter().flatten().find(occurs);
+    let is_markup = ["vue", "svelte", "astro", "html"].contains(&language.0);
+    found.or_else(|| (is_markup && occurs(&to_kebab_case(name))).then(|| name.to_owned()))
+}
+
+/// Returns a name such as `lineRemoved` or `LineRemoved` as elements and attributes spell it: `line-removed`.
+fn to_kebab_case(name: &str) -> String {
+    let mut kebab = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.extend(c.to_lowercase());
+    }
+    kebab
 }
 
 fn describe_reference(site: &ReferenceSite, symbols: &[Symbol], lines: &[&str], name: &str) -> CodeReference {

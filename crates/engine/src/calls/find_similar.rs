@@ -58,10 +58,10 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     build_answer(source, &snapshot, results, cancel)
 }
 
-/// Returns the last chunk of a file, for a line after it.
+/// Returns the last chunk of a file, for a line of the file that no chunk contains.
 ///
 /// # Errors
-/// If the file is not indexed or has no such line.
+/// If the file is not indexed, cannot be read, or has no such line; [`EngineError::Cancelled`].
 fn find_last_chunk<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,

@@ -57,7 +57,8 @@ pub struct SymbolAnswer {
     pub more: bool,
     /// False if no match lies in the requested container, so that the definitions match by name alone; otherwise true.
     pub is_qualified: bool,
-    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
+    /// Remarks: for an empty answer what was not searched, and why; masked credentials; an index copied from another
+    /// folder; and left-out folders of a group.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -135,7 +136,7 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
 }
 
-/// Splits a name from the filters that are written with it; a text of filters alone is a name.
+/// Splits a name from the filters that are written with it. A text that consists only of filters is taken as a name.
 pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
     match QueryFilters::parse(text) {
         (filters, name) if !name.trim().is_empty() => (filters, name),
@@ -221,8 +222,8 @@ fn kind_inside(around: SymbolKind) -> SymbolKind {
     }
 }
 
-/// Describes a definition by the first line of the chunk that contains its name, for an index of schema 3, which stores
-/// only the names.
+/// Describes a definition by the first line with its name in the chunk, for an index of schema 3, which stores only the
+/// names.
 fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let last = name.rsplit(['.', ':']).next().unwrap_or(name);
     let at = parse::find_whole_word(text, last).next().unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Indexes whose folders are gone for good: those that `codescry gc` removes, and those of worktrees, which are removed
-//! when another worktree is indexed for the first time.
+//! Finds the indexes whose folders were deleted. `codescry gc` removes them. Those of linked worktrees are also
+//! removed, at most once a day, when a new index begins as a copy of another worktree's.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -8,17 +8,18 @@ use std::time::{Duration, SystemTime};
 
 use super::stored_indexes::{FolderState, StoredIndex, list_stored_indexes, read_git_project, remove_stored_index};
 
-/// The file in the data folder whose time is that of the last removal.
+/// The file in the data folder whose modification time is that of the last automatic removal.
 const STAMP: &str = "worktrees-checked";
 
-/// Time between two removals without a request.
+/// Minimum time between two automatic removals.
 const INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 
 impl StoredIndex {
     /// Returns whether the indexed folder is there, is missing, or was deleted.
     ///
-    /// A folder was deleted if git no longer knows the worktree, or if the folder that it was in is there and not empty. An
-    /// empty one may be a place where a disk is mounted.
+    /// A linked worktree was deleted if git no longer lists it, or if it is not locked and its parent folder is not
+    /// empty; if its repository is missing too, it only counts as missing. Any other folder was deleted if its parent
+    /// folder is not empty: an empty folder may be a mount point.
     pub fn folder_state(&self) -> FolderState {
         let Some(root) = self.root.as_ref().filter(|_| self.is_orphan()) else { return FolderState::There };
         let project = read_git_project(&self.dir).filter(|project| project.is_linked_worktree());
@@ -45,8 +46,8 @@ fn is_absent(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// Removes the indexes of deleted worktrees from a data folder, at most once a day. An index that cannot be removed now is
-/// tried again the next day.
+/// Removes the indexes of deleted worktrees from a data folder, at most once a day. An index that cannot be removed now
+/// is tried again the next day.
 pub(super) fn remove_gone_worktrees(data_dir: &Path) {
     let stamp = data_dir.join(STAMP);
     let last = stamp.metadata().and_then(|metadata| metadata.modified());

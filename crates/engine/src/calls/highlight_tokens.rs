@@ -9,7 +9,7 @@ use types::Language;
 impl Engine {
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if the language has no grammar, or the text is long or cannot be parsed in time.
+    /// Empty if the language has no grammar, or the text is too long or cannot be parsed in time.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<(Range<usize>, TokenClass)> {
         self.parsers.highlight_tokens(language, text)
     }

@@ -1,5 +1,6 @@
 //! Runs of the index pipeline.
 
+use super::published_base::BaseOrigin;
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, remove_unused_models, save_model_folder};
 use crate::state::Engine;
@@ -50,6 +51,9 @@ impl Engine {
         match &ended {
             Ok(report) => {
                 self.tidy_models(model.embedder.model_id());
+                if self.open_view()?.is_some_and(|view| view.manifest().origin.is_none()) {
+                    BaseOrigin::forget(&self.settings.index_dir);
+                }
                 if started_from.is_some() || report.files_indexed > 0 {
                     self.record_git_project(report.files_indexed);
                 }
@@ -80,7 +84,7 @@ impl Engine {
         Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
     }
 
-    /// Makes the index a copy of that of another working tree of the same project; returns whether there is one.
+    /// Makes the index a copy of that of another working tree of the same project; returns whether it was copied.
     #[cfg(feature = "lance")]
     fn start_from_related_index(&self, fingerprint: &IndexFingerprint) -> bool {
         let languages = self.language_choices().to_setting();

@@ -40,7 +40,7 @@ pub struct FolderOutline {
     pub entries: Vec<FolderEntry>,
     /// Number of entries on all pages.
     pub total: usize,
-    /// The repositories of a group, in the outline of the whole group.
+    /// The repositories of a group, in the outline of the whole group; otherwise empty.
     pub repositories: Vec<GroupRepository>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].

@@ -27,8 +27,8 @@ pub trait QueryCalls: QuerySource {
         Ok(check_query(query)?)
     }
 
-    /// Searches the last commit of any process. While another search is loading that commit, the one before it
-    /// is searched.
+    /// Searches the newest commit of the index, whichever process made it. While another call loads that commit, or an
+    /// index run of this process refreshes the snapshot, the commit loaded before is searched.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::Request`], [`EngineError::Cancelled`], or an error of the
@@ -37,8 +37,9 @@ pub trait QueryCalls: QuerySource {
         search_in(self, query, &RankingWeights::default(), cancel)
     }
 
-    /// Finds the definitions of a name. Exact matches come first, then matches that ignore case, then names with the
-    /// same words, then names that differ by a typo.
+    /// Finds the definitions of a name. Exact matches come first, then names with the same letters in another case or
+    /// with other separators. If there are neither, finds names that begin with the requested one or contain its words,
+    /// or else names with one or two typos.
     ///
     /// # Errors
     /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
@@ -74,8 +75,9 @@ pub trait QueryCalls: QuerySource {
     /// Reads a range of lines or a definition.
     ///
     /// # Errors
-    /// [`EngineError::Path`] for a path that is missing, outside of the root, excluded or not text, and for a
-    /// line that does not exist; [`EngineError::Request`] for an unknown name; [`EngineError::Cancelled`].
+    /// [`EngineError::Path`] for a path that is missing, outside of the root, excluded or not text, and for a line that
+    /// does not exist; [`EngineError::Request`] for an unknown name; [`EngineError::Cancelled`]. Without a path, also
+    /// like [`QueryCalls::find_symbol`].
     fn read_code(&self, request: &ReadRequest, cancel: &CancelToken) -> Result<CodeExcerpt, EngineError> {
         read_code_in(self, request, cancel)
     }
@@ -83,7 +85,7 @@ pub trait QueryCalls: QuerySource {
     /// Parses the current contents of a file on disk and returns its definitions.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.
+    /// [`EngineError::Path`] if the path is missing, outside of the root, excluded or not a text file.
     fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
         outline_in(self, path)
     }
@@ -99,7 +101,7 @@ pub trait QueryCalls: QuerySource {
     /// Returns the outline of a folder.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if nothing in the folder is indexed; [`EngineError::NotIndexed`];
+    /// [`EngineError::Path`] if the folder is missing or nothing in it is indexed; [`EngineError::NotIndexed`];
     /// [`EngineError::Cancelled`]; an error of the store.
     fn outline_folder(&self, query: &FolderQuery, cancel: &CancelToken) -> Result<FolderOutline, EngineError> {
         outline_folder_in(self, query, cancel)

@@ -19,8 +19,8 @@ use types::{ContentHash, Language, RepoPath, Span, Symbol};
 pub struct ReadRequest {
     /// Path of the file, absolute or relative to the root; optional if `symbol` is given.
     pub path: Option<String>,
-    /// First and last line, 1-based; a range that ends after the file is cut off. `None` for the whole file. Ignored if
-    /// `symbol` is given.
+    /// First and last line, 1-based; a range that extends beyond the last line ends there. `None` for the whole file.
+    /// Ignored if `symbol` is given.
     pub lines: Option<(u32, u32)>,
     /// Name of a definition, in the form that [`SymbolQuery::name`](crate::SymbolQuery::name) describes.
     pub symbol: Option<String>,
@@ -179,7 +179,8 @@ impl Engine {
         Ok(OpenedSource { path, language, text, masks, lines, symbols, freshness })
     }
 
-    /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read.
+    /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read or has no
+    /// record of the file.
     fn freshness(&self, path: &RepoPath, read: &FileContents) -> Freshness {
         let loaded = self
             .current_snapshot()
@@ -208,7 +209,7 @@ fn find_same_definition<'s>(symbols: &'s [Symbol], wanted: &Symbol) -> Option<&'
 }
 
 /// Finds the definition that a name, qualified or not, refers to. A match in the same case wins over one in another
-/// case. If no match has the qualifiers, they are ignored.
+/// case. If no match has the qualifiers, returns the first definition with the same spelling of the plain name.
 fn find_symbol_in_file<'s>(symbols: &'s [Symbol], name: &str) -> Option<&'s Symbol> {
     let whole =
         symbols.iter().find(|symbol| is_same_text(&types::qualified_name(&symbol.container, &symbol.name), name));

@@ -1,13 +1,14 @@
 //! Searches the index.
 
 use super::explain_empty::explain_empty;
+use super::explain_missed::note_missed_files;
 use crate::answer::{SearchAnswer, build_answer};
 use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use retrieval::{PartRequest, load_part};
-use search::{RankingWeights, SearchContext, SearchQuery, check_query, search};
+use search::{RankingWeights, RetrievalMode, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
     /// Searches like [`QueryCalls::search`](crate::QueryCalls::search), with other ranking weights.
@@ -24,7 +25,7 @@ impl Engine {
     }
 }
 
-/// Searches the last commit of any process, or of a group the last commits of its repositories.
+/// Searches the index of a folder, or the indexes of a group as one.
 ///
 /// # Errors
 /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
@@ -43,17 +44,23 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     weights: &RankingWeights,
     cancel: &CancelToken,
 ) -> Result<SearchAnswer, EngineError> {
-    let query = check_query(query)?;
+    let missing_model = source.missing_base_model();
+    let mode = if missing_model.is_some() { RetrievalMode::Lexical } else { query.mode };
+    let query = check_query(&SearchQuery { mode, ..query.clone() })?;
     let snapshot = source.snapshot()?;
     let embedder = source.embedder_of(&snapshot)?;
     let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
     let snapshot =
         load_part(&snapshot, &PartRequest::Query { query: &query, folders: &folders, embedder: embedder.as_ref() })?;
     let context = SearchContext { snapshot: &snapshot, embedder: embedder.as_ref(), weights, cancel };
-    let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
+    let (text, filter, query_filters) = (query.text.clone(), query.filter.clone(), query.query_filters.clone());
     let mut results = search(&context, query, &folders)?;
     if results.hits.is_empty() {
         results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
+    } else {
+        let filters = (&filter, &query_filters, &folders);
+        results.notes.extend(note_missed_files(source, &snapshot, &text, filters, &results.hits)?);
     }
+    results.notes.extend(missing_model);
     build_answer(source, &snapshot, results, cancel)
 }

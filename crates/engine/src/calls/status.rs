@@ -37,8 +37,8 @@ pub struct IndexStatus {
     pub run: Option<RunRecord>,
     /// The reason why the record of the last index run cannot be used; `None` if it can be used or does not exist.
     pub run_problem: Option<String>,
-    /// The device that computes embeddings in this process, or else that computed them in the last run; `None` if there
-    /// is neither.
+    /// The device that computes embeddings in this process, or else the one of the last run; `None` if there is
+    /// neither.
     pub device: Option<DeviceReport>,
     /// The reason why the next index run fails or rebuilds the index: its model is not available, or it is out of date.
     /// `None` if neither is the case.
@@ -46,7 +46,8 @@ pub struct IndexStatus {
     /// The damage of the index, in a few words; `None` if it is intact, or was not checked because an index run is
     /// under way. The next index run repairs it.
     pub damage: Option<String>,
-    /// The folder whose index this one began as a copy of; `None` if it was made from the files alone.
+    /// The folder whose index this one began as a copy of, or the URL that it was fetched from; `None` if it was made
+    /// from the files alone.
     pub started_from: Option<PathBuf>,
     /// The tuned model in use; see [`Engine::tuned_model`].
     pub tuned: Option<TunedModel>,

@@ -32,7 +32,7 @@ pub struct StoredIndex {
     pub model_id: String,
     /// Time of the last commit, in milliseconds since 1970.
     pub committed_at_ms: u64,
-    /// Whether the last index run completed.
+    /// Whether the last commit completed an index run.
     pub complete: bool,
     /// The reason why the index cannot be read; `None` if it can.
     pub problem: Option<String>,
@@ -44,7 +44,7 @@ impl StoredIndex {
         self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Returns whether no index run has committed anything, so that nothing is lost with the index.
+    /// Returns whether no index run has committed anything yet, so that removing the index loses nothing.
     pub fn is_empty(&self) -> bool {
         self.committed_at_ms == 0 && self.root.is_none() && self.problem.as_deref() == Some(NO_COMMIT)
     }
@@ -57,14 +57,14 @@ impl StoredIndex {
     }
 }
 
-/// Whether the folder of an index is there.
+/// The state of the folder of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderState {
-    /// It exists, cannot be examined, or is unknown.
+    /// The folder exists, cannot be examined, or is unknown.
     There,
-    /// It does not exist, but it may be on a disk that is not mounted.
+    /// The folder does not exist, but it may be on a disk that is not mounted.
     Missing,
-    /// It was deleted. With `is_worktree`, it was a worktree beside the main working tree, which is there.
+    /// The folder was deleted. With `is_worktree`, it was a linked worktree of a git repository that still exists.
     Gone { is_worktree: bool },
 }
 

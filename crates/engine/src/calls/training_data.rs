@@ -42,7 +42,7 @@ impl Engine {
         let snapshot = self.confirmed_snapshot()?;
         let snapshot = if snapshot.is_part() { Arc::new(Snapshot::load(self.require_view()?)?) } else { snapshot };
         let mut defined = Vec::new();
-        for file in &snapshot.files {
+        for file in snapshot.files.iter() {
             for chunk in file.chunks() {
                 defined.extend(chunk.defines().map(|name| DefinedName {
                     name: name.to_owned(),

@@ -25,6 +25,9 @@ impl Engine {
         cancel: &CancelToken,
         observe: &mut dyn FnMut(TuneStep),
     ) -> Result<TuneResult, TuningError> {
+        if let Some(base) = self.base_origin() {
+            return Err(TuningError::OverBase { base: base.describe() });
+        }
         if !self.models.is_builtin() {
             return Err(TuningError::OtherModel);
         }

@@ -70,7 +70,7 @@ impl IndexModels {
     /// the index is not available, opens the built-in one, and [`IndexModels::check_available`] returns the reason.
     ///
     /// # Errors
-    /// When the model named by the settings is not available.
+    /// When the model named by the settings is not available, or the model of the index is there but cannot be opened.
     pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
         if let Some(choice) = &settings.pipeline.embedder {
             return Ok(Self::new(settings, open_embedder::open_embedder(settings, choice)?));

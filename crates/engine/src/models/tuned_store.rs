@@ -65,7 +65,7 @@ pub(super) fn read_record_version(index_dir: &Path) -> Result<Option<RecordVersi
 /// Reads `tuned.json`; `None` if it does not exist.
 ///
 /// # Errors
-/// [`TunedError::Damaged`] if it cannot be read.
+/// [`TunedError::Damaged`] if it cannot be read, is damaged or has another format.
 pub(crate) fn read_tuned_model(index_dir: &Path) -> Result<Option<TunedModel>, TunedError> {
     let bytes = match fs::read(index_dir.join(RECORD_FILE)) {
         Ok(bytes) => bytes,
@@ -187,7 +187,7 @@ pub(crate) fn remove_tuned_model(index_dir: &Path) -> Result<bool, TunedError> {
     }
 }
 
-/// Removes the model files that are neither in use nor needed for stored rows.
+/// Removes the files of all tuned models except the model `in_use` and the one that `tuned.json` names.
 ///
 /// # Errors
 /// When `tuned.json` cannot be read, so that the model in use is not known, or a file cannot be removed.

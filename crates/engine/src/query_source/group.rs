@@ -1,7 +1,7 @@
 //! A group: several indexed folders that are searched as one.
 //!
-//! Every repository keeps its own index, engine and watcher. The group joins their snapshots; a call that needs a file is
-//! passed to the engine that the first part of the path names.
+//! Every repository keeps its own index, engine and watcher. The group joins their snapshots; a call that needs a file
+//! is passed to the engine that the first part of the path names.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub struct EngineGroup {
     current: Mutex<GroupState>,
 }
 
-/// The joined snapshot, and what it leaves out.
+/// The joined snapshot, and the repositories that it leaves out.
 #[derive(Default)]
 struct GroupState {
     snapshot: Option<Arc<Snapshot>>,
@@ -51,8 +51,9 @@ struct GroupState {
 }
 
 impl EngineGroup {
-    /// Creates a group of the folders of `engines`. A folder that is given twice, or whose files are in the index of another
-    /// one, is no member; [`EngineGroup::remarks`] says so. `unopened` are folders of the group that cannot be opened.
+    /// Creates a group of the folders of `engines`. A folder that is given twice, or whose files are in the index of
+    /// another one, is no member; [`EngineGroup::remarks`] says so. `unopened` are folders of the group that cannot be
+    /// opened.
     pub fn new(engines: Vec<Arc<Engine>>, unopened: Vec<LeftOutFolder>) -> Self {
         let mut remarks = Vec::new();
         let mut kept: Vec<Arc<Engine>> = Vec::new();
@@ -99,7 +100,8 @@ impl EngineGroup {
         self.members.iter().find(|(known, _)| known == name)
     }
 
-    /// Returns the snapshot of each member, or the reason why there is none. Loads several at once if none is loaded.
+    /// Returns the snapshot of each member, or the reason why there is none. Unless all members have loaded a snapshot
+    /// before, loads them in parallel.
     fn member_snapshots(&self) -> Vec<Result<Arc<Snapshot>, EngineError>> {
         if self.members.iter().all(|(_, engine)| engine.has_snapshot()) {
             return self.members.iter().map(|(_, engine)| engine.confirmed_snapshot()).collect();
@@ -119,7 +121,8 @@ impl EngineGroup {
         loaded.into_iter().map(|(_, snapshot)| snapshot).collect()
     }
 
-    /// Returns the projects of all repositories, with their folders in the group, and each repository as a project.
+    /// Returns the projects of all repositories, with their folders in the group. A repository without a project in its
+    /// root folder is a project itself.
     fn find_projects(&self, snapshot: &Snapshot) -> Vec<Project> {
         let mut all = Vec::new();
         for member in snapshot.members() {
@@ -163,6 +166,10 @@ impl QuerySource for EngineGroup {
                     left_out.insert(name.clone(), reason.to_owned());
                 }
                 Ok(snapshot) => {
+                    if let Some(reason) = engine.missing_base_model() {
+                        left_out.insert(name.clone(), reason);
+                        continue;
+                    }
                     let model = |snapshot: &Snapshot| snapshot.manifest().fingerprint.clone();
                     match parts.first().filter(|first| !is_same_model(&model(&first.snapshot), &model(&snapshot))) {
                         Some(first) => {
@@ -196,6 +203,10 @@ impl QuerySource for EngineGroup {
         let first = snapshot.members().first().ok_or(EngineError::EmptyGroup)?;
         let (_, engine) = self.find_member(&first.name).ok_or(EngineError::EmptyGroup)?;
         Ok(Arc::clone(&engine.model_of_snapshot(&first.snapshot)?.embedder))
+    }
+
+    fn missing_base_model(&self) -> Option<String> {
+        None
     }
 
     fn find_folders(
@@ -354,8 +365,8 @@ fn other_model_reason(engine: &Engine, fingerprint: &IndexFingerprint, first: &G
     )
 }
 
-/// Returns a unique name without slashes for each folder: its own, after that of the folder above it where several have the
-/// same one, and with a number where that is not enough.
+/// Returns a unique name without slashes for each folder: its own name, as in `api`. If several folders have that name,
+/// their parents' names precede it, as in `shop-api`. A number follows if the name is still taken, as in `shop-api~2`.
 fn name_folders(folders: &[&Path]) -> Vec<String> {
     let own = |folder: &Path| {
         folder.file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned())

@@ -62,6 +62,7 @@ impl NullWriter {
             skipped: std::collections::BTreeMap::new(),
             committed_at_ms: 0,
             origin: None,
+            head: None,
             is_empty: true,
         }
     }

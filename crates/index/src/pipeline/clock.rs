@@ -52,7 +52,7 @@ pub(crate) struct StageClock {
     queue: Mutex<Option<QueueGauge>>,
 }
 
-/// How long the threads of a stage have run and waited.
+/// The times for which the threads of a stage have run and waited.
 #[derive(Default)]
 struct ThreadTimes {
     threads: usize,

@@ -137,7 +137,7 @@ impl<'e> PipelineRun<'e> {
         };
         // Stored as 0 if it is not known.
         let files_found = files_found.unwrap_or(0);
-        CommitStatus { complete: false, files_found, skipped: self.baseline.skipped.clone() }
+        CommitStatus { complete: false, files_found, skipped: self.baseline.skipped.clone(), head: None }
     }
 
     /// Returns the progress of the run.

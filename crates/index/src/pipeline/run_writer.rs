@@ -15,6 +15,8 @@ pub(crate) struct RunWriter<'s> {
     /// The generation that this run compared the folder with; `None` if there was none.
     base: Option<Generation>,
     cancel: CancelToken,
+    /// The saved tree to begin with: its generation, and the sample of the tree that the folder has left.
+    returning: Option<(u64, Vec<(String, String)>)>,
     writer: Option<Box<dyn StoreWriter>>,
 }
 
@@ -42,7 +44,12 @@ impl<'s> RunWriter<'s> {
         cancel: &CancelToken,
     ) -> Self {
         let base = view.map(|view| view.generation());
-        Self { store, fingerprint, fresh, base, cancel: cancel.clone(), writer: None }
+        Self { store, fingerprint, fresh, base, cancel: cancel.clone(), returning: None, writer: None }
+    }
+
+    /// Begins with a saved tree instead of the last commit, which is saved.
+    pub fn return_to(&mut self, generation: u64, left: Vec<(String, String)>) {
+        self.returning = Some((generation, left));
     }
 
     /// Takes the store's lock, if this writer does not hold it yet.
@@ -59,6 +66,17 @@ impl<'s> RunWriter<'s> {
                 if !self.fresh && self.store.generation()? != self.base {
                     return Err(WriteError::Outdated);
                 }
+                if let Some((generation, left)) = self.returning.take() {
+                    match writer.restore_tree(generation) {
+                        Ok(true) => writer.save_tree(left),
+                        // The run starts over without the saved tree.
+                        Ok(false) => return Err(WriteError::Outdated),
+                        Err(error) => {
+                            tracing::debug!("a saved tree cannot be used: {error}");
+                            return Err(WriteError::Outdated);
+                        }
+                    }
+                }
                 writer
             }
         };
@@ -70,12 +88,21 @@ impl<'s> RunWriter<'s> {
         self.writer.is_some()
     }
 
-    /// Removes the files `removed` from the store and marks the run as complete.
+    /// Removes the files `removed` from the store and marks the run as complete. `left` is the sample of the tree that the
+    /// folder has left, if it is to be saved.
     ///
     /// # Errors
     /// When the lock cannot be taken or the store cannot be written.
-    pub fn complete(&mut self, removed: Vec<RepoPath>, running: CommitStatus) -> Result<(), WriteError> {
+    pub fn complete(
+        &mut self,
+        removed: Vec<RepoPath>,
+        left: Option<Vec<(String, String)>>,
+        running: CommitStatus,
+    ) -> Result<(), WriteError> {
         let writer = self.lock()?;
+        if let Some(left) = left {
+            writer.save_tree(left);
+        }
         if !removed.is_empty() {
             writer.commit(Commit { remove: removed, ..Commit::default() }, &running)?;
         }

@@ -24,8 +24,8 @@ pub struct IndexReport {
     pub files_vanished: u64,
     /// Number of skipped files and folders by [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
-    /// Problems by path: files that were indexed only in part, and files and folders that could not be read,
-    /// whose indexed data is kept.
+    /// Problems by path: of files that were indexed only in part, of files and folders that could not be read, and of
+    /// ignore files that cannot be used.
     pub problems: Vec<(RepoPath, String)>,
     /// Files and folders that could not be read, sorted by path. A later run may be able to read them.
     pub unread: Vec<RepoPath>,

@@ -122,7 +122,8 @@ pub enum RunRecordError {
     Damaged { path: PathBuf, problem: String },
 }
 
-/// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
+/// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none. A run whose
+/// record says that it is running, but was not written for `MAX_SILENCE`, counts as [`RunStatus::Died`].
 ///
 /// # Errors
 /// When the record cannot be read, is damaged, or has another format.
@@ -168,7 +169,8 @@ impl<'r> RunRecorder<'r> {
         Self { index_dir, last: Mutex::default() }
     }
 
-    /// Records the progress of the run. Writes nothing before the first file is parsed, and soon after the last write.
+    /// Records the progress of the run. Writes nothing before the first file is parsed, nor within `WRITE_INTERVAL`
+    /// of the last write.
     pub fn record_progress(&self, progress: &IndexProgress) {
         let mut last = self.last.lock();
         if last.written.is_some_and(|at| at.elapsed() < WRITE_INTERVAL) {
@@ -192,8 +194,8 @@ impl<'r> RunRecorder<'r> {
         last.record = Some(record);
     }
 
-    /// Records the end of the run. A run that changed nothing, or that another process kept from writing, leaves the
-    /// previous record in place.
+    /// Records the end of the run. A run that changed nothing, that failed before it reported progress, or that another
+    /// process kept from writing leaves the previous record in place.
     pub fn record_end(&self, ended: &Result<IndexReport, IndexError>) {
         let last = self.last.lock();
         let ended = match ended {

@@ -228,7 +228,7 @@ impl GivenArguments {
 /// Returns the name unchanged.
 ///
 /// # Errors
-/// When it has more than [`MAX_NAME_BYTES`] bytes.
+/// When the name has more than [`MAX_NAME_BYTES`] bytes.
 pub fn check_name(name: &str) -> Result<String, ToolError> {
     if name.len() > MAX_NAME_BYTES {
         let bytes = name.len();
@@ -239,8 +239,8 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
     Ok(name.to_owned())
 }
 
-/// Returns the text of an argument before the arguments are parsed, for the choice of the root; `None` if it is absent,
-/// blank or not a text.
+/// Returns the text of an argument, given by its name and not an alias, before the arguments are parsed, for the choice
+/// of the root; `None` if it is absent, blank or not a text.
 pub fn raw_text<'g>(given: &'g JsonObject, argument: &Argument) -> Option<&'g str> {
     let found = given.iter().find(|(name, _)| is_same_name(name, argument.name));
     found.and_then(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())

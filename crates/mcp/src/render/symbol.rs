@@ -36,8 +36,8 @@ pub fn format_other_definition(found: &SymbolHit) -> String {
     format!("{} {} {name}", format_location(&path, *span), shown_kind(*kind, container))
 }
 
-/// Formats a definition as its signature, which begins with the kind in most languages. Without a signature, formats it
-/// as `NAME [KIND]`; if the signature lacks the name, as `NAME: SIGNATURE`.
+/// Formats a definition as its signature, which begins with the kind in most languages. If the signature is empty or
+/// only the name, formats it as `NAME [KIND]`; if the signature lacks the name, as `NAME: SIGNATURE`.
 pub fn format_symbol(symbol: &Symbol) -> String {
     let signature = sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS);
     let name = escape_name_to_length(&symbol.name, MAX_NAME_CHARS);

@@ -123,11 +123,11 @@ pub enum QueryOutcome<T> {
     NotIndexedYet(String),
 }
 
-/// Queries the engine of a root, or all roots as one, after waiting for recently started index runs to end, or for the first
-/// commit of the first run.
+/// Queries the engine of a root, or all roots as one, after waiting for recently started index runs to end, or for the
+/// first commit of the first run.
 ///
-/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names the
-/// other roots, which were not searched.
+/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
+/// the other roots, which were not searched.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.
@@ -214,8 +214,8 @@ fn other_roots_note(roots: &ServedRoots, root: &ServedRoot) -> Option<String> {
     (!others.is_empty()).then(|| format!("other roots were not searched: {named}{more}"))
 }
 
-/// Returns notes for an answer from incomplete indexes, or after failed runs. `notes` are those of the answer, which name the
-/// roots of a group that it leaves out.
+/// Returns notes for an answer from incomplete indexes, or after failed runs. `notes` are those of the answer, which
+/// name the roots of a group that it leaves out.
 fn coverage_notes<'s>(
     coverage: &IndexCoverage,
     notes: &[String],

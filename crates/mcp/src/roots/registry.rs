@@ -15,7 +15,7 @@ use text::display::sanitize_line;
 use tokio::sync::watch;
 
 use super::percent::percent_decode;
-use super::served::{ServedRoot, ServedRoots};
+use super::served::{ServedRoot, ServedRoots, is_current_folder};
 use super::watchers::FolderWatchers;
 use crate::call::arguments::raw_text;
 use crate::call::blocking::run_blocking;
@@ -35,7 +35,7 @@ pub struct FolderAccess {
     pub within: Vec<PathBuf>,
     /// Whether the roots that the client offers are served.
     pub takes_client_roots: bool,
-    /// Advice for calls while no folder is served.
+    /// Advice for calls while no folder is served, and for calls that name a folder that is not served.
     pub advice: String,
     /// Checks a folder and returns its settings, or the reason why it is refused.
     pub resolve: Arc<ResolveFolder>,
@@ -100,7 +100,8 @@ pub struct RootRegistry {
 struct AddedWatchers {
     /// Whether added folders are watched.
     is_enabled: bool,
-    running: Vec<FolderWatchers>,
+    /// The watchers, each with its folder.
+    running: Vec<(PathBuf, FolderWatchers)>,
 }
 
 impl RootRegistry {
@@ -143,7 +144,8 @@ impl RootRegistry {
         let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
             return Ok(served);
         };
-        if served.select_root(Some(name)).is_ok() {
+        // Here a relative name, `.` included, is below an allowed folder.
+        if !is_current_folder(name) && served.select_root(Some(name)).is_ok() {
             return Ok(served);
         }
         let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));
@@ -154,7 +156,7 @@ impl RootRegistry {
         Ok(Arc::new(ServedRoots::with_advice(named, self.access.advice.clone())))
     }
 
-    /// Serves a folder that has passed the access check, unless it is served already.
+    /// Serves a folder if [`FolderAccess::resolve`] accepts it, unless it is served already.
     ///
     /// # Errors
     /// The reason why the folder is refused or cannot be opened.
@@ -179,7 +181,7 @@ impl RootRegistry {
         start_root(&root);
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         if watchers.is_enabled {
-            watchers.running.push(FolderWatchers::start(std::slice::from_ref(&root)));
+            watchers.running.push((folder.to_owned(), FolderWatchers::start(std::slice::from_ref(&root))));
         }
         drop(watchers);
         let list = served.list.iter().cloned().chain([root]).collect();
@@ -209,11 +211,26 @@ impl RootRegistry {
         let (kept, gone): (Vec<_>, Vec<_>) =
             self.served().list.iter().cloned().partition(|root| offered.iter().any(|folder| folder == root.path()));
         self.replace_with_advice(kept, &refused);
+        self.stop_watchers(|folder| gone.iter().any(|root| root.path() == folder));
         for root in gone {
             root.runs.close(Duration::ZERO).await;
         }
         self.awaits_client.send_replace(false);
         refused
+    }
+
+    /// Keeps the folders that are served, because the client did not answer the request for its roots.
+    pub fn keep_client_roots(&self) {
+        self.awaits_client.send_replace(false);
+    }
+
+    /// Stops the watchers of the added folders for which `is_stopped` holds, without waiting for them: their threads may be
+    /// reading the disk.
+    fn stop_watchers(&self, is_stopped: impl Fn(&Path) -> bool) {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped: Vec<_> = watchers.running.extract_if(.., |(folder, _)| is_stopped(folder)).collect();
+        drop(watchers);
+        tokio::task::spawn_blocking(move || drop(stopped));
     }
 
     /// Waits until the client has answered the request for its roots, at most [`CLIENT_ROOTS_WAIT`].
@@ -239,16 +256,19 @@ impl RootRegistry {
     pub async fn close(&self, timeout: Duration) {
         let served = self.served();
         futures::future::join_all(served.list.iter().map(|root| root.runs.close(timeout))).await;
-        let running = std::mem::take(&mut self.watchers.lock().unwrap_or_else(PoisonError::into_inner).running);
-        // Their threads may be reading the disk, so nothing waits for them.
-        tokio::task::spawn_blocking(move || drop(running));
+        self.stop_watchers(|_| true);
     }
 }
 
 /// Starts to load the data that searches of a root need into memory, and to index it, both in the background.
 pub fn start_root(root: &ServedRoot) {
+    /// Held while one root is loaded: the roots of a server may share most of what they load.
+    static LOADING: Mutex<()> = Mutex::new(());
     let engine = Arc::clone(&root.engine);
-    tokio::task::spawn_blocking(move || engine.warm_up_texts());
+    tokio::task::spawn_blocking(move || {
+        let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        engine.warm_up_texts();
+    });
     root.runs.start_or_join(false);
 }
 
@@ -316,6 +336,30 @@ mod tests {
                 assert!(refused.0.contains(why), "{name}: {}", refused.0);
             }
             registry.close(Duration::from_secs(60)).await;
+        });
+    }
+
+    #[test]
+    fn a_folder_that_the_client_withdraws_is_no_longer_watched() {
+        let home = tempfile::tempdir().expect("a folder");
+        let base = home.path().canonicalize().expect("it is there");
+        let folder = base.join("allowed/app");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("a.rs"), "fn a() {}\n").expect("a file");
+        let registry = RootRegistry::new(Vec::new(), access_within(&base.join("allowed")));
+        let _watchers = registry.watch_folders();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let uri = format!("file://{}", folder.display());
+            assert_eq!(registry.set_client_roots(&[uri]).await, Vec::<String>::new());
+            let mut states = registry.served().list[0].runs.subscribe();
+            let limit = Duration::from_secs(120);
+            let watched = tokio::time::timeout(limit, states.wait_for(|state| state.is_watched)).await;
+            watched.expect("it is watched").expect("the runs are there");
+            registry.set_client_roots(&[]).await;
+            assert!(registry.served().list.is_empty());
+            let ended = tokio::time::timeout(limit, states.wait_for(|state| !state.is_watched)).await;
+            ended.expect("the watcher ends").expect("the runs are there");
         });
     }
 

@@ -5,7 +5,7 @@
 //! request started it, and when the server closes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,46 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// Time since the end of the last run after which a search starts another one, if the folder is not watched or the last
 /// run failed.
 const MAX_RUN_AGE: Duration = Duration::from_secs(2);
+
+/// Maximum number of runs at the same time, over all roots. Each run holds the records of its files and has threads of its
+/// own; a server may have a hundred worktrees, which all start with a run.
+const MAX_RUNS_AT_ONCE: usize = 4;
+
+/// Number of runs in progress, over all roots.
+static RUNS_IN_PROGRESS: Mutex<usize> = Mutex::new(0);
+
+/// Notified when a run ends or is cancelled.
+static RUN_ENDED: Condvar = Condvar::new();
+
+/// The right to run; see [`MAX_RUNS_AT_ONCE`].
+struct RunPermit;
+
+impl RunPermit {
+    /// Waits for the right to run; without it when `cancel` is cancelled, because such a run ends at once.
+    fn wait(cancel: &CancelToken) -> Option<Self> {
+        let _listener = cancel.on_cancel(|| {
+            // A thread that has checked the token holds the lock until it waits.
+            drop(RUNS_IN_PROGRESS.lock());
+            RUN_ENDED.notify_all();
+        });
+        let mut running = RUNS_IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+        while *running >= MAX_RUNS_AT_ONCE {
+            if cancel.is_cancelled() {
+                return None;
+            }
+            running = RUN_ENDED.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        *running += 1;
+        Some(Self)
+    }
+}
+
+impl Drop for RunPermit {
+    fn drop(&mut self) {
+        *RUNS_IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        RUN_ENDED.notify_all();
+    }
+}
 
 /// The index runs of one root.
 pub struct IndexRuns {
@@ -319,6 +359,7 @@ impl IndexRuns {
             self.engine.refresh_snapshot();
         };
         // The snapshot is refreshed before the end is published, so that a search after it sees the new index.
+        let _permit = RunPermit::wait(cancel);
         let run = || self.engine.refresh_snapshot_during(|| self.engine.index(request, cancel, &observe));
         let result = catch_unwind(AssertUnwindSafe(run));
         let is_busy = matches!(&result, Ok(Err(error)) if error.is_busy());

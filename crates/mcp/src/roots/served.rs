@@ -39,7 +39,7 @@ impl ServedRoot {
     }
 }
 
-/// What a call works on: one root, or all of them as one.
+/// The root that a call works on, or all roots as one.
 #[derive(Clone, Copy)]
 pub enum CallTarget<'r> {
     Root(&'r ServedRoot),
@@ -105,21 +105,32 @@ impl ServedRoots {
         }
     }
 
-    /// Returns what a call works on: the root named by `root`, or else the only root, or all of them as one.
+    /// Returns the target of a call: the root named by `root`, or else the only root, or all roots as one.
     ///
     /// # Errors
     /// When no root is served under the given name, or none is served.
     pub fn select_target(&self, root: Option<&str>) -> Result<CallTarget<'_>, ToolError> {
         match &self.group {
-            Some(group) if root.is_none() => Ok(CallTarget::Group(self, group)),
+            Some(group) if root.is_none_or(is_current_folder) => Ok(CallTarget::Group(self, group)),
             _ => self.select_root(root).map(CallTarget::Root),
+        }
+    }
+
+    /// Returns the roots of a call: the one named by `root`, or else all of them.
+    ///
+    /// # Errors
+    /// When no root is served under the given name, or none is served.
+    pub fn select_roots(&self, root: Option<&str>) -> Result<Vec<&ServedRoot>, ToolError> {
+        match self.list.len() {
+            2.. if root.is_none_or(is_current_folder) => Ok(self.list.iter().map(Arc::as_ref).collect()),
+            _ => Ok(vec![self.select_root(root)?]),
         }
     }
 
     /// Returns the root of a call: the one named by `root`, or the only one.
     ///
     /// # Errors
-    /// When no root is served under the given name, or several are served and none is named.
+    /// When no root is served under the given name, or none is named and none or several are served.
     pub fn select_root(&self, root: Option<&str>) -> Result<&ServedRoot, ToolError> {
         if self.list.is_empty() && root.is_none() {
             return Err(ToolError(format!("no folder is served; {}", self.advice)));
@@ -131,7 +142,9 @@ impl ServedRoots {
                 let found = self.named_in(self.group.as_ref()?).find(|(known, _)| *known == name)?;
                 self.list.iter().find(|root| std::ptr::eq(root.as_ref(), found.1))
             };
-            let named = by_path.or_else(in_group).or_else(by_name);
+            // The folder that a client works in, as it names it itself.
+            let only = || self.list.first().filter(|_| self.list.len() == 1 && is_current_folder(name));
+            let named = by_path.or_else(in_group).or_else(by_name).or_else(only);
             return named
                 .map(Arc::as_ref)
                 .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
@@ -145,7 +158,7 @@ impl ServedRoots {
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
     ///
     /// # Errors
-    /// When the path leads out of `root`, directly or through a symbolic link.
+    /// When the path leads out of `root`, by `..`, as an absolute path or through a symbolic link, or is a broken link.
     pub fn path_in_root(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
         let outside = || self.outside_error(path);
         let relative = strip_root(root.path(), Path::new(path)).ok_or_else(outside)?;
@@ -156,8 +169,8 @@ impl ServedRoots {
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
-    /// Returns `path` relative to what a call works on; `None` when it is the whole of it. In a group, a path begins with the
-    /// name of its root, unless it is one that several roots may have, such as `src/**`.
+    /// Returns `path` relative to the target of a call; `None` when it is the whole target. In a group, a path begins
+    /// with the name of its root, unless several roots may have the path, such as `src/**`.
     ///
     /// # Errors
     /// When the path leads out of the roots, directly or through a symbolic link.
@@ -222,7 +235,7 @@ impl ServedRoots {
     /// Returns the path of a file, like [`ServedRoots::relative_path`].
     ///
     /// # Errors
-    /// When the path leads out of the roots or is no file in them.
+    /// When the path leads out of the roots, or is a root itself.
     pub fn relative_file(&self, target: CallTarget<'_>, path: &str) -> Result<String, ToolError> {
         let path = self.relative_path(target, path)?;
         path.ok_or_else(|| ToolError("path is the root; give a file inside it".to_owned()))
@@ -263,14 +276,21 @@ impl ServedRoots {
     }
 }
 
-/// Returns the components of a relative path; `None` if it leads upwards or is absolute.
+/// Returns whether a root is given as the folder in which the client works.
+pub fn is_current_folder(root: &str) -> bool {
+    matches!(root.trim(), "." | "./")
+}
+
+/// Returns the components of a relative path; `None` if it leads out of the folder or is absolute. As in a shell that
+/// follows no links, `a/../b` is `b`.
 fn split_relative(path: &Path) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
             Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+            Component::ParentDir => _ = parts.pop()?,
+            Component::RootDir | Component::Prefix(_) => return None,
         }
     }
     Some(parts)
@@ -281,12 +301,26 @@ fn strip_root(root: &Path, path: &Path) -> Option<PathBuf> {
     if path.is_relative() {
         return Some(path.to_owned());
     }
-    if let Ok(relative) = path.strip_prefix(root) {
+    // A `..` may lead out of the root and back into it.
+    let has_parent = path.components().any(|component| component == Component::ParentDir);
+    let plain = if has_parent { remove_parents(path) } else { path.to_owned() };
+    if let Ok(relative) = plain.strip_prefix(root) {
         return Some(relative.to_owned());
     }
     // The path may reach the root through a link: on macOS, /tmp is a link to /private/tmp.
     let resolved = path.canonicalize().ok()?;
     resolved.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+/// Returns an absolute path without `..`: each one removes the component before it.
+fn remove_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, component| {
+        match component {
+            Component::ParentDir => _ = plain.pop(),
+            other => plain.push(other),
+        }
+        plain
+    })
 }
 
 /// Returns whether the existing part of the path resolves to a folder or file outside `root`, or is a broken link.
@@ -350,6 +384,10 @@ mod tests {
         assert_eq!(in_all(&text("b/src/x.rs")), Ok(Some("b/src/x.rs".to_owned())));
         assert_eq!(in_all("b/./src/x.rs"), Ok(Some("b/src/x.rs".to_owned())));
         assert_eq!(in_all("src/**"), Ok(Some("src/**".to_owned())));
+        for inside in ["a/../b/x.rs", "b/src/../x.rs", "src/../b/x.rs"] {
+            assert_eq!(in_all(inside), Ok(Some("b/x.rs".to_owned())), "{inside}");
+        }
+        assert_eq!(in_all("src/../x.rs"), Ok(Some("x.rs".to_owned())));
         assert_eq!((in_all("."), in_all(&text("a"))), (Ok(None), Ok(Some("a".to_owned()))));
         for path in [text("b-evil/x.rs"), "b/../../x.rs".to_owned(), "../x.rs".to_owned(), "/etc/passwd".to_owned()] {
             let refused = in_all(&path).expect_err("it is outside");
@@ -363,7 +401,18 @@ mod tests {
         let relative = |path: &str| only.path_in_root(&only.list[0], path).map_err(|error| error.0);
         assert_eq!(relative(&text("a/./src//x.rs")), Ok(Some("src/x.rs".to_owned())));
         assert_eq!(relative("./"), Ok(None));
-        assert!(relative("src/../x.rs").is_err() && relative(&text("b/x.rs")).is_err());
+        for inside in
+            ["src/../x.rs", "src/net/../../x.rs", "src/./../x.rs", &text("a/src/../x.rs"), &text("b/../a/x.rs")]
+        {
+            assert_eq!(relative(inside), Ok(Some("x.rs".to_owned())), "{inside}");
+        }
+        assert_eq!(relative("src/.."), Ok(None));
+        for outside in ["../x.rs", "src/../../x.rs", "src/../../a/x.rs", "..", &text("b/x.rs"), &text("a/../b/x.rs")] {
+            assert!(relative(outside).is_err(), "{outside}");
+        }
+        assert!(only.select_root(Some(".")).is_ok() && roots.select_root(Some(".")).is_err());
+        assert!(matches!(roots.select_target(Some("./")), Ok(CallTarget::Group(..))), "all folders");
+        assert_eq!(roots.select_roots(Some(".")).map(|all| all.len()).map_err(|error| error.0), Ok(2));
     }
 
     #[cfg(unix)]
@@ -378,6 +427,8 @@ mod tests {
         std::os::unix::fs::symlink(base.join("nowhere"), root.join("broken")).expect("a link");
         let out = |path: &str| leads_out_of_root(&root, &path.split('/').map(str::to_owned).collect::<Vec<_>>());
         assert!(out("out") && out("out/x/y.rs") && out("broken"));
+        let served = serve_folders(&base, &["root"]);
+        assert!(served.path_in_root(&served.list[0], "src/../out/x.rs").is_err(), "a link is followed after `..`");
         assert!(!out("src") && !out("in") && !out("src/**/*.rs") && !out("nothing/here.rs"));
     }
 }

@@ -49,8 +49,8 @@ const DEFAULT_TOKENS: u32 = 2_000;
 const DEFAULT_LIMIT: u32 = 50;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 
-/// Time after which a call reads no further file.
-const TIME_LIMIT: Duration = Duration::from_millis(700);
+/// Time after which a call reads no further file. A rest costs an agent another call, which takes longer.
+const TIME_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -160,7 +160,7 @@ fn render_first_uses(
     let next = if count < all { Some(next_position(answer, cursor, count)) } else { answer.next };
     let next = next.filter(|_| count > 0 || all == 0);
     let next_cursor = next.map(|next| cursor.format_next(answer.generation, [next.files, next.uses]));
-    let mut head = format_reference_head(answer, count);
+    let mut head = format_reference_head(answer, count, all);
     head.extend(format_caveats(&answer.coverage, 0, note.as_deref()));
     let mut parts = if head.is_empty() { Vec::new() } else { vec![head.join("; ")] };
     let (definitions, has_more) = list_definitions(answer);
@@ -201,16 +201,19 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats the remarks on the uses: that the requested container is missing, that no use is shown, that not all files
-/// were read, and that time ran out.
-fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
+/// Formats the remarks on the `count` shown uses of the `all` on the page: that the requested container is missing, that
+/// there is no use or no room for one, that not all files were read, and that time ran out.
+fn format_reference_head(answer: &ReferenceAnswer, count: usize, all: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
     if let Some(missing) = &answer.missing_container {
         let missing = escape_name_to_length(missing, MAX_NAME_CHARS);
         head.push(format!("there is no {missing}; these are of every {name}"));
     }
-    if count == 0 {
+    if count == 0 && all > 0 {
+        let uses = if all == 1 { "1 use".to_owned() } else { format!("{all} uses") };
+        head.push(format!("{uses} of {name} left out for max_tokens; give more"));
+    } else if all == 0 {
         let similar = answer.similar_name.as_ref().map(|name| escape_name_to_length(name, MAX_NAME_CHARS));
         let similar = similar.map(|similar| format!("; did you mean {similar}?")).unwrap_or_default();
         head.push(format!("no uses of {name}{}{similar}", format_kinds_asked(answer)));

@@ -45,13 +45,10 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Time that a call waits, at most, for the run.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Answers a call of `index_project`. Without a root, all of them are indexed.
+/// Answers a call of `index_project`. All served roots are indexed if the call names none.
 async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let rebuild = given.flag(&REBUILD);
-    let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
-        None if roots.list.len() > 1 => roots.list.iter().map(Arc::as_ref).collect(),
-        name => vec![roots.select_root(name)?],
-    };
+    let selected = roots.select_roots(given.text(&ROOT))?;
     let mut awaiter = RunAwaiter::new(context);
     // All runs are started before the first one is awaited.
     let mut runs = Vec::new();
@@ -98,7 +95,7 @@ fn start_run(root: &ServedRoot, rebuild: bool) -> Result<RunTicket, ToolError> {
 /// Waits for a run of a root and renders its outcome.
 ///
 /// # Errors
-/// When the run fails or is cancelled.
+/// When the run fails or is cancelled, the state of the index cannot be read, or the server is closing.
 async fn finish_run(
     awaiter: &mut RunAwaiter<'_>,
     root: &ServedRoot,

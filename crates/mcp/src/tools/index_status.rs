@@ -52,11 +52,7 @@ const MAX_TEXT_CHARS: usize = 160;
 
 /// Answers a call of `index_status`.
 async fn call_index_status(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
-    let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
-        Some(name) => vec![roots.select_root(Some(name))?],
-        None if roots.list.is_empty() => vec![roots.select_root(None)?],
-        None => roots.list.iter().map(Arc::as_ref).collect(),
-    };
+    let selected = roots.select_roots(given.text(&ROOT))?;
     let mut text = String::new();
     let mut structured = IndexStatusOutput { roots: Vec::new() };
     for root in selected {

@@ -3,7 +3,7 @@
 mod targets;
 
 use answer::caveats::append_note;
-use answer::excerpt::{Excerpt, fit_part_of_first_line, fit_whole_lines, number_lines};
+use answer::excerpt::{Excerpt, cut_long_lines, fit_part_of_first_line, fit_whole_lines, number_lines};
 use answer::fence::format_code_block;
 use answer::location::{format_lines, format_location};
 use answer::{AnswerError, RenderedAnswer, TokenBudget};
@@ -11,7 +11,7 @@ use engine::{CodeExcerpt, Freshness, ReadRequest, Span, Symbol, SymbolHit};
 use text::display::{escape_code, escape_name_to_length, sanitize_to_length};
 use text::tokens;
 
-use self::targets::GivenTargets;
+use self::targets::{GivenTargets, ReadTarget};
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
 use crate::call::blocking::run_blocking;
@@ -48,8 +48,15 @@ const DEFAULT_TOKENS: u32 = 1_000;
 
 /// Default token limit for each further place.
 const FURTHER_TOKENS: u32 = 500;
-/// Maximum default token limit of an answer with several places.
-const MAX_DEFAULT_TOKENS: u32 = 2_500;
+/// Default token limit for each line of a range that the caller gives: the caller knows how much that is, and would ask for
+/// the rest in another call.
+const LINE_TOKENS: u32 = 24;
+
+/// Maximum default token limit of an answer with several places, or a range of lines.
+const MAX_DEFAULT_TOKENS: u32 = 3_000;
+
+/// Maximum number of cut lines that an answer names.
+const MAX_CUT_LISTED: usize = 5;
 
 /// Maximum number of places read at once.
 const MAX_TARGETS: usize = 12;
@@ -81,8 +88,7 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
     let is_file = |path: &str| roots.is_file(target, path);
     let mut targets = targets.to_targets(&is_file).map_err(ToolError)?;
     let not_read: Vec<String> = targets.drain(targets.len().min(MAX_TARGETS)..).map(|target| target.given).collect();
-    let default = DEFAULT_TOKENS + FURTHER_TOKENS * u32::try_from(targets.len() - 1).unwrap_or(u32::MAX);
-    let budget = given.token_budget(default.min(MAX_DEFAULT_TOKENS), context);
+    let budget = given.token_budget(find_default_tokens(&targets), context);
     let is_single = targets.len() == 1;
     let read_in = target;
     let mut parts = Vec::new();
@@ -99,6 +105,16 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
         return Err(ToolError(message.clone()));
     }
     to_tool_result(run_blocking(move || render_parts(&parts, &not_read, budget)).await??, budget.form)
+}
+
+/// Returns the default token limit of an answer with these places.
+fn find_default_tokens(targets: &[ReadTarget]) -> u32 {
+    let of_target = |(at, target): (usize, &ReadTarget)| {
+        let least = if at == 0 { DEFAULT_TOKENS } else { FURTHER_TOKENS };
+        let lines = target.request.lines.map_or(0, |(first, last)| last.saturating_sub(first).saturating_add(1));
+        lines.saturating_mul(LINE_TOKENS).clamp(least, MAX_DEFAULT_TOKENS)
+    };
+    targets.iter().enumerate().map(of_target).fold(0, u32::saturating_add).min(MAX_DEFAULT_TOKENS)
 }
 
 /// Code that was read, with a note.
@@ -155,9 +171,9 @@ struct RenderedPart {
     code: Option<ReadCodeOutput>,
 }
 
-/// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
-/// to those after it. Parts for which there is no room, the last ones first, are named in place of their code; the
-/// first part is always shown.
+/// Renders the parts within the budget: each may take an equal share of the tokens that are left, so that a short part
+/// leaves more to those after it. Parts for which there is no room, the last ones first, are named in place of their
+/// code; the first part is always shown.
 fn render_parts(
     parts: &[ReadPart],
     not_read: &[String],
@@ -192,8 +208,8 @@ fn render_parts(
     }
 }
 
-/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not
-/// read.
+/// Joins the parts of an answer into one. Adds a remark that names the parts in `left_out`, for which the budget has no
+/// room, and one that names the places in `not_read`, which exceed the maximum of one call.
 fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) -> RenderedAnswer<ReadCodesOutput> {
     let mut remarks = Vec::new();
     if !left_out.is_empty() {
@@ -214,7 +230,8 @@ fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) ->
     RenderedAnswer { text: texts.join("\n"), structured: ReadCodesOutput { first, others, errors } }
 }
 
-/// Renders as many lines as fit into the budget, or a part of the first line when that is too long.
+/// Renders as many lines as fit into the budget, or a part of the first line when that is too long. If not all lines fit, a
+/// very long one, such as a table of data, is cut, so that it does not take the room of the lines after it.
 fn render_code(
     read: &CodeExcerpt,
     note: Option<&str>,
@@ -222,7 +239,22 @@ fn render_code(
     is_single: bool,
 ) -> Result<RenderedAnswer<ReadCodeOutput>, AnswerError> {
     let fit = |bytes: usize| render_first_bytes(read, note, bytes, is_single).within(budget);
-    let fitting = match fit(read.text.len())? {
+    let whole = fit(read.text.len())?;
+    if whole.is_none()
+        && let Some((text, long)) = cut_long_lines(&read.text)
+    {
+        let numbers = long.iter().take(MAX_CUT_LISTED).map(|at| (read.span.start_line as usize + at).to_string());
+        let mut listed = numbers.collect::<Vec<_>>().join(", ");
+        if long.len() > MAX_CUT_LISTED {
+            listed.push_str(", …");
+        }
+        let verb = if long.len() == 1 { "line {} is cut; read it" } else { "lines {} are cut; read one" };
+        let cut = format!("{} alone for more", verb.replace("{}", &listed));
+        let note = note.map_or_else(|| cut.clone(), |note| format!("{note}; {cut}"));
+        let shortened = CodeExcerpt { text, ..read.clone() };
+        return render_code(&shortened, Some(&note), budget, is_single);
+    }
+    let fitting = match whole {
         Some(whole) => Some(whole),
         None => match fit_whole_lines(&read.text, fit)? {
             Some(lines) => Some(lines),

@@ -28,7 +28,7 @@ pub const TOOLS: [ToolEntry; 8] = [
 /// the largest budget usually has fewer characters.
 const MAX_RESULT_CHARS: u32 = 100_000;
 
-/// Whether a call must or may name its root.
+/// Whether the schemas of the tools have the argument `root`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootArgument {
     /// At most one root is served.
@@ -79,7 +79,7 @@ fn client_hints(tool: &ToolEntry) -> MetaObject {
     MetaObject(hints)
 }
 
-/// Returns the schema of the tool's arguments, including `root` if calls must or may name it.
+/// Returns the schema of the tool's arguments, including `root` if calls may name it.
 fn input_schema(tool: &ToolEntry, root: RootArgument) -> JsonObject {
     let mut optional = tool.arguments.optional.to_vec();
     match root {

@@ -6,18 +6,25 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
+use rmcp::model::{
+    ClientCapabilities, ClientRequest, ErrorCode, GetMeta as _, Implementation, InitializeRequestParams,
+    ProtocolVersion,
+};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
 use text::display::sanitize_to_length;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::pending::PendingRequests;
 use crate::call::arguments::to_argument_object;
+
+mod pending;
 
 /// Maximum length of a line, in bytes; a longer one is skipped and answered with an error.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
@@ -33,6 +40,11 @@ pub struct JsonLinesTransport<W> {
     writer: LineWriter<W>,
     messages: mpsc::Receiver<ClientMessage>,
     reader: JoinHandle<()>,
+    pending: PendingRequests,
+    /// Time for which requests are still answered after the end of the input; `None` if nobody waits for them.
+    answer_time: Option<(Duration, oneshot::Sender<()>)>,
+    /// The task that waits for these answers.
+    last_answers: Option<JoinHandle<()>>,
 }
 
 /// A writer of whole lines; clones share the output, and their lines do not mix.
@@ -85,7 +97,16 @@ impl<W: AsyncWrite + Unpin + Send + 'static> JsonLinesTransport<W> {
                 tracing::warn!("cannot read further requests: {error}");
             }
         });
-        Self { writer, messages, reader }
+        Self { writer, messages, reader, pending: PendingRequests::default(), answer_time: None, last_answers: None }
+    }
+
+    /// Answers every request that was read: after the end of the input, [`Transport::receive`] returns `None` only when
+    /// all have been answered, or after `limit`, when the others have got an error. The returned receiver gets a message
+    /// in the second case, in which the work for these requests is of no use any more.
+    pub fn answer_all_within(mut self, limit: Duration) -> (Self, oneshot::Receiver<()>) {
+        let (sender, given_up) = oneshot::channel();
+        self.answer_time = Some((limit, sender));
+        (self, given_up)
     }
 }
 
@@ -94,7 +115,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
 
     fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
+        let answering = self.pending.begin_answer(&message);
         async move {
+            let Some(_answering) = answering else { return Ok(()) };
             match writer.write(serde_json::to_vec(&message)?).await {
                 // The client has disconnected; the reader sees the end of the input and ends the connection.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -104,13 +127,62 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
     }
 
     async fn receive(&mut self) -> Option<ClientMessage> {
-        self.messages.recv().await
+        if self.last_answers.is_none() {
+            if let Some(message) = self.messages.recv().await {
+                self.pending.note_message(&message);
+                return Some(message);
+            }
+            if let Some((limit, given_up)) = self.answer_time.take() {
+                let (pending, writer) = (self.pending.clone(), self.writer.clone());
+                self.last_answers = Some(tokio::spawn(finish_answers(pending, writer, limit, given_up)));
+            }
+        }
+        // Awaited by reference, so that a cancelled call of this method loses nothing.
+        if let Some(answered) = self.last_answers.as_mut().filter(|answered| !answered.is_finished()) {
+            _ = answered.await;
+        }
+        None
     }
 
     async fn close(&mut self) -> io::Result<()> {
         self.reader.abort();
         self.writer.0.lock().await.flush().await
     }
+}
+
+/// Time to write the errors of unanswered requests, which a client that reads nothing would block forever.
+const LAST_ERRORS_TIME: Duration = Duration::from_millis(500);
+
+/// Waits until all requests are answered, for at most `limit`. Answers the others with an error, and then tells
+/// `given_up`.
+async fn finish_answers<W: AsyncWrite + Unpin>(
+    pending: PendingRequests,
+    writer: LineWriter<W>,
+    limit: Duration,
+    given_up: oneshot::Sender<()>,
+) {
+    if tokio::time::timeout(limit, pending.wait_until_answered()).await.is_ok() {
+        return;
+    }
+    let unanswered = pending.close();
+    if unanswered.is_empty() {
+        return;
+    }
+    let message = "the input ended before this request was answered; keep it open until the answer has come";
+    let write_errors = async {
+        for id in unanswered {
+            let written = writer.write_error(&json!(id), ErrorCode::INTERNAL_ERROR, message).await;
+            if let Err(error) = written {
+                tracing::debug!("cannot answer a request after the end of the input: {error}");
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(LAST_ERRORS_TIME, write_errors).await.is_err() {
+        tracing::debug!("the client does not read the answers to its last requests");
+    }
+    // The server may have ended.
+    _ = given_up.send(());
 }
 
 /// Reads messages, and answers invalid ones with errors, until the input ends or the receiver is dropped.
@@ -155,7 +227,8 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end, or nothing if the rest is too long.
+    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it, as
+    /// [`LineRead::TooLong`].
     End,
 }
 
@@ -184,6 +257,7 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
         }
         reader.consume(used);
         match (end, too_long) {
+            (_, true) if input_ended => return Ok(LineRead::TooLong),
             _ if input_ended => return Ok(LineRead::End),
             (Some(_), true) => return Ok(LineRead::TooLong),
             (Some(_), false) => return Ok(LineRead::Line),
@@ -286,8 +360,7 @@ fn normalize_call(mut message: Value) -> Value {
 /// protocol version 2026-07-28 there is no such request: one with that version in its metadata stays as it is.
 fn complete_greeting(message: &mut Value) {
     let is_greeting = message.get("method").is_some_and(|method| method == "initialize");
-    let has_version = message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some();
-    if !is_greeting || has_version || message.get("id").is_none() {
+    if !is_greeting || has_version_in_metadata(message) || message.get("id").is_none() {
         return;
     }
     let Some(message) = message.as_object_mut() else { return };
@@ -296,6 +369,7 @@ fn complete_greeting(message: &mut Value) {
         *params = json!({});
     }
     let Some(params) = params.as_object_mut() else { return };
+    params.retain(|field, value| field != "_meta" || value.is_object());
     // A field of a wrong type counts as missing.
     for (field, default) in [
         ("protocolVersion", json!(ProtocolVersion::V_2025_03_26)),
@@ -309,20 +383,59 @@ fn complete_greeting(message: &mut Value) {
             params.insert(field.to_owned(), default);
         }
     }
-    if let Some(client) = params.get_mut("clientInfo").and_then(Value::as_object_mut) {
-        for field in ["name", "version"] {
-            client.entry(field).or_insert_with(|| json!("unknown"));
+    if let Some(capabilities) = params.get_mut("capabilities") {
+        remove_unreadable::<ClientCapabilities>(capabilities, &json!({}));
+    }
+    if let Some(client) = params.get_mut("clientInfo") {
+        let unnamed = json!({ "name": "unknown", "version": "unknown" });
+        remove_unreadable::<Implementation>(client, &unnamed);
+        if let (Some(client), Value::Object(unnamed)) = (client.as_object_mut(), unnamed) {
+            unnamed.into_iter().for_each(|(field, value)| _ = client.entry(field).or_insert(value));
         }
     }
+}
+
+/// Removes the fields of an object that `T` has with another type, and of its objects the fields for which that is so.
+/// `required` has the fields that `T` must have. A client may send what this program does not know.
+fn remove_unreadable<T: serde::de::DeserializeOwned>(object: &mut Value, required: &Value) {
+    let reads = |field: &str, value: Value| {
+        let mut alone = required.clone();
+        alone[field] = value;
+        serde_json::from_value::<T>(alone).is_ok()
+    };
+    let Some(fields) = object.as_object_mut() else { return };
+    fields.retain(|field, value| {
+        if reads(field, value.clone()) {
+            return true;
+        }
+        let Some(parts) = value.as_object_mut() else { return false };
+        parts.retain(|part, value| reads(field, json!({ part: value.clone() })));
+        reads(field, value.clone())
+    });
+}
+
+/// Returns whether the metadata of a request has a protocol version, as since version 2026-07-28.
+fn has_version_in_metadata(message: &Value) -> bool {
+    message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some()
 }
 
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that is missing or has a wrong type; `None` if there is none, or the
-/// message is not a call.
+/// Describes the first field of a tool call that is missing or has a wrong type, or what is wrong with a greeting;
+/// `None` if nothing is, or the message is neither.
 fn find_call_fault(message: &Value) -> Option<String> {
-    if message.get("method")? != "tools/call" {
+    let method = message.get("method")?;
+    if method == "initialize" && !has_version_in_metadata(message) {
+        let params = message.get("params").cloned().unwrap_or_default();
+        let shown = sanitize_to_length(&params.to_string(), MAX_SHOWN_CHARS);
+        let error = serde_json::from_value::<InitializeRequestParams>(params).err()?;
+        let reason = sanitize_to_length(&error.to_string(), 2 * MAX_SHOWN_CHARS);
+        return Some(format!(
+            "params of initialize is {shown} ({reason}); give an object with protocolVersion, capabilities and clientInfo"
+        ));
+    }
+    if method != "tools/call" {
         return None;
     }
     let fault = |field: &str, value: Option<&Value>, expected: &str| {

@@ -24,10 +24,13 @@ pub(crate) const RUN_STOP_TIMEOUT: Duration = Duration::from_millis(1_200);
 /// Time that a shutdown waits, at most, for blocking threads, such as those of abandoned reads or searches.
 pub(crate) const THREAD_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// Time that calls in progress have to be answered after the client has closed its input; the others get an error.
+const LAST_ANSWERS_TIME: Duration = Duration::from_secs(4);
+
 /// Builds the async runtime of a server.
 ///
 /// # Errors
-/// When its threads cannot be started.
+/// When the threads of the runtime cannot be started.
 pub fn build_runtime() -> Result<Runtime, McpError> {
     let workers = 2;
     // Tokio panics when it cannot start a thread: check for the workers, and for some threads of blocking calls.
@@ -53,7 +56,8 @@ pub fn shut_down_server(runtime: Runtime, server: &McpServer, watchers: Option<F
     runtime.shutdown_timeout(THREAD_STOP_TIMEOUT);
 }
 
-/// Serves one client until it disconnects, and then waits a few seconds for the calls in progress to be answered.
+/// Serves one client until it disconnects, and then waits a few seconds for the calls in progress to be answered. Every
+/// request that was read gets an answer or an error.
 ///
 /// # Errors
 /// When the handshake fails, or the serving task ends unexpectedly.
@@ -61,13 +65,19 @@ pub async fn serve_client<W>(server: &McpServer, transport: JsonLinesTransport<W
 where
     W: AsyncWrite + Unpin + Send + 'static,
 {
+    let (transport, given_up) = transport.answer_all_within(LAST_ANSWERS_TIME);
     let running = match server.clone().serve(transport).await {
         Ok(running) => running,
         // The client disconnected before the handshake.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(McpError::Handshake(error.to_string())),
     };
-    match running.waiting().await {
+    let ended = tokio::select! {
+        ended = running.waiting() => ended,
+        // The calls in progress have got errors.
+        Ok(()) = given_up => return Ok(()),
+    };
+    match ended {
         Ok(QuitReason::JoinError(error)) | Err(error) => Err(McpError::Stopped(error.to_string())),
         Ok(_) => Ok(()),
     }

@@ -113,8 +113,12 @@ pub const NAME: Argument = argument(
     ArgumentKind::Symbols,
     "Like parseConfig, Config::load, parse*; several with commas",
 );
-pub const USED_NAME: Argument =
-    argument("name", &["symbol", "query"], ArgumentKind::Text, "An identifier. May hold filters: load -test path:src");
+pub const USED_NAME: Argument = argument(
+    "name",
+    &["symbol", "query"],
+    ArgumentKind::Text,
+    "An identifier or Type.method. May hold filters: load -test path:src",
+);
 pub const SYMBOL: Argument = argument(
     "symbol",
     &["name", "symbols", "names"],

@@ -21,7 +21,7 @@ pub struct BatchLimits {
     pub tokens: usize,
     /// Maximum size of the intermediate values in bytes, as estimated by [`intermediate_bytes`].
     pub bytes: u64,
-    /// Width of the model's hidden states, used to estimate the size of the intermediate values.
+    /// The model's hidden size, used to estimate the size of the intermediate values.
     pub width: usize,
     /// The number of rows, if the model fixes it.
     pub rows: Option<usize>,

@@ -76,7 +76,7 @@ impl BatchSizeSearch {
         self.is_over = true;
     }
 
-    /// Returns the best size so far.
+    /// Returns the best size so far; `None` if none has been measured.
     pub fn best_size(&self) -> Option<usize> {
         self.best.map(|(size, _)| size)
     }

@@ -45,7 +45,8 @@ impl DeviceSelector<'_> {
     /// Opens sessions on the requested devices, and runs one token on each.
     ///
     /// # Errors
-    /// Fails if a device requested by name is not available, or the model does not load or does not fit the tokenizer.
+    /// Fails if a device requested by name is not available, if no device works, or if the model does not load or does
+    /// not fit the tokenizer.
     pub fn open_devices(&self, choice: &DeviceChoice) -> Result<OpenedDevices, EmbedError> {
         let mut opened = match choice {
             DeviceChoice::Named { provider, ids } => {

@@ -224,8 +224,8 @@ impl DeviceQueue {
         result
     }
 
-    /// Measures batch sizes with texts of a window, if no size is known yet. The vectors of these texts are passed on
-    /// as usual. Returns the range of finished texts, or `None` to stop.
+    /// Measures batch sizes with texts of a window, if no size is known yet and the window has enough long texts. The
+    /// vectors of these texts are passed on as usual. Returns the range of finished texts, or `None` to stop.
     fn probe_batch_size(&self, run: &mut WindowRun<'_, '_>) -> Result<Option<Range<usize>>, (SessionRunError, usize)> {
         // The lock keeps other windows off the device during the measurement.
         let mut slot = self.size_search.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,8 +42,8 @@ impl Encoder {
     /// Wraps a session after checking the model's inputs and outputs.
     ///
     /// # Errors
-    /// Fails if the model contradicts its description: it has an unsupported input, lacks an output, or has another
-    /// width.
+    /// Fails if the model has an unsupported input or no `input_ids`, or if it contradicts its description: it lacks
+    /// the output, or the output has another hidden size or another number of axes.
     pub fn new(
         session: Session,
         options: [RunOptions<NoSelectedOutputs>; 2],
@@ -118,7 +118,7 @@ fn is_near(a: &[f32], b: &[f32]) -> bool {
     is_parallel && (lengths[0] - lengths[1]).abs() <= lengths[1] * 1e-3
 }
 
-/// Checks the rank and width of an output against the model's description.
+/// Checks the number of axes and the hidden size of an output against the model's description.
 fn check_output_shape(session: &Session, output: &str, model: &ModelDescription) -> Result<(), String> {
     let outlet = session.outputs().iter().find(|outlet| outlet.name() == output);
     let Some(shape) = outlet.and_then(|outlet| outlet.dtype().tensor_shape()) else {

@@ -10,7 +10,7 @@ use super::pool::SessionPool;
 /// becomes the run's error.
 pub type FakeCall = Box<dyn FnMut(&[&[u32]], bool) -> Result<(), SessionRunError> + Send>;
 
-/// Token vectors of width 1, `[rows, tokens, 1]`.
+/// Token vectors of one dimension, `[rows, tokens, 1]`.
 struct FakeValues {
     shape: [i64; 3],
     values: Vec<f32>,

@@ -20,7 +20,7 @@ pub struct SessionPool {
 
 /// The raw output of one call of the pool.
 pub struct PoolOutput {
-    /// Each session's output and its number of rows.
+    /// The output of each session that ran, with its number of rows; 0 if it ran only to release memory.
     parts: Vec<(SessionOutput, usize)>,
     /// The duration of the slowest session's call.
     pub elapsed: Duration,

@@ -1,10 +1,12 @@
 //! Finds definitions by name.
 //!
-//! The kinds of matches, best first, are: the same spelling, the same letters in another case or with other separators,
-//! names that begin with the query or contain its words, and names with one or two typos. The last two kinds are looked
-//! up only if the query ends with `*`, or no allowed file has a name of the first two; names with typos are returned
-//! only if there is nothing better. Names are looked up in the snapshot's column blocks; there is no separate index.
-//! For equal input, the order of results is always the same.
+//! Names with the same spelling are found first, then those with the same letters in another case or with other
+//! separators. Only if no allowed file defines such a name, names that begin with the query or contain its words are
+//! found, or else names with one or two typos. If the query ends with `*`, only names that begin with its first word
+//! and contain its other words are found.
+//!
+//! Names are looked up in the snapshot's column blocks; there is no separate index. For equal input, the order of
+//! results is always the same.
 
 use super::name_query::NameQuery;
 use crate::snapshot::Snapshot;
@@ -109,7 +111,7 @@ struct NamePattern {
     /// The words of the queried name, in lower case.
     words: Vec<Vec<u8>>,
     is_prefix: bool,
-    /// The letters and digits of the queried name, in lower case.
+    /// The [`name_key`] of the queried name.
     key: String,
     profile: LetterProfile,
     max_typos: u8,
@@ -173,7 +175,8 @@ impl NamePattern {
     }
 }
 
-/// Returns whether a word of an identifier begins at this byte.
+/// Returns whether a word of an identifier begins at this byte: at its start, after an ASCII separator, or at an ASCII
+/// capital that begins a camel-case word.
 fn is_word_start(name: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).map(|before| name[before]) else { return true };
     let here = name[at];

@@ -85,8 +85,8 @@ impl NameQuery {
         self.is_full_text(name) || self.contains_qualifiers(before.chain(chunk.container.rsplit(['.', ':'])), path)
     }
 
-    /// Returns whether the qualifiers occur in order in the sequence of the containers, the file and its folders,
-    /// innermost first.
+    /// Returns whether the qualifiers, read from the innermost outwards, are a subsequence of `containers`, the file's
+    /// stem and its folders. `containers` gives the innermost first.
     fn contains_qualifiers<'c>(&self, containers: impl Iterator<Item = &'c str>, path: &'c RepoPath) -> bool {
         let mut remaining = self.qualifiers.iter().rev().peekable();
         let mut parts =

@@ -55,7 +55,7 @@ pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool
 }
 
 /// Returns the most similar word that occurs in defined names and has the same first letter; `None` if none is similar
-/// enough. Of equally similar words, the one in the most names.
+/// enough. Of equally similar words, prefers the one in the most names, then the alphabetically first.
 pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<String> {
     let wanted = FuzzyName::new(word)?;
     let nearest = |name: &str| {

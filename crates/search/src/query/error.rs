@@ -48,14 +48,21 @@ const MAX_COMPARED_BYTES: usize = 64;
 impl QueryError {
     /// Returns the error for an unknown language. Its message lists the languages with the most similar names.
     pub(crate) fn unknown_language(name: &str) -> Self {
-        let mut known: Vec<_> = language::all_languages().map(|row| row.name).collect();
-        let count = known.len();
+        let names = language::all_languages().map(|row| row.name);
+        let count = names.clone().count();
+        // Each language under its own name and under each of its other names.
+        let mut known: Vec<_> = names.map(|name| (name, name)).chain(language::language_aliases()).collect();
         let lowercase = name.to_lowercase();
         // A longer name is far from every language's.
         let compared = &lowercase[..lowercase.floor_char_boundary(MAX_COMPARED_BYTES)];
-        known.sort_by_key(|known| (!known.starts_with(compared), count_edits(compared, known)));
-        known.truncate(MAX_LISTED);
-        let known = format!("{} and {} more", known.join(", "), count - known.len());
+        known.sort_by_key(|(alias, _)| (!alias.starts_with(compared), count_edits(compared, alias)));
+        let mut listed: Vec<&str> = Vec::new();
+        for (_, name) in known {
+            if listed.len() < MAX_LISTED && !listed.contains(&name) {
+                listed.push(name);
+            }
+        }
+        let known = format!("{} and {} more", listed.join(", "), count - listed.len());
         Self::UnknownLanguage { name: name.to_owned(), known }
     }
 

@@ -166,7 +166,7 @@ impl FileFilter {
         let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
         if self.depends_on_paths() {
             run_on_search_pool(|| {
-                let passing = allowed.par_iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
+                let passing = allowed.par_iter_mut().zip(snapshot.files.as_slice()).filter(|(allowed, _)| **allowed);
                 passing.for_each(|(allowed, file)| *allowed = self.matches_path(file));
             });
         }
@@ -178,10 +178,10 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file passes if the query names it and neither a content filter nor an included language is
-    /// set; `false` otherwise.
+    /// Returns whether a file that the query names passes. Its kind of content does not matter, because this returns
+    /// `false` for a filter that includes languages or has another content filter than the default.
     ///
-    /// With these defaults, a configuration file passes only if the query names it.
+    /// So a configuration file, which the default content filter leaves out, passes if the query names it.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);
@@ -258,7 +258,7 @@ fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
         || language.0 == "rust" && (is_module || chunk.container.split(['.', ':']).any(is_tests))
 }
 
-/// Parses names of languages. `typescript` includes TSX, which has its own grammar.
+/// Parses names of languages. `typescript` includes TSX, which has its own grammar; `react` is TSX and JSX.
 fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
     let mut languages = Vec::new();
     for name in names {
@@ -266,6 +266,9 @@ fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
         languages.push(found);
         if found.0 == "typescript" {
             languages.extend(language::language_by_name("tsx"));
+        }
+        if name.trim().eq_ignore_ascii_case("react") {
+            languages.extend(language::language_by_name("jsx"));
         }
     }
     Ok(languages)

@@ -20,7 +20,7 @@ pub struct QueryFilters {
     pub no_examples: bool,
     /// Whether generated, vendored and deprecated code is excluded.
     pub no_vendored: bool,
-    /// Phrases that a chunk must contain, ignoring case and white space.
+    /// Phrases that a chunk must contain, ignoring case and the amount of white space.
     pub phrases: Vec<String>,
     /// Words of a one-line query with the form of a filter and an unknown value; they remain in the query.
     pub invalid: Vec<InvalidFilter>,

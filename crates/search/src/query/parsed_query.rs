@@ -74,8 +74,8 @@ pub(crate) struct ParsedQuery {
 }
 
 impl ParsedQuery {
-    /// Parses the text of a query. Unless the mode is dense, corrects names that do not occur in the snapshot.
-    /// `folders` restricts the search to projects and to a folder.
+    /// Parses the text of a query. Unless the mode is dense, corrects names and words that do not occur in the
+    /// snapshot. `folders` restricts the search to projects and to a folder.
     ///
     /// # Errors
     /// If the inverted index cannot be read, or a stop was requested.

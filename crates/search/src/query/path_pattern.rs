@@ -107,7 +107,7 @@ pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
 /// Returns the paths of the files and of all their folders, without duplicates.
 fn all_paths(snapshot: &Snapshot) -> BTreeSet<&str> {
     let mut paths = BTreeSet::new();
-    for file in &snapshot.files {
+    for file in snapshot.files.iter() {
         let mut path = file.path.as_str();
         while paths.insert(path) {
             let Some((folder, _)) = path.rsplit_once('/') else { break };

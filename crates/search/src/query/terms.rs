@@ -65,7 +65,7 @@ pub(crate) struct QueryTerms {
     /// Files named in the query, possibly with lines: those of stack traces, innermost first, then others in their
     /// order.
     pub locations: Vec<QueryLocation>,
-    /// File names in the query that are not in the index.
+    /// Tokens of the query that look like file names, but are neither files nor names in the index.
     pub missing_files: Vec<String>,
 }
 
@@ -240,8 +240,8 @@ impl QueryTerms {
         if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
     }
 
-    /// Returns the texts of a query that the code may contain word for word: a query of words itself, or lines of the
-    /// message of a trace.
+    /// Returns the texts of a query that the code may contain word for word: `text` itself for a query of words, the
+    /// first lines of the message of a trace, none for other queries.
     pub fn pasted_texts(&self, text: &str) -> Vec<String> {
         match self.kind {
             QueryKind::Words => vec![text.to_owned()],

@@ -88,8 +88,9 @@ fn is_one_name(text: &str) -> bool {
     text.split_whitespace().count() == 1
 }
 
-/// Returns the chunks with the definition of the query's only name: a type, a function or the like with this spelling,
-/// or else with the same letters. The implementations of a type and modules do not count.
+/// Returns the chunks with the definition of the query's only name: a type, a function or the like with this spelling.
+/// Unless code other than tests and examples defines it so, also those with the same letters in another case or with
+/// other separators. The implementations of a type and modules do not count.
 fn find_meant_definitions(
     snapshot: &Snapshot,
     terms: &QueryTerms,

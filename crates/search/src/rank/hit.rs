@@ -49,7 +49,7 @@ pub struct Hit {
     pub deciding_lines: Vec<u32>,
     /// The score; comparable only within one answer.
     pub score: f32,
-    /// Other relevant chunks of the same file, best first.
+    /// Other relevant chunks of the same file that are not hits, best first; only in the first hit of a file.
     pub also: Vec<RelatedChunk>,
     /// The name of the innermost project that contains the file. Set by the engine.
     pub project: Option<String>,

@@ -9,7 +9,8 @@ pub const JUDGED_HITS: usize = 10;
 /// A file, or lines of a file, relevant to a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelevanceTarget {
-    /// The path relative to the index root. It matches if it ends with the path of a hit, or the other way round.
+    /// The path relative to the index root. A hit matches if its path is equal, or if one of the two paths ends with
+    /// `/` and the other.
     pub path: String,
     /// The relevant lines; `None` for the whole file.
     pub lines: Option<Span>,

@@ -123,8 +123,8 @@ fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Opti
     is_added.then_some(ScoreTerm { name: "best place of the file", value, share })
 }
 
-/// Returns the penalty on the chunk at index `depth` of its file's chunks, best first; `None` for the best chunk. `gap`
-/// is the score of the best chunk less that of this one, `file` the score of the file.
+/// Returns the penalty on the chunk at index `depth` of its file's ranked chunks; `None` for the first one. `gap` is
+/// the score of the best chunk less that of this one, `file` the score of the file.
 fn further_term(
     mode: RetrievalMode,
     weights: &PartWeights<'_>,

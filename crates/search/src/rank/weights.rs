@@ -102,10 +102,10 @@ impl RankingWeights {
     /// and the names of a report. The names of a chunk's features begin with `chunk.`; `repeat.cost`,
     /// `repeat.slope` and `place.share` have one weight for a report, the third.
     ///
-    /// A feature without a line weighs 0; lines that start with `#` are comments.
+    /// A feature without a line weighs 0; blank lines and lines that start with `#` are ignored.
     ///
     /// # Errors
-    /// If a line is neither a comment nor a known feature's name and five finite numbers.
+    /// If another line is not a known name and five finite numbers.
     pub fn parse(text: &str) -> Result<Self, InvalidWeights> {
         let mut weights = Self {
             files: ClassWeights::ZERO,

@@ -3,17 +3,18 @@
 use crate::query::file_filter::FileFilter;
 use crate::snapshot::Snapshot;
 
-/// The files and chunks to which retrieval is restricted.
+/// The files and chunks that retrieval may return, and the chunks among them that it returns whatever their scores.
 pub(crate) struct CandidateFilter<'f> {
     /// For each file, whether it passes.
     pub files: Vec<bool>,
-    /// The filter that excludes some chunks, such as by kind; `None` if every chunk passes.
+    /// The filter that excludes chunks by their properties, such as the kind; `None` if there is none.
     pub kinds: Option<&'f FileFilter>,
     /// The only chunks that pass, sorted; `None` if any chunk may pass.
     pub only: Option<Vec<u32>>,
     /// Chunks that do not pass.
     pub except: Vec<u32>,
-    /// Chunks to retrieve because the query names their files, or because they contain a pasted text.
+    /// Chunks that are retrieved whatever their scores, if they pass: the query names their files, or they contain a
+    /// pasted text.
     pub named: Vec<u32>,
 }
 

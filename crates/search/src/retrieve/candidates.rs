@@ -21,7 +21,8 @@ const MAX_RETRIEVED_CHUNKS: usize = 400;
 /// Maximum number of files retrieved because their mean vectors are near the query.
 const MAX_DENSE_FILES: usize = 60;
 
-/// Minimum cosine at which a retrieved chunk that contains no word of the query is a candidate.
+/// Minimum cosine at which a chunk is a candidate if it neither contains a word nor defines a name of the query, and
+/// the query names neither its file nor its text.
 pub(crate) const MIN_COSINE: f32 = 0.1;
 
 /// Maximum number of chunks that define a name in a report. A name with more definitions adds no candidates.
@@ -63,7 +64,7 @@ pub(crate) struct CandidateChunk {
     pub defines: bool,
 }
 
-/// The candidates as one part of a query scores them. Every part of a query has the same files and chunks.
+/// The candidates of a query with their scores for one part of it. The files and chunks are the same for every part.
 pub(crate) struct PartCandidates<'s> {
     pub dense: Option<DenseScorer<'s>>,
     pub lexical: Option<LexicalScores<'s>>,
@@ -90,7 +91,7 @@ impl PartCandidates<'_> {
 /// a vector.
 ///
 /// # Errors
-/// If the inverted index cannot be read, or a vector differs in width from the vectors of the snapshot.
+/// If the inverted index cannot be read, or a vector has other dimensions than the vectors of the snapshot.
 pub(crate) fn retrieve_candidates<'s>(
     snapshot: &'s Snapshot,
     parts: &[(&QueryTerms, Vec<f32>)],

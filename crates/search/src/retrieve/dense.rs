@@ -32,7 +32,7 @@ impl<'s> DenseScorer<'s> {
     /// Creates a scorer for `vector`.
     ///
     /// # Errors
-    /// [`QueryError::VectorWidth`] if the vectors of the snapshot have another width.
+    /// [`QueryError::VectorWidth`] if the vectors of the snapshot have other dimensions.
     pub fn new(snapshot: &'s Snapshot, vector: &[f32]) -> Result<Self, QueryError> {
         let (found, expected) = (vector.len(), snapshot.dimensions());
         if found != expected {
@@ -41,8 +41,8 @@ impl<'s> DenseScorer<'s> {
         Ok(Self { snapshot, query: QuantizedQuery::new(vector) })
     }
 
-    /// Returns the `count` nearest chunks that pass `filter`, best first. Chunks with equal cosines are sorted by
-    /// number.
+    /// Returns the `count` chunks nearest to the query among those that pass `filter`, best first. Chunks with equal
+    /// cosines are sorted by number.
     ///
     /// If there are many chunks, only the ones with the nearest binary quantizations are compared.
     pub fn nearest(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {
@@ -62,7 +62,8 @@ impl<'s> DenseScorer<'s> {
         select_nearest(compared, count, |chunk| self.cosine(chunk))
     }
 
-    /// Returns the `count` files with the nearest mean vectors that pass `filter`, best first.
+    /// Returns the `count` files whose mean vectors are nearest to the query among those that pass `filter`, best
+    /// first.
     ///
     /// If there are many files, only the ones with the nearest binary quantizations are compared.
     pub fn nearest_files(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {

@@ -1,13 +1,15 @@
 //! Lexical retrieval: scores chunks by the query words they contain.
 
+mod word_tallies;
+
 use std::ops::Range;
 
 use super::top_k::select_top;
 use crate::query::terms::QueryTerms;
 use crate::snapshot::Snapshot;
-use crate::snapshot::word_tallies::WordTally;
 use store::StoreError;
 use store::inverted_index::{self, ChunkField};
+use word_tallies::{WordTally, acquire_tallies, release_tallies};
 
 /// Maximum number of bits for query words in a tally; further words share the last bit.
 pub(crate) const MAX_WORD_BITS: usize = 32;
@@ -37,7 +39,7 @@ impl<'s> LexicalScores<'s> {
     /// # Errors
     /// If the inverted index cannot be read.
     pub fn compute(snapshot: &'s Snapshot, terms: &QueryTerms) -> Result<Self, StoreError> {
-        let tallies = snapshot.tally_pool.acquire(snapshot.chunk_count());
+        let tallies = acquire_tallies(snapshot.chunk_count());
         let mut scores =
             Self { snapshot, tallies, touched: Vec::new(), joined: Vec::new(), idf: Vec::new(), total_idf: 0.0 };
         for (index, word) in terms.lexical_words.iter().enumerate() {
@@ -132,6 +134,6 @@ impl Drop for LexicalScores<'_> {
         } else {
             self.touched.iter().for_each(|chunk| tallies[*chunk as usize] = WordTally::default());
         }
-        self.snapshot.tally_pool.release(tallies);
+        release_tallies(tallies);
     }
 }

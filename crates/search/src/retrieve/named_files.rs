@@ -71,8 +71,8 @@ const MAX_FILES_PER_LOCATION: usize = 200;
 
 /// Finds the files that the locations in a query refer to, by file index.
 ///
-/// If several locations refer to one file, the first counts. If several files match a path equally well,
-/// every one is returned if it passes `is_allowed`.
+/// If several locations refer to one file, the first counts. A location refers to the files that share the most
+/// trailing components with its path among those that pass `is_allowed`, at most [`MAX_FILES_PER_LOCATION`].
 pub(crate) fn find_named_files(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -109,11 +109,11 @@ pub(crate) fn find_named_files(
     named
 }
 
-/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path` in
-/// its repository.
+/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path`
+/// in its repository.
 ///
-/// A path in a stack trace may belong to another program, so two components must match, or all components of one of the
-/// paths.
+/// A path in a stack trace may belong to another program, so two components must match, or all components of the path
+/// in the trace, or all of `inner` unless the path in the trace contains a folder of installed software.
 fn matching_components(location: &QueryLocation, path: &str, inner: &str) -> usize {
     let matching =
         location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| is_same_ignoring_ascii_case(a, b)).count();

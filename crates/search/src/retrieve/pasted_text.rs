@@ -1,7 +1,8 @@
 //! Finds chunks that contain a pasted text word for word, whole or in runs.
 //!
-//! An error message is pasted without quotes, and with values where the source has placeholders: `{name}`, `%s`, `${x}`.
-//! So the longest run of words that the text and a chunk share is looked for, and further runs before and after it.
+//! An error message is pasted without quotes, and with values where the source has placeholders: `{name}`, `%s`,
+//! `${x}`. So the longest run of words that the text and a chunk share is looked for, and further runs before and after
+//! it.
 
 use std::collections::HashMap;
 
@@ -162,7 +163,8 @@ fn find_longest_run(a: &[String], b: &[String]) -> Option<(usize, usize, usize)>
     let mut best: Option<(usize, usize, usize)> = None;
     let mut lengths = vec![0_usize; b.len() + 1];
     for (at_a, word) in a.iter().enumerate() {
-        // `lengths[i + 1]` is the length of the run that ends at `b[i]`; going down keeps the entries of the row before.
+        // `lengths[i + 1]` is the length of the run that ends at `b[i]`; going down keeps the entries of the row
+        // before.
         for at_b in (0..b.len()).rev() {
             let length = if b[at_b] == *word { lengths[at_b] + 1 } else { 0 };
             lengths[at_b + 1] = length;

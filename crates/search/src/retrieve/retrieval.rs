@@ -33,12 +33,13 @@ pub(crate) struct QueryCandidates<'s> {
     pub note: Option<String>,
 }
 
-/// Retrieves the candidates of `query`: chunks with near vectors or matching words, and definitions of its names. In
-/// hybrid mode, also files named in it and chunks that contain a message of a trace or a report.
+/// Retrieves the candidates of `query`. In dense mode, these are chunks with near vectors; in lexical mode, chunks with
+/// matching words and definitions of its names. In hybrid mode, they are all of these, files named in the query, and
+/// chunks that contain a message of a trace or a report.
 ///
 /// # Errors
-/// If the inverted index or a text cannot be read, the query cannot be embedded, its vector differs in width from those
-/// of the snapshot, or a stop was requested.
+/// If the inverted index or a text cannot be read, the query cannot be embedded, its vector has other dimensions than
+/// those of the snapshot, or a stop was requested.
 pub(crate) fn retrieve<'s>(
     snapshot: &'s Snapshot,
     embedder: &dyn Embedder,

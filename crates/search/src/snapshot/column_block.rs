@@ -138,7 +138,7 @@ impl<'b> ChunkMeta<'b> {
         self.names.iter().map(|name| strings.stems(*name))
     }
 
-    /// Returns the stems of the container's name; empty if the chunk defines no name.
+    /// Returns the stems of the name of the chunk's container; empty if the chunk defines no name.
     pub(crate) fn container_stems(&self) -> StemSet<'b> {
         if self.names.is_empty() { StemSet::default() } else { self.strings.stems(self.container_number) }
     }
@@ -219,6 +219,18 @@ impl ColumnBlock {
     /// Returns whether the stems of all names are cached.
     pub(super) fn has_cached_stems(&self) -> bool {
         self.strings.stems.get().is_some()
+    }
+
+    /// Returns the size in memory, in bytes, with what is computed on first use.
+    pub fn memory_bytes(&self) -> usize {
+        let Self { files, records, names, strings, chunks, means } = self;
+        let paths: usize = files.iter().map(|file| size_of_val(file.path.as_str())).sum();
+        let stems =
+            strings.stems.get().map_or(0, |stems| size_of_val(&stems.hashes[..]) + size_of_val(&stems.ends[..]));
+        let profiles = strings.profiles.get().map_or(0, |profiles| profiles.masks.len() * (size_of::<u64>() + 1));
+        let tables = size_of_val(&files[..]) + size_of_val(&records[..]) + size_of_val(&names[..]);
+        let texts = strings.text.len() + size_of_val(&strings.ends[..]);
+        paths + stems + profiles + tables + texts + chunks.memory_bytes() + means.memory_bytes()
     }
 
     /// Returns the chunk range of the file at `index`.

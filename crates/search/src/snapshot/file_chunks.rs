@@ -114,9 +114,9 @@ pub(super) struct BlockRun {
     pub block: Arc<ColumnBlock>,
     /// The number of the first chunk in the snapshot.
     pub first: u32,
-    /// The chunk range in the block.
+    /// The positions of the run's chunks in the block.
     pub chunks: Range<usize>,
-    /// The file range in the block.
+    /// The positions of the run's files in the block.
     pub files: Range<usize>,
 }
 
@@ -132,10 +132,9 @@ impl BlockRun {
 }
 
 /// Splits a block into its files.
-pub(super) fn split_into_files(block: ColumnBlock) -> Vec<Arc<FileChunks>> {
-    let block = Arc::new(block);
+pub(super) fn split_into_files(block: &Arc<ColumnBlock>) -> Vec<Arc<FileChunks>> {
     let to_file = |(index, file): (usize, &BlockFile)| {
-        let (path, language, block) = (file.path.clone(), file.language, Arc::clone(&block));
+        let (path, language, block) = (file.path.clone(), file.language, Arc::clone(block));
         let (repository_len, path_class, path_stems) = (0, OnceLock::new(), OnceLock::new());
         Arc::new(FileChunks { path, language, block, index, repository_len, path_class, path_stems })
     };

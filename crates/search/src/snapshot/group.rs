@@ -2,12 +2,13 @@
 //!
 //! Each repository is a folder of the group, named like the repository. The snapshot of the group has no chunks, names
 //! and posting lists of its own: its files are in the column blocks of the repositories' snapshots, its inverted index
-//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks are its own,
-//! so it is rebuilt in milliseconds when a repository changes.
+//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks are its
+//! own, so it is rebuilt in milliseconds when a repository changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::columns::{ChunkKeys, SnapshotColumns};
 use super::file_chunks::FileChunks;
 use super::key_index::to_number;
 use super::{DocumentChunks, GroupMember, GroupStores, Snapshot, SnapshotStores};
@@ -28,10 +29,10 @@ impl GroupMember {
 
     /// Returns the chunks of the group that define a name with this hash in the repository.
     pub(super) fn chunks_with_name(&self, hash: u64) -> impl Iterator<Item = u32> {
-        self.snapshot.names.chunks_of(hash).map(|chunk| self.first_chunk + chunk)
+        self.snapshot.columns.names.chunks_of(hash).map(|chunk| self.first_chunk + chunk)
     }
 
-    /// Returns the indices of its files in the snapshot of the group.
+    /// Returns the indices of the member's files in the snapshot of the group.
     fn files(&self) -> std::ops::Range<usize> {
         self.first_file..self.first_file + self.snapshot.files.len()
     }
@@ -71,8 +72,8 @@ impl GroupStores {
 }
 
 impl Snapshot {
-    /// Joins the snapshots of repositories, whose vectors are of one model. `previous` is an earlier snapshot of the group;
-    /// the files of unchanged repositories are taken from it.
+    /// Joins the snapshots of repositories, whose vectors are of one model. `previous` is an earlier snapshot of the
+    /// group; the files of unchanged repositories are taken from it.
     pub fn join(members: Vec<GroupMember>, previous: Option<&Self>) -> Self {
         let mut members = members;
         // The paths of all files are sorted if their folders are, with the slash that follows them.
@@ -102,7 +103,8 @@ impl Snapshot {
             inverted_index: InvertedIndex::new(segments),
             members,
         }));
-        Self { files_indexed, ..Self::assemble(stores, files, documents) }
+        let columns = SnapshotColumns::new(Arc::new(files), ChunkKeys::default());
+        Self { files_indexed, ..Self::assemble(stores, Arc::new(columns), documents) }
     }
 
     /// Returns whether this is the snapshot of a group of these repositories.
@@ -131,6 +133,7 @@ fn join_manifests(members: &[GroupMember]) -> Manifest {
         skipped,
         committed_at_ms: manifests().map(|manifest| manifest.committed_at_ms).max().unwrap_or_default(),
         origin: None,
+        head: None,
         is_empty: manifests().all(|manifest| manifest.is_empty),
     }
 }

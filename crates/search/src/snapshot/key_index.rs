@@ -18,6 +18,7 @@ impl<K: Ord + Copy + Send> KeyIndex<K> {
     pub fn new(mut pairs: Vec<(K, u32)>) -> Self {
         pairs.par_sort();
         pairs.dedup();
+        pairs.shrink_to_fit();
         Self(pairs)
     }
 
@@ -44,6 +45,11 @@ impl<K: Ord + Copy + Send> KeyIndex<K> {
             pairs.peek().filter(|(other, _)| other == key).map_or(NO_CHUNK, |(_, chunk)| *chunk)
         };
         keys.iter().map(find).collect()
+    }
+
+    /// Returns the size in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        size_of_val(&self.0[..])
     }
 
     /// Returns all pairs, sorted by key.

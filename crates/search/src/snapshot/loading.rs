@@ -3,15 +3,16 @@
 mod part;
 pub(crate) mod whole_index;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::chunk_keys::ChunkKeys;
+use super::base_block::{BaseBlock, share_base};
 use super::column_block::{ColumnBlock, ColumnBlockBuilder};
-use super::file_chunks::{BlockRun, FileChunks, split_into_files, with_first_chunks};
-use super::key_index::{KeyIndex, NO_CHUNK, to_number};
-use super::snapshot_cache;
-use super::word_tallies::TallyPool;
+use super::columns::{ChunkKeys, SnapshotColumns};
+use super::file_chunks::{FileChunks, split_into_files};
+use super::key_index::{NO_CHUNK, to_number};
+use super::snapshot_cache::{self, CacheFile};
 use super::{DocumentChunks, Snapshot, SnapshotStores};
 use crate::threads::run_on_search_pool;
 use store::inverted_index::DocNumber;
@@ -25,6 +26,9 @@ const MAX_INCREMENTAL_CHUNKS: usize = 16_384;
 /// Minimum number of chunks for which a snapshot cache is written. Fewer chunks are read from the store just as fast.
 const MIN_CACHED_CHUNKS: usize = if cfg!(test) { 1 } else { 2_000 };
 
+/// Number of files that a refresh must drop to keep them in memory: so many change when another branch is checked out.
+const MIN_EARLIER_FILES: usize = if cfg!(test) { 2 } else { 200 };
+
 impl Snapshot {
     /// Loads the snapshot of `view`, from the snapshot cache if there is a valid one.
     ///
@@ -34,12 +38,13 @@ impl Snapshot {
     /// # Errors
     /// If the store cannot be read.
     pub fn load(view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
-        if let Some((block, generation)) = read_cached_block(view.as_ref()) {
-            let is_same = generation == view.manifest().generation;
-            let snapshot = Self::from_block(Arc::clone(&view), block)?;
-            return if is_same { Ok(snapshot) } else { snapshot.refresh(view) };
+        let Some(base) = load_base(view.as_ref()) else { return Self::read_from_store(view) };
+        if base.generation == view.manifest().generation {
+            let records = view.files()?;
+            return Ok(Self::from_base(view, base, records));
         }
-        Self::read_from_store(view)
+        // The records are those of the refreshed snapshot.
+        Self::from_base(Arc::clone(&view), base, Vec::new()).refresh(view)
     }
 
     /// Loads the snapshot of `view` from the store, and writes the snapshot cache unless the snapshot is small or
@@ -51,31 +56,24 @@ impl Snapshot {
         let mut builder = ColumnBlockBuilder::new(vector_width(view.as_ref()));
         builder.reserve(view.row_keys()?.len());
         view.for_each_chunk(&mut |chunk| builder.push(chunk))?;
-        let block = builder.finish_for(view.as_ref())?;
-        let is_cached = block.len() >= MIN_CACHED_CHUNKS && !view.has_met_damage();
-        if let Some(path) = view.snapshot_cache_path().filter(|_| is_cached) {
-            // This failure is not an error: without a cache, the next start only takes longer.
-            if let Err(error) = snapshot_cache::write_snapshot_cache(&path, &block, view.generation()) {
-                tracing::debug!("cannot write the snapshot cache {}: {error}", path.display());
-            }
-        }
-        Self::from_block(view, block)
+        let base = BaseBlock::new(builder.finish_for(view.as_ref())?, view.manifest().generation);
+        let base = write_cache(view.as_ref(), base);
+        let records = view.files()?;
+        Ok(Self::from_base(view, base, records))
     }
 
     /// Builds the snapshot of a block that contains all chunks.
-    fn from_block(view: Arc<dyn StoreView>, block: ColumnBlock) -> Result<Self, StoreError> {
-        let (records, files) = (view.files()?, split_into_files(block));
-        Ok(run_on_search_pool(|| {
-            let keys = ChunkKeys::from_files(&files);
-            let chunks_in_memory = keys.rows.len();
-            Self::from_files(SnapshotStores::One(view), records, files, keys, chunks_in_memory)
-        }))
+    fn from_base(view: Arc<dyn StoreView>, base: Arc<BaseBlock>, records: Vec<FileRecord>) -> Self {
+        run_on_search_pool(|| {
+            let (columns, chunks_in_memory) = (base.columns(), base.block.len());
+            Self::from_columns(SnapshotStores::One(view), records, columns, Some(base), chunks_in_memory)
+        })
     }
 
     /// Returns the snapshot of a later view of the same store.
     ///
-    /// Reads only chunks that are not in this snapshot. If the store has renumbered its rows or there are too many
-    /// changes, loads all chunks again.
+    /// Reads only chunks that are not in this snapshot. If the store has renumbered its rows, has been replaced by a
+    /// copy of another index, has vectors of other dimensions, or has changed too much, loads all chunks again.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -98,6 +96,7 @@ impl Snapshot {
         }
         let live = view.row_keys()?;
         let (kept, missing) = self.compare_rows(&live);
+        let (returned, missing) = self.find_earlier_files(missing);
         let max_changes = MAX_INCREMENTAL_CHUNKS.max(live.len() / 2);
         if missing.len() > max_changes || self.chunks_in_memory + missing.len() > live.len() + max_changes {
             return Self::read_from_store(view);
@@ -106,10 +105,45 @@ impl Snapshot {
         view.chunks_by_key(&missing)?.into_iter().for_each(|chunk| builder.push(chunk));
         let read = split_into_files(builder.finish_for(view.as_ref())?);
         let records = view.files()?;
-        let snapshot = run_on_search_pool(|| self.with_files(Arc::clone(&view), records, &kept, read));
-        let is_consistent = snapshot.rows.pairs().iter().map(|(row, _)| row).eq(&live)
+        let chunks_in_memory = self.chunks_in_memory + block.len();
+        let snapshot = run_on_search_pool(|| {
+            let mut snapshot = self.with_files(Arc::clone(&view), records, &kept, &read, chunks_in_memory);
+            snapshot.earlier_files = self.earlier_files_after(&kept, &read);
+            snapshot
+        });
+        let is_consistent = snapshot.columns.rows.pairs().iter().map(|(row, _)| row).eq(&live)
             && snapshot.files.windows(2).all(|pair| pair[0].path < pair[1].path);
         if is_consistent { Ok(snapshot) } else { Self::read_from_store(view) }
+    }
+
+    /// Finds the earlier files all of whose rows are `missing`. Returns them, and the other missing rows, sorted.
+    fn find_earlier_files(&self, mut missing: Vec<RowKey>) -> (Vec<Arc<FileChunks>>, Vec<RowKey>) {
+        let mut returned = Vec::new();
+        if !self.earlier_files.is_empty() && !missing.is_empty() {
+            let mut wanted: HashSet<RowKey> = missing.iter().copied().collect();
+            for file in &self.earlier_files {
+                if file.chunks().all(|chunk| wanted.contains(&chunk.row)) {
+                    file.chunks().for_each(|chunk| _ = wanted.remove(&chunk.row));
+                    returned.push(Arc::clone(file));
+                }
+            }
+            missing.retain(|row| wanted.contains(row));
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        (returned, missing)
+    }
+
+    /// Returns the earlier files of the next snapshot: after a change of many files, also those that it drops.
+    fn earlier_files_after(&self, kept: &[bool], read: &[Arc<FileChunks>]) -> Vec<Arc<FileChunks>> {
+        let used: HashSet<*const FileChunks> = read.iter().map(Arc::as_ptr).collect();
+        let mut earlier = self.earlier_files.clone();
+        earlier.retain(|file| !used.contains(&Arc::as_ptr(file)));
+        let dropped = self.files.iter().zip(kept).filter(|(_, kept)| !**kept).map(|(file, _)| file);
+        if dropped.clone().count() >= MIN_EARLIER_FILES {
+            earlier.extend(dropped.cloned());
+        }
+        earlier
     }
 
     /// Compares this snapshot with the sorted rows `live` of a later view.
@@ -120,7 +154,7 @@ impl Snapshot {
         let mut kept = vec![true; self.files.len()];
         let mut ahead = live.iter().peekable();
         let mut missing = Vec::new();
-        for (row, chunk) in self.rows.pairs() {
+        for (row, chunk) in self.columns.rows.pairs() {
             while let Some(new) = ahead.next_if(|other| *other < row) {
                 missing.push(*new);
             }
@@ -138,106 +172,135 @@ impl Snapshot {
         (kept, missing)
     }
 
-    /// Builds a snapshot from the unchanged files of this snapshot and the newly read files, sorted by path.
+    /// Builds a snapshot from the unchanged files of this snapshot and the files `read`, sorted by path.
     fn with_files(
         &self,
         view: Arc<dyn StoreView>,
         records: Vec<FileRecord>,
         kept: &[bool],
-        read: Vec<Arc<FileChunks>>,
+        read: &[Arc<FileChunks>],
+        chunks_in_memory: usize,
     ) -> Self {
+        let base = self.base.clone();
+        if read.is_empty() && !kept.contains(&false) {
+            return Self::from_columns(
+                SnapshotStores::One(view),
+                records,
+                Arc::clone(&self.columns),
+                base,
+                chunks_in_memory,
+            );
+        }
         let mut files = Vec::with_capacity(self.files.len() + read.len());
-        let mut numbers = vec![NO_CHUNK; self.file_indices.len()];
+        let mut numbers = vec![NO_CHUNK; self.columns.file_indices.len()];
         let mut keys = ChunkKeys::default();
         let mut next = 0_u32;
-        let mut add = |file: Arc<FileChunks>, old: Option<Range<u32>>| {
+        let mut add = |file: &Arc<FileChunks>, old: Option<Range<u32>>| {
             match old {
                 Some(old) => old.zip(next..).for_each(|(old, new)| numbers[old as usize] = new),
-                None => keys.add_file(next, &file),
+                None => keys.add_file(next, file),
             }
             next += to_number(file.len());
-            files.push(file);
+            files.push(Arc::clone(file));
         };
-        let mut read = read.into_iter().peekable();
+        let mut read = read.iter().peekable();
         for (index, file) in self.files.iter().enumerate().filter(|(index, _)| kept[*index]) {
             while let Some(new) = read.next_if(|new| new.path < file.path) {
                 add(new, None);
             }
-            add(Arc::clone(file), Some(self.chunks_of_file(index)));
+            add(file, Some(self.chunks_of_file(index)));
         }
         read.for_each(|new| add(new, None));
-        let chunks_in_memory = self.chunks_in_memory + keys.rows.len();
-        keys.rows.extend(self.rows.renumbered(&numbers));
-        keys.numbers.extend(self.numbers.renumbered(&numbers));
-        keys.names.extend(self.names.renumbered(&numbers));
-        Self::from_files(SnapshotStores::One(view), records, files, keys, chunks_in_memory)
+        files.shrink_to_fit();
+        keys.rows.extend(self.columns.rows.renumbered(&numbers));
+        keys.numbers.extend(self.columns.numbers.renumbered(&numbers));
+        keys.names.extend(self.columns.names.renumbered(&numbers));
+        let columns = Arc::new(SnapshotColumns::new(Arc::new(files), keys));
+        Self::from_columns(SnapshotStores::One(view), records, columns, base, chunks_in_memory)
     }
 
-    fn from_files(
+    fn from_columns(
         stores: SnapshotStores,
-        records: Vec<FileRecord>,
-        files: Vec<Arc<FileChunks>>,
-        keys: ChunkKeys,
+        mut records: Vec<FileRecord>,
+        columns: Arc<SnapshotColumns>,
+        base: Option<Arc<BaseBlock>>,
         chunks_in_memory: usize,
     ) -> Self {
-        let (rows, numbers, names) = (KeyIndex::new(keys.rows), KeyIndex::new(keys.numbers), KeyIndex::new(keys.names));
         let segments = stores.inverted_index().segments();
-        let chunks_of = |docs: &[DocNumber]| DocumentChunks { chunks: Arc::new(numbers.first_chunks(docs)), first: 0 };
+        let chunks_of =
+            |docs: &[DocNumber]| DocumentChunks { chunks: Arc::new(columns.numbers.first_chunks(docs)), first: 0 };
         let documents = segments.iter().map(|segment| chunks_of(segment.docs())).collect();
         let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
         let files_indexed = indexed.count() as u64;
-        let snapshot = Self::assemble(stores, files, documents);
-        Self { records, chunks_in_memory, files_indexed, rows, numbers, names, ..snapshot }
+        share_paths(&mut records, &columns.files);
+        let snapshot = Self::assemble(stores, columns, documents);
+        Self { base, records, chunks_in_memory, files_indexed, ..snapshot }
     }
 
-    /// Numbers the chunks of files, which are sorted by path. Sets neither the records nor the keys of chunks.
+    /// Builds a snapshot with these columns. Sets neither the records nor the base.
     pub(super) fn assemble(
         stores: SnapshotStores,
-        files: Vec<Arc<FileChunks>>,
+        columns: Arc<SnapshotColumns>,
         documents: Vec<DocumentChunks>,
     ) -> Self {
-        let mut runs: Vec<BlockRun> = Vec::new();
-        for (first, file) in with_first_chunks(&files) {
-            if !runs.last_mut().is_some_and(|last| last.try_extend(file)) {
-                runs.push(file.to_run(first));
-            }
-        }
-        let mut starts: Vec<u32> = with_first_chunks(&files).map(|(first, _)| first).collect();
-        let mut file_indices = Vec::with_capacity(files.iter().map(|file| file.len()).sum());
-        for (index, file) in (0_u32..).zip(&files) {
-            file_indices.resize(file_indices.len() + file.len(), index);
-        }
-        starts.push(to_number(file_indices.len()));
-        let (tally_pool, languages) = (TallyPool::default(), files.iter().map(|file| file.language).collect());
         Self {
             stores,
-            files,
-            languages,
+            files: Arc::clone(&columns.files),
+            languages: Arc::clone(&columns.languages),
+            columns,
+            base: None,
             records: Vec::new(),
-            starts,
-            file_indices,
-            runs,
+            earlier_files: Vec::new(),
             chunks_in_memory: 0,
             files_indexed: 0,
-            rows: KeyIndex::default(),
-            numbers: KeyIndex::default(),
             documents,
-            names: KeyIndex::default(),
-            tally_pool,
             project_folders: OnceLock::new(),
             file_names: OnceLock::new(),
         }
     }
 }
 
-/// Reads the block with all chunks of the store, at `view` or at an earlier generation, from the snapshot cache, and
-/// the number of the generation; `None` if there is no valid cache.
-fn read_cached_block(view: &dyn StoreView) -> Option<(ColumnBlock, u64)> {
+/// Has the sorted records use the paths of `files` where they are equal, so that each path is in memory once.
+fn share_paths(records: &mut [FileRecord], files: &[Arc<FileChunks>]) {
+    let mut files = files.iter().peekable();
+    for record in records {
+        while files.next_if(|file| file.path < record.path).is_some() {}
+        if let Some(file) = files.next_if(|file| file.path == record.path) {
+            record.path = file.path.clone();
+        }
+    }
+}
+
+/// Returns the block with all chunks of the store, at `view` or at an earlier generation, from the snapshot cache;
+/// `None` if there is no valid cache.
+fn load_base(view: &dyn StoreView) -> Option<Arc<BaseBlock>> {
     let path = view.snapshot_cache_path()?;
     // An unreadable cache is not an error: reading the store only takes longer.
-    let read = snapshot_cache::read_snapshot_cache(&path, view.rows_generation(), vector_width(view));
     let log = |error: &std::io::Error| tracing::debug!("cannot read the snapshot cache {}: {error}", path.display());
-    read.inspect_err(log).ok().flatten()
+    let cache = CacheFile::open(&path).inspect_err(log).ok().flatten()?;
+    if !cache.is_valid_for(view.rows_generation(), vector_width(view)) {
+        return None;
+    }
+    let identity = cache.identity().clone();
+    share_base(&identity, || cache.read().map(|(block, generation)| BaseBlock::new(block, generation)))
+}
+
+/// Writes a block with all chunks of `view` to the snapshot cache, if it is worth it, and shares it.
+fn write_cache(view: &dyn StoreView, base: BaseBlock) -> Arc<BaseBlock> {
+    let is_cached = base.block.len() >= MIN_CACHED_CHUNKS && !view.has_met_damage();
+    let Some(path) = view.snapshot_cache_path().filter(|_| is_cached) else { return Arc::new(base) };
+    match snapshot_cache::write_snapshot_cache(&path, &base.block, view.generation()) {
+        Ok(identity) => {
+            let mut own = Some(base);
+            let shared = share_base(&identity, || own.take());
+            shared.or_else(|| own.map(Arc::new)).expect("either the own block is shared or another one is returned")
+        }
+        // This failure is not an error: without a cache, the next start only takes longer.
+        Err(error) => {
+            tracing::debug!("cannot write the snapshot cache {}: {error}", path.display());
+            Arc::new(base)
+        }
+    }
 }
 
 /// Returns the number of values in each vector of a store.

@@ -7,8 +7,9 @@
 //!
 //! The snapshot of a group joins those of several repositories; see `group`.
 
-mod chunk_keys;
+mod base_block;
 pub(crate) mod column_block;
+mod columns;
 pub(crate) mod file_chunks;
 mod group;
 pub(crate) mod key_index;
@@ -16,7 +17,6 @@ pub(crate) mod loading;
 pub(crate) mod path_class;
 pub(crate) mod quantized_matrix;
 mod snapshot_cache;
-pub(crate) mod word_tallies;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -25,46 +25,53 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use crate::threads::run_on_search_pool;
+use base_block::BaseBlock;
 use column_block::{ChunkMeta, ColumnBlock};
+use columns::SnapshotColumns;
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use loading::whole_index::WholeIndex;
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
-use store::inverted_index::{DocNumber, InvertedIndex, ScoredPosting, SegmentError};
+use store::inverted_index::{InvertedIndex, ScoredPosting, SegmentError};
 use store::{ChunkText, IndexSize, Manifest, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Generation, Language, RepoPath};
-use word_tallies::TallyPool;
+
+/// The memory that a snapshot uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotMemory {
+    /// Identifies the block that other snapshots may share. Snapshots with equal numbers share it.
+    pub base: usize,
+    /// Size of that block, in bytes.
+    pub base_bytes: usize,
+    /// Size of all else, in bytes, which no other snapshot shares.
+    pub own_bytes: usize,
+}
 
 /// An immutable view of all chunks and files, shared between threads.
 pub struct Snapshot {
     stores: SnapshotStores,
     /// The files with chunks, sorted by path. Chunks are numbered from 0 in this order.
-    pub files: Vec<Arc<FileChunks>>,
+    pub files: Arc<Vec<Arc<FileChunks>>>,
     /// The language of each file, in one array so that filters need not read every [`FileChunks`].
-    pub(crate) languages: Vec<Language>,
+    pub(crate) languages: Arc<Vec<Language>>,
+    /// The indexes over all chunks; in a group, those by key are empty.
+    columns: Arc<SnapshotColumns>,
+    /// The block that the snapshots of other trees may share; `None` in a group.
+    base: Option<Arc<BaseBlock>>,
     /// The records of all files, including files without chunks, sorted by path; empty in a group.
     records: Vec<FileRecord>,
-    /// The number of each file's first chunk, followed by the number of chunks.
-    starts: Vec<u32>,
-    /// The file index of each chunk.
-    file_indices: Vec<u32>,
-    /// The files in order, as runs of consecutive files in one block.
-    runs: Vec<BlockRun>,
+    /// Files of an earlier generation, kept after a change of many files. A refresh finds them here when they come
+    /// back, such as after a switch to another branch and back.
+    earlier_files: Vec<Arc<FileChunks>>,
     /// The number of chunks in memory, including chunks that are no longer used.
     chunks_in_memory: usize,
     /// The number of indexed files, including files that yield no chunks.
     files_indexed: u64,
-    rows: KeyIndex<RowKey>,
-    /// Chunks by document number in the inverted index.
-    numbers: KeyIndex<DocNumber>,
     /// For each segment of the inverted index, the chunks of its documents.
     documents: Vec<DocumentChunks>,
-    /// Chunks by [`name_hash`] of the names they define; empty in a group, whose repositories have them.
-    names: KeyIndex<u64>,
-    pub(crate) tally_pool: TallyPool,
     /// Root folders of projects; computed on first use.
     project_folders: OnceLock<HashSet<String>>,
     /// Files by [`name_hash`] of their file names; computed on first use.
@@ -205,7 +212,7 @@ impl Snapshot {
 
     /// Returns the number of chunks.
     pub fn chunk_count(&self) -> usize {
-        self.file_indices.len()
+        self.columns.file_indices.len()
     }
 
     /// Returns the chunk with number `chunk`.
@@ -222,7 +229,7 @@ impl Snapshot {
         const TEXTS: usize = 128;
         match &self.stores {
             SnapshotStores::One(view) => {
-                let rows = self.rows.pairs();
+                let rows = self.columns.rows.pairs();
                 let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
                 view.chunk_texts(&spread).map(drop)
             }
@@ -238,12 +245,12 @@ impl Snapshot {
 
     /// Returns the file index of a chunk.
     pub fn file_of_chunk(&self, chunk: u32) -> usize {
-        self.file_indices[chunk as usize] as usize
+        self.columns.file_indices[chunk as usize] as usize
     }
 
     /// Returns the chunk numbers of the file at `index`.
     pub fn chunks_of_file(&self, index: usize) -> Range<u32> {
-        self.starts[index]..self.starts[index + 1]
+        self.columns.starts[index]..self.columns.starts[index + 1]
     }
 
     /// Returns the smallest chunk that contains a line of the file at `path`, or otherwise the next chunk after the
@@ -255,8 +262,8 @@ impl Snapshot {
         around.min_by_key(lines).or_else(|| chunks.find(|chunk| self.chunk(*chunk).span.start_line > line))
     }
 
-    /// Returns the chunks of the definition that a chunk belongs to: itself, the other parts of a long definition, and
-    /// the chunks that share lines with it.
+    /// Returns the chunks of the definition that a chunk belongs to: the chunk itself, chunks of its file with the same
+    /// symbol and container, such as further parts of a long definition, and the chunks that share lines with it.
     pub(crate) fn chunks_of_definition(&self, chunk: u32) -> Vec<u32> {
         let own = self.chunk(chunk);
         let is_part = |other: &u32| {
@@ -308,8 +315,8 @@ impl Snapshot {
 
     /// Returns the block of a chunk and the chunk's index in the block.
     fn locate_chunk(&self, chunk: u32) -> (&ColumnBlock, usize) {
-        let after = self.runs.partition_point(|run| run.first <= chunk);
-        let run = &self.runs[after - 1];
+        let after = self.columns.runs.partition_point(|run| run.first <= chunk);
+        let run = &self.columns.runs[after - 1];
         (&run.block, run.chunks.start + (chunk - run.first) as usize)
     }
 
@@ -333,7 +340,7 @@ impl Snapshot {
     /// [`QuantizedMatrix::scan_signs`]: quantized_matrix::QuantizedMatrix::scan_signs
     pub(crate) fn scan_chunks(&self, query: &QuantizedQuery, each: &mut impl FnMut(u32, u16) -> u16) {
         let mut max_bits = u16::MAX;
-        for BlockRun { block, first, chunks, .. } in &self.runs {
+        for BlockRun { block, first, chunks, .. } in &self.columns.runs {
             block.chunks.scan_signs(chunks.clone(), query, max_bits, &mut |at, bits| {
                 max_bits = each(first + at, bits);
                 max_bits
@@ -355,7 +362,7 @@ impl Snapshot {
     /// Scans the mean vectors of all files as [`Snapshot::scan_chunks`] does.
     pub(crate) fn scan_files(&self, query: &QuantizedQuery, each: &mut impl FnMut(u32, u16) -> u16) {
         let (mut first, mut max_bits) = (0, u16::MAX);
-        for BlockRun { block, files, .. } in &self.runs {
+        for BlockRun { block, files, .. } in &self.columns.runs {
             block.means.scan_signs(files.clone(), query, max_bits, &mut |at, bits| {
                 max_bits = each(first + at, bits);
                 max_bits
@@ -387,9 +394,9 @@ impl Snapshot {
         self.inverted_index().any_posting(hash, is_live).map_err(|error| self.inverted_index_error(&error))
     }
 
-    /// Returns the chunk of a row in the store; `None` in a group.
+    /// Returns the chunk of a row in the store; `None` if no chunk has this row, and in a group.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
-        self.rows.chunks_of(row).next()
+        self.columns.rows.chunks_of(row).next()
     }
 
     /// Returns the chunks that define a name equal to `name` in letters and digits, ignoring case.
@@ -401,7 +408,7 @@ impl Snapshot {
     /// Returns the chunks that define a name with this [`name_hash`], in ascending order.
     fn chunks_with_name(&self, hash: u64) -> impl Iterator<Item = u32> {
         let of_member = move |member: &'_ GroupMember| member.chunks_with_name(hash).collect::<Vec<_>>();
-        self.names.chunks_of(hash).chain(self.members().iter().flat_map(of_member))
+        self.columns.names.chunks_of(hash).chain(self.members().iter().flat_map(of_member))
     }
 
     /// Returns the chunks that define a name with exactly this spelling, each with the index of the name in
@@ -436,12 +443,27 @@ impl Snapshot {
         found
     }
 
+    /// Returns the memory that this snapshot uses, approximately.
+    pub fn memory(&self) -> SnapshotMemory {
+        // Texts and the tables of the store that stay open.
+        const VIEW_BYTES: usize = 1 << 20;
+        const RECORD_BYTES: usize = size_of::<FileRecord>() + 32;
+        let block = self.base.as_ref().map(|base| base.block.as_ref());
+        let is_base = |other: &&ColumnBlock| block.is_some_and(|block| std::ptr::eq(block, *other));
+        let earlier = self.earlier_files.iter().map(|file| file.block.as_ref());
+        let own_blocks = distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()).chain(earlier));
+        let blocks: usize = own_blocks.into_iter().filter(|block| !is_base(block)).map(ColumnBlock::memory_bytes).sum();
+        let has_base_files = self.base.as_ref().is_some_and(|base| Arc::ptr_eq(&self.files, &base.files));
+        let columns = if has_base_files { 0 } else { self.columns.memory_bytes() };
+        let documents: usize = self.documents.iter().map(|documents| size_of_val(&documents.chunks[..])).sum();
+        let own_bytes = VIEW_BYTES + blocks + columns + documents + self.records.len() * RECORD_BYTES;
+        let base = block.map_or(0, |block| std::ptr::from_ref(block).addr());
+        SnapshotMemory { base, base_bytes: block.map_or(0, ColumnBlock::memory_bytes), own_bytes }
+    }
+
     /// Returns the distinct blocks.
     fn blocks(&self) -> Vec<&ColumnBlock> {
-        let mut blocks: Vec<&ColumnBlock> = self.runs.iter().map(|run| run.block.as_ref()).collect();
-        blocks.sort_by_key(|block| std::ptr::from_ref(*block));
-        blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
-        blocks
+        distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()))
     }
 
     /// Returns the index of the file at `path`; `None` if no file with chunks has this path.
@@ -493,4 +515,12 @@ impl Snapshot {
     pub fn files_indexed(&self) -> u64 {
         self.files_indexed
     }
+}
+
+/// Returns each of these blocks once.
+fn distinct_blocks<'b>(blocks: impl Iterator<Item = &'b ColumnBlock>) -> Vec<&'b ColumnBlock> {
+    let mut blocks: Vec<&ColumnBlock> = blocks.collect();
+    blocks.sort_by_key(|block| std::ptr::from_ref(*block));
+    blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
+    blocks
 }

@@ -16,7 +16,7 @@ use embed::vector::normalize;
 /// Number of bits in a word of a binary quantization.
 const BITS_PER_WORD: usize = 64;
 
-/// Quantized vectors of equal width: `[rows, dimensions]`, row-major.
+/// Quantized vectors of the same dimensions: `[rows, dimensions]`, row-major.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct QuantizedMatrix {
     dimensions: usize,
@@ -45,6 +45,11 @@ impl QuantizedMatrix {
         (&self.data, &self.scales, &self.signs)
     }
 
+    /// Returns the size in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.data.len() + size_of_val(&self.scales[..]) + size_of_val(&self.signs[..])
+    }
+
     /// Reserves capacity for `rows` more rows.
     pub fn reserve(&mut self, rows: usize) {
         self.data.reserve_exact(rows * self.dimensions);
@@ -55,7 +60,7 @@ impl QuantizedMatrix {
     /// Appends a vector. A zero vector has the scale 0.
     ///
     /// # Panics
-    /// If the width of `vector` differs from the width of the rows.
+    /// If `vector` has other dimensions than the rows.
     pub fn push(&mut self, vector: &[f32]) {
         assert_eq!(vector.len(), self.dimensions, "the caller checks the width");
         let scale = max_abs(vector) / 127.0;
@@ -104,12 +109,12 @@ impl QuantizedMatrix {
         self.row_bytes(row).iter().map(|value| f32::from(value.cast_signed()) * self.scales[row]).collect()
     }
 
-    /// Returns the width of the rows.
+    /// Returns the dimensions of the rows.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// Returns the dot product of a row and `query`, which must have the width of the rows.
+    /// Returns the dot product of a row and `query`, which must have the dimensions of the rows.
     pub fn score(&self, row: usize, query: &QuantizedQuery) -> f32 {
         debug_assert_eq!(query.values.len(), self.dimensions, "the caller checks the width");
         if query.scale <= 0.0 {
@@ -123,7 +128,7 @@ impl QuantizedMatrix {
     /// `max_bits` bits.
     ///
     /// `each` takes the row's offset in `rows` and its number of differing bits, and returns `max_bits` for the
-    /// remaining rows. The query must have the width of the rows.
+    /// remaining rows. The query must have the dimensions of the rows.
     pub fn scan_signs(
         &self,
         rows: Range<usize>,

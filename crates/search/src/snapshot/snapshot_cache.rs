@@ -7,19 +7,20 @@
 //! | part | content |
 //! |---|---|
 //! | header | see [`platform::file_format`] |
-//! | counts | 64-bit numbers: rows generation and generation number of the store, dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
-//! | files | end of each path, chunk end of each file, then the paths; and the language of each file as a line of text |
+//! | generation | 64-bit numbers: rows generation and generation number of the store |
+//! | counts | 64-bit numbers: dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
+//! | files | end of each path, chunk end of each file, the paths, and the language of each file as a line of text |
 //! | chunks | 35 bytes each |
 //! | names, ends of strings, strings | 32-bit numbers, 32-bit numbers, text |
 //! | vectors | of chunks, then of files: values, scales, sign bits |
 //! | checksum | 64 bits, of all before it |
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek as _, Write};
 use std::path::Path;
 
 use platform::atomic_file::{Durability, replace_file};
-use platform::file_format::{ChecksumReader, ChecksumWriter, FileFormat, HEADER_BYTES};
+use platform::file_format::{ChecksumReader, ChecksumWriter, FileFormat, HEADER_BYTES, read_exact_at};
 
 use super::column_block::{BlockFile, ChunkRecord, ColumnBlock, StringTable};
 use super::quantized_matrix::QuantizedMatrix;
@@ -30,33 +31,61 @@ use types::{RepoPath, Span, SymbolKind};
 /// The version changes with the layout and with the numbering of symbol kinds.
 const CACHE_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSNP", version: 2 };
 
-/// Number of counts after the header, 64 bits each.
+/// Number of 64-bit numbers after the header: two of the generation, then the counts.
 const COUNTS: usize = 9;
 
 const CHUNK_RECORD_BYTES: usize = 35;
 
-/// Writes `block`, which holds all chunks of the store at `generation`, to `path`.
+/// Size of the header and the counts, in bytes.
+const START_BYTES: usize = HEADER_BYTES + 8 * COUNTS;
+
+/// Identifies the content of a snapshot cache: the header with the generation and all counts, and the checksum of the
+/// whole file. Copies and links of a file have the same identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CacheIdentity {
+    start: [u8; START_BYTES],
+    checksum: u64,
+}
+
+/// Writes `block`, which holds all chunks of the store at `generation`, to `path`. Returns the identity of the file.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub(super) fn write_snapshot_cache(path: &Path, block: &ColumnBlock, generation: Generation) -> io::Result<()> {
+pub(super) fn write_snapshot_cache(
+    path: &Path,
+    block: &ColumnBlock,
+    generation: Generation,
+) -> io::Result<CacheIdentity> {
+    let start = encode_start(block, generation);
+    let mut checksum = 0;
     replace_file(path, Durability::Unsynced, |out| {
         let mut out = ChecksumWriter::new(out);
-        write_block(&mut out, block, generation)?;
+        out.write_all(&start)?;
+        write_block(&mut out, block)?;
+        checksum = out.checksum();
         out.finish().map(drop)
-    })
+    })?;
+    Ok(CacheIdentity { start, checksum })
 }
 
-fn write_block(out: &mut impl Write, block: &ColumnBlock, generation: Generation) -> io::Result<()> {
+/// Returns the header and the counts.
+fn encode_start(block: &ColumnBlock, generation: Generation) -> [u8; START_BYTES] {
+    let path_bytes: usize = block.files.iter().map(|file| file.path.as_str().len()).sum();
+    let StringTable { text, ends, .. } = &block.strings;
+    let (dimensions, files) = (block.chunks.dimensions(), block.files.len());
+    let counts = [dimensions, files, block.len(), block.names.len(), ends.len(), text.len(), path_bytes];
+    let generation = [generation.rows_generation, generation.number];
+    let numbers = generation.into_iter().chain(counts.into_iter().map(|count| count as u64));
+    let mut start = [0; START_BYTES];
+    let bytes = CACHE_FORMAT.header().into_iter().chain(numbers.flat_map(u64::to_le_bytes));
+    start.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    start
+}
+
+fn write_block(out: &mut impl Write, block: &ColumnBlock) -> io::Result<()> {
     let StringTable { text, ends, .. } = &block.strings;
     let paths: String = block.files.iter().map(|file| file.path.as_str()).collect();
     let languages: String = block.files.iter().map(|file| format!("{}\n", file.language)).collect();
-    let dimensions = block.chunks.dimensions();
-    let counts = [dimensions, block.files.len(), block.len(), block.names.len(), ends.len(), text.len(), paths.len()];
-    out.write_all(&CACHE_FORMAT.header())?;
-    out.write_all(&generation.rows_generation.to_le_bytes())?;
-    out.write_all(&generation.number.to_le_bytes())?;
-    counts.iter().try_for_each(|count| out.write_all(&(*count as u64).to_le_bytes()))?;
     let mut path_end = 0;
     for file in &block.files {
         path_end += file.path.as_str().len();
@@ -82,37 +111,67 @@ fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
     out.write_all(&number.to_le_bytes())
 }
 
-/// Reads the block at `path` and the generation it belongs to.
-///
-/// Returns `None` if the file is missing, damaged, or of another format version, or has another rows generation or
-/// vector width.
-///
-/// # Errors
-/// If the file exists but cannot be opened.
-pub(super) fn read_snapshot_cache(
-    path: &Path,
-    rows_generation: u64,
-    dimensions: usize,
-) -> io::Result<Option<(ColumnBlock, u64)>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let size = file.metadata()?.len();
-    Ok(read_cache_file(file, size, rows_generation, dimensions))
+/// A snapshot cache that is open for reading.
+pub(super) struct CacheFile {
+    file: File,
+    size: u64,
+    identity: CacheIdentity,
 }
 
-fn read_cache_file(file: File, size: u64, rows_generation: u64, dimensions: usize) -> Option<(ColumnBlock, u64)> {
+impl CacheFile {
+    /// Opens the file at `path`. Returns `None` if it is missing, too short, or of another version.
+    ///
+    /// # Errors
+    /// If the file exists but cannot be opened or read.
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let size = file.metadata()?.len();
+        let (mut start, mut checksum) = ([0; START_BYTES], [0; 8]);
+        let Some(end) = size.checked_sub(8).filter(|end| *end >= START_BYTES as u64) else { return Ok(None) };
+        read_exact_at(&file, &mut start, 0)?;
+        read_exact_at(&file, &mut checksum, end)?;
+        let identity = CacheIdentity { start, checksum: u64::from_le_bytes(checksum) };
+        Ok(CACHE_FORMAT.check_header(&start).is_ok().then_some(Self { file, size, identity }))
+    }
+
+    /// Returns the identity of the content, which is not verified yet.
+    pub fn identity(&self) -> &CacheIdentity {
+        &self.identity
+    }
+
+    /// Returns whether the file belongs to rows of this generation, with vectors of this width.
+    pub fn is_valid_for(&self, rows_generation: u64, dimensions: usize) -> bool {
+        let counts = self.identity.counts();
+        counts[0] == rows_generation && counts[2] == dimensions as u64
+    }
+
+    /// Reads the block and the number of the generation it belongs to. Returns `None` if the file is damaged.
+    pub fn read(self) -> Option<(ColumnBlock, u64)> {
+        let Self { mut file, size, identity } = self;
+        file.rewind().ok()?;
+        read_cache_file(file, size, &identity)
+    }
+}
+
+impl CacheIdentity {
+    fn counts(&self) -> [u64; COUNTS] {
+        let mut counts = [0; COUNTS];
+        let numbers = decode_u64s(&self.start[HEADER_BYTES..]);
+        counts.iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
+        counts
+    }
+}
+
+fn read_cache_file(file: File, size: u64, identity: &CacheIdentity) -> Option<(ColumnBlock, u64)> {
     let mut input = BlockReader { input: ChecksumReader::new(BufReader::with_capacity(1 << 16, file)), size };
-    CACHE_FORMAT.check_header(&input.read_bytes(HEADER_BYTES as u64)?).ok()?;
-    let counts: Vec<u64> = decode_u64s(&input.read_bytes(8 * COUNTS as u64)?);
-    let [found_rows_generation, generation, width, files, chunks, names, strings, text_bytes, path_bytes] = counts[..]
-    else {
-        return None;
-    };
-    if found_rows_generation != rows_generation || width != dimensions as u64 {
+    if input.read_bytes(START_BYTES as u64)? != identity.start {
         return None;
     }
+    let [_, generation, width, files, chunks, names, strings, text_bytes, path_bytes] = identity.counts();
+    let dimensions = usize::try_from(width).ok()?;
     let (path_ends, ends) = (input.read_u32s(files)?, input.read_u32s(files)?);
     let paths = String::from_utf8(input.read_bytes(path_bytes)?).ok()?;
     let languages = *input.read_u32s(1)?.first()?;

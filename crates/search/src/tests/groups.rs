@@ -40,7 +40,7 @@ fn paths(snapshot: &Snapshot) -> Vec<&str> {
     snapshot.files.iter().map(|file| file.path.as_str()).collect()
 }
 
-/// Returns what is seen of each chunk: its path, its lines, its names and its text.
+/// Returns the path, the lines, the names and the text of each chunk.
 fn describe_chunks(snapshot: &Snapshot) -> Vec<String> {
     let all: Vec<u32> = (0..u32::try_from(snapshot.chunk_count()).expect("few")).collect();
     let texts = snapshot.read_texts(&all).expect("texts");

@@ -240,6 +240,7 @@ fn the_snapshot_cache_is_verified_before_use() {
     assert_snapshots_equal(&load(), &read());
     std::fs::write(&snapshot_cache_path, &kept).expect("an older generation");
     assert_snapshots_equal(&load(), &read());
+    drop(first); // A snapshot of the same file would share its block instead of reading the file.
     for end in (0..kept.len()).step_by(kept.len() / 40) {
         let mut flipped = kept.clone();
         flipped[end] ^= 0x10;
@@ -285,4 +286,68 @@ fn only_changed_files_are_read_again() {
     let fourth = third.refresh(latest_view(&store)).expect("a snapshot");
     assert!(shared_files(&third, &fourth).is_empty(), "new tables are read as a whole");
     assert_eq!(fourth.chunk_count(), third.chunk_count());
+}
+
+#[cfg(feature = "lance")]
+#[test]
+fn trees_that_begin_with_one_cache_share_its_block_and_no_later_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = |name: &str| folder.path().join(name);
+    let open = |name: &str| store::lance::LanceStore::open(&dir(name), folder.path()).expect("a store");
+    let base = open("base");
+    let mut texts = SimulatedFolder { texts: [Some(0), Some(1), Some(2), Some(4), None, None], clock: 0 };
+    commit_to(&base, texts.all(), false);
+    let first = Arc::new(Snapshot::load(latest_view(&base)).expect("a snapshot"));
+    copy_folder(&dir("base"), &dir("one"));
+    copy_folder(&dir("base"), &dir("other"));
+    let (one, other) = (open("one"), open("other"));
+    let load = |store| Arc::new(Snapshot::load(latest_view(store)).expect("a snapshot"));
+    let unchanged = load(&one);
+    assert_eq!(unchanged.memory().base, first.memory().base);
+    assert!(unchanged.memory().own_bytes < first.memory().own_bytes + first.memory().base_bytes);
+    assert_snapshots_equal(&unchanged, &first);
+
+    // Both write different texts, whose rows have equal keys.
+    let mut other_texts = SimulatedFolder { texts: texts.texts, clock: 0 };
+    commit_to(&one, texts.edited(&[FolderEdit::Write { path: 4, text: 3 }]), false);
+    commit_to(&other, other_texts.edited(&[FolderEdit::Write { path: 5, text: 0 }]), false);
+    let (in_one, in_other) = (load(&one), load(&other));
+    assert_eq!((in_one.memory().base, in_other.memory().base), (first.memory().base, first.memory().base));
+    let paths = |snapshot: &Snapshot| snapshot.files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    let new = |snapshot: &Snapshot| {
+        paths(snapshot).into_iter().filter(|path| !paths(&first).contains(path)).collect::<Vec<_>>()
+    };
+    assert_eq!((new(&in_one), new(&in_other)), (vec!["tests/d.rs".to_owned()], vec!["z.toml".to_owned()]));
+    for (loaded, store) in [(in_one, &one), (in_other, &other)] {
+        assert_snapshots_equal(&loaded, &Arc::new(Snapshot::read_from_store(latest_view(store)).expect("a snapshot")));
+    }
+}
+
+/// Copies a folder with links to its files, as a clone of an index has them. The manifest is copied.
+#[cfg(feature = "lance")]
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let target = to.join(entry.file_name());
+        match entry.path() {
+            folder if folder.is_dir() => copy_folder(&folder, &target),
+            file => std::fs::hard_link(file, target).expect("a link"),
+        }
+    }
+}
+
+#[test]
+fn many_files_that_come_back_are_not_read_again() {
+    let store = MemoryStore::new("/root".into());
+    let mut folder = SimulatedFolder { texts: [Some(0), Some(1), Some(2), Some(4), None, None], clock: 0 };
+    commit_to(&store, folder.all(), false);
+    let first = Arc::new(Snapshot::load(latest_view(&store)).expect("a snapshot"));
+    let view = latest_view(&store);
+    let edits: Vec<FolderEdit> = (0..3).map(|path| FolderEdit::Write { path, text: 3 }).collect();
+    commit_to(&store, folder.edited(&edits), false);
+    let second = first.refresh(latest_view(&store)).expect("a snapshot");
+    assert_eq!(shared_files(&first, &second), ["lib/b.md"]);
+    let third = Arc::new(second.refresh(view).expect("a snapshot"));
+    assert_eq!(shared_files(&first, &third).len(), 4, "the files of the first generation are still in memory");
+    assert_snapshots_equal(&third, &first);
 }

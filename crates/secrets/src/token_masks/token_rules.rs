@@ -29,7 +29,7 @@ pub(super) struct TokenRule {
     /// The paths of files that the rule is for; `None` for every file.
     path: Option<LazyRegex>,
     check: Check,
-    /// Minimum entropy of the secret in bits for each character.
+    /// Minimum entropy of the secret, in bits per byte; see [`entropy_bits`].
     min_entropy: f64,
     allowed: Allowlist,
 }
@@ -46,15 +46,15 @@ struct Allowlist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     None,
-    /// It has a digit, an upper-case and a lower-case letter, and at least eight different characters.
+    /// The secret has a digit, an upper-case and a lower-case letter, and at least eight different characters.
     Random,
-    /// It has a digit and a letter, or letters of both cases, and at least six different characters.
+    /// The secret has a digit and a letter, or letters of both cases, and at least six different characters.
     Varied,
-    /// A quarter to three quarters of its characters are upper-case letters, as in random text.
+    /// A quarter to three quarters of the secret's characters are upper-case letters, as in random text.
     MixedCase,
-    /// Its first part is the header of a JSON Web Token.
+    /// The secret's first part is the header of a JSON Web Token.
     JsonWebToken,
-    /// It is not a placeholder for a password.
+    /// The secret is not a placeholder for a password.
     UrlPassword,
 }
 
@@ -281,7 +281,7 @@ fn is_url_password(whole: &str, password: &str) -> bool {
     !is_placeholder
 }
 
-/// Returns the Shannon entropy of a text, in bits for each character.
+/// Returns the Shannon entropy of the distribution of a text's bytes, in bits per byte; 0 for an empty text.
 fn entropy_bits(text: &str) -> f64 {
     let mut counts = [0_u32; 256];
     text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use mcp::AnswerForm;
 
+use crate::folders::ServedTree;
 use crate::peer_stream::PeerStream;
 
 /// A listener, which cannot be created on this system.
@@ -28,8 +29,25 @@ impl UnverifiedPeer {
     ///
     /// # Errors
     /// Never.
-    pub async fn verify_key(self, _: &str) -> io::Result<(PeerStream, AnswerForm)> {
+    pub async fn verify_key(self, _: &str) -> io::Result<VerifiedPeer> {
         match self {}
+    }
+}
+
+/// A process that waits to be let in, which cannot connect on this system.
+pub struct VerifiedPeer {
+    pub form: AnswerForm,
+    pub tree: Option<ServedTree>,
+    never: UnverifiedPeer,
+}
+
+impl VerifiedPeer {
+    /// Cannot be called, because no process can connect.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn welcome(self) -> io::Result<PeerStream> {
+        match self.never {}
     }
 }
 
@@ -53,6 +71,6 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 ///
 /// # Errors
 /// Always `Unsupported`.
-pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm) -> io::Result<PeerStream> {
+pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm, _: Option<&ServedTree>) -> io::Result<PeerStream> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -8,9 +8,9 @@ use types::{ContentKind, Language};
 use platform::file_format::checksum64;
 
 use super::grammar::Grammar;
-use super::table::{LanguageRow, ROWS};
+use super::table::{ALIASES, LanguageRow, ROWS};
 
-/// The language of files that match no row of the table; they are split by lines.
+/// The language of files that match no other row of the table; they are split by lines.
 pub(super) const TEXT: Language = Language("text");
 
 /// Indexes of the language table, built once because every file of a walk is looked up.
@@ -34,27 +34,25 @@ pub(super) static LOOKUP: LazyLock<LanguageLookup> = LazyLock::new(|| {
 });
 
 /// Returns every row, in the order of the table.
-pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> {
+pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> + Clone {
     ROWS.iter()
 }
 
 /// Returns the language with this name (`rust`), extension (`rs`) or common alias (`c++`), ignoring case.
 pub fn language_by_name(name: &str) -> Option<Language> {
     let name = name.to_ascii_lowercase();
-    let alias = match name.as_str() {
-        "c++" => "cpp",
-        "c#" => "csharp",
-        "golang" => "go",
-        "shell" | "zsh" => "bash",
-        "pwsh" => "powershell",
-        "bzl" => "starlark",
-        other => other,
-    };
-    let row = LOOKUP.by_name.get(alias).or_else(|| LOOKUP.by_extension.get(alias))?;
+    let alias = language_aliases().find(|(alias, _)| *alias == name).map(|(_, known)| known);
+    let wanted = alias.unwrap_or(name.as_str());
+    let row = LOOKUP.by_name.get(wanted).or_else(|| LOOKUP.by_extension.get(wanted))?;
     Some(Language(row.name))
 }
 
-/// Returns the language of files that match no row of the table.
+/// Returns the names of languages that are neither in the table nor extensions, each with its name in the table.
+pub fn language_aliases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALIASES.iter().flat_map(|(name, aliases)| aliases.iter().map(move |alias| (*alias, *name)))
+}
+
+/// Returns the language of files that match no other row of the table.
 pub fn text_language() -> Language {
     TEXT
 }
@@ -81,14 +79,15 @@ pub fn grammar_fingerprint(language: Language) -> Option<u64> {
     language_grammar(language).map(Grammar::fingerprint).or_else(scanned)
 }
 
-/// Compiles a language's query again and discards it. Benchmarks use it to simulate one worker process per file.
+/// Compiles a language's query again and discards it. A benchmark uses it to simulate new workers for each batch of
+/// files.
 pub fn recompile_query(language: Language) {
     if let Some(grammar) = language_grammar(language) {
         grammar.recompile_query();
     }
 }
 
-/// Returns the name of a language as people write it, such as `C#`.
+/// Returns the name of a language for messages, such as `C#`. A name without a listed spelling gets an initial capital.
 pub fn language_title(language: Language) -> String {
     let title = match language.0 {
         "csharp" => "C#",

@@ -38,6 +38,30 @@ fn names_extensions_and_interpreters_are_known() {
     assert_eq!(language_by_name("C++").map(|language| language.0), Some("cpp"));
     assert_eq!(language_by_name("rs").map(|language| language.0), Some("rust"));
     assert_eq!(language_by_name("klingon"), None);
+    for (alias, language) in [
+        ("ObjC", "objective-c"),
+        ("python3", "python"),
+        ("react", "tsx"),
+        ("typescriptreact", "tsx"),
+        ("C#", "csharp"),
+        ("shellscript", "bash"),
+        ("dockerfile", "docker"),
+        ("makefile", "make"),
+        ("hcl", "terraform"),
+        ("latex", "tex"),
+    ] {
+        assert_eq!(language_by_name(alias).map(|language| language.0), Some(language), "{alias}");
+    }
+}
+
+#[test]
+fn other_names_are_of_known_languages_and_hide_no_name() {
+    let mut seen = std::collections::HashSet::new();
+    for (alias, name) in language_aliases() {
+        assert!(all_languages().any(|row| row.name == name), "{name} is a language");
+        assert!(!all_languages().any(|row| row.name == alias || row.extensions.contains(&alias)), "{alias} has a row");
+        assert!(seen.insert(alias) && alias.to_lowercase() == alias, "{alias} is one lower-case name");
+    }
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub(super) fn collect_definitions(
     if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
 }
 
-/// Makes cuts directly below the comments more expensive in `lines`.
+/// Raises the cost in `lines` of a cut directly below a comment that begins its line, so that the comment stays with
+/// the code below it.
 pub(super) fn tie_comments(attachable: &[AttachableNode], lines: &mut LineIndex<'_>) {
     for AttachableNode { range, .. } in attachable.iter().filter(|one| one.is_comment) {
         if is_first_on_line(lines, range.start) {

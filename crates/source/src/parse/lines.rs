@@ -105,7 +105,7 @@ impl<'t> LineIndex<'t> {
         &self.depths
     }
 
-    /// Makes a cut before `line` more expensive, because it belongs to the line above.
+    /// Makes a cut before `line` more expensive, because the line belongs to the one above it.
     pub fn tie_to_previous(&mut self, line: usize) {
         if let Some(depth) = self.depths.get_mut(line) {
             *depth = depth.saturating_add(50);
@@ -114,8 +114,8 @@ impl<'t> LineIndex<'t> {
 
     /// Returns the cost of a cut before `line`; 0 is best.
     ///
-    /// The cost is high before a line that begins with a closing bracket, `end` or `else`, and lower after a blank
-    /// line.
+    /// The cost grows with the depth of the line, and is lower after a blank line. It is high before a line that begins
+    /// with a closing bracket, `end` or `else`.
     pub fn cut_cost(&self, line: usize) -> u32 {
         let text = self.text(line, line + 1).trim_start();
         if text.starts_with(['}', ')', ']']) || text == "end" || text.starts_with("end ") || text.starts_with("else") {

@@ -14,7 +14,7 @@ use super::{chunks, documents, symbols};
 use crate::{language, long_lines};
 
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
-pub const CHUNKER_VERSION: u32 = 4;
+pub const CHUNKER_VERSION: u32 = 5;
 
 /// The result of parsing a file.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +70,8 @@ pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_lim
     ParsedFile { chunks, definitions, problem }
 }
 
-/// Builds the definitions of a file like [`build_parsed_file`], without chunks. Also returns a problem, if there is
-/// one.
+/// Builds the definitions of a file like [`build_parsed_file`], without chunks. Also returns the problem of parsing it,
+/// if there is one.
 pub fn build_outline(
     file: &SourceFile,
     facts: Option<SyntaxFacts>,

@@ -90,7 +90,7 @@ pub(super) fn written_signature(
     })
 }
 
-/// Returns whether a definition without a body has a value, or clauses, that are not part of its signature.
+/// Returns whether a definition without a body may have a value, or clauses, that are not part of its signature.
 fn has_value(language: Language, kind: SymbolKind) -> bool {
     use SymbolKind::{Constant, Field, Macro, Property, Variable};
     matches!(kind, Constant | Field | Macro | Property | Variable)

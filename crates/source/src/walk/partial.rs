@@ -138,8 +138,8 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
-/// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository. A change
-/// of its digest may change which files a walk skips.
+/// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository, or its
+/// `.git` cannot be read. A change of the digest may change which files a walk skips.
 pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
     FolderRules::tracked_state(root.as_path())
 }

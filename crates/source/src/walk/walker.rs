@@ -118,7 +118,7 @@ struct WalkStep {
     abs: PathBuf,
     is_wanted: IsWanted,
     rules: Arc<FolderRules>,
-    /// Why its folder is left out, except for tracked files.
+    /// The reason why the folder of the path is left out, except for tracked files; `None` if it is not.
     within: Option<Arc<SkipReason>>,
     /// Whether a rule in an ignore file made for search includes a folder above.
     is_included: bool,
@@ -236,11 +236,11 @@ impl TreeWalk<'_> {
 
 /// The verdict on a path by its name, the ignore rules and git's index.
 enum NameVerdict {
-    /// It is in; `by_rule` if a rule in an ignore file made for search includes it.
+    /// The path is in; `by_rule` if a rule in an ignore file made for search includes it.
     In {
         by_rule: bool,
     },
-    /// It is out, except for the files below it that git tracks.
+    /// The path is out, except for the files below it that git tracks.
     TrackedOnly(SkipReason),
     Out(SkipReason),
 }

@@ -28,6 +28,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering as MemoryOrdering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use platform::file_format::{self, FileFormat, FormatError};
 
@@ -59,7 +60,7 @@ pub enum SegmentError {
 }
 
 /// A segment of the inverted index: for each term, the documents that contain it. The postings are in memory or read
-/// from a file; all else is in memory.
+/// from a file; the other fields are in memory.
 pub struct IndexSegment {
     docs: Vec<DocNumber>,
     /// Length codes, grouped by field.
@@ -101,7 +102,65 @@ impl PostingsSource {
     }
 }
 
+/// The segments that are open, by [`FileIdentity`].
+static OPEN: Mutex<Vec<(FileIdentity, Weak<IndexSegment>)>> = Mutex::new(Vec::new());
+
+/// Identifies a segment's file, whose content never changes: device, inode, size in bytes and modification time in
+/// nanoseconds. An open segment keeps its file open, so that no other file gets its inode.
+type FileIdentity = (u64, u64, u64, i64);
+
+/// Returns the identity of an open file; `None` where the system has none.
+fn file_identity(file: &File) -> Option<FileIdentity> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = file.metadata().ok()?;
+        let mtime_ns = found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec());
+        Some((found.dev(), found.ino(), found.len(), mtime_ns))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
+}
+
 impl IndexSegment {
+    /// Opens a segment on disk like [`IndexSegment::open`], or returns the one that this process has open of the same
+    /// file. The indexes of two folders may have links to one file.
+    ///
+    /// # Errors
+    /// Fails like [`IndexSegment::open`].
+    pub fn open_shared(path: &Path) -> Result<Arc<Self>, SegmentError> {
+        let held = File::open(path).ok();
+        let Some(identity) = held.as_ref().and_then(file_identity) else { return Self::open(path).map(Arc::new) };
+        let find = |open: &[(FileIdentity, Weak<Self>)]| {
+            open.iter().filter(|(other, _)| *other == identity).find_map(|(_, segment)| segment.upgrade())
+        };
+        let lock = || OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = find(&lock()) {
+            return Ok(segment);
+        }
+        let segment = Arc::new(Self::open(path)?);
+        if segment.file().and_then(file_identity) == Some(identity) {
+            let mut open = lock();
+            open.retain(|(_, segment)| segment.strong_count() > 0);
+            if let Some(other) = find(&open) {
+                return Ok(other);
+            }
+            open.push((identity, Arc::downgrade(&segment)));
+        }
+        Ok(segment)
+    }
+
+    /// Returns the file of the postings; `None` for a segment in memory.
+    fn file(&self) -> Option<&File> {
+        match &self.postings {
+            PostingsSource::Memory(_) => None,
+            PostingsSource::File { file, .. } => Some(file),
+        }
+    }
+
     /// Opens a segment on disk. On Unix it stays readable after its file is deleted.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use lancedb::Table;
 use lancedb::table::{CompactionOptions, OptimizeAction};
 
 use super::location::IndexLocation;
-use super::manifest::CommitRecord;
+use super::manifest::{CommitRecord, SavedCommit};
 use super::tables::{Tables, parse_table_number};
 
 /// Thresholds at which maintenance runs.
@@ -31,6 +31,9 @@ pub(super) struct MaintenanceLimits {
     pub keep_ms: u64,
     /// Number of chunks above which the tables get search indexes, and readers do not hold the chunks in memory.
     pub resident_chunks: u64,
+    /// Maximum number of saved commits, and the time that they are kept, in milliseconds.
+    pub saved: usize,
+    pub keep_saved_ms: u64,
 }
 
 impl Default for MaintenanceLimits {
@@ -42,6 +45,8 @@ impl Default for MaintenanceLimits {
             deleted_percent: 20,
             keep_ms: 11 * 60_000,
             resident_chunks: u64::MAX,
+            saved: 3,
+            keep_saved_ms: 14 * 24 * 3_600_000,
         }
     }
 }
@@ -141,8 +146,34 @@ pub(super) fn list_tables(location: &IndexLocation) -> Vec<(String, PathBuf)> {
     tables.map(|(folder, path)| (folder.trim_end_matches(".lance").to_owned(), path)).collect()
 }
 
-/// Deletes the table versions older than every version that `committed` or one of its retired commits uses, including
-/// leftovers of a crash. The caller holds the writer lock.
+/// Tags the table versions of the saved commits, and removes all other tags. A version without a tag is removed with the
+/// old ones. A saved commit whose versions are missing cannot be opened, so that it is not used.
+pub(super) async fn tag_saved_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
+    for table in tables.both() {
+        let Some(wrapper) = table.dataset() else { continue };
+        let dataset = wrapper.get().await?;
+        let tags = dataset.tags();
+        let mut known = tags.list().await?;
+        for saved in &committed.saved {
+            let Some(wanted) = [&saved.chunks, &saved.files].into_iter().find(|wanted| wanted.name == table.name())
+            else {
+                continue;
+            };
+            if known.remove(&saved.tag()).is_none()
+                && let Err(error) = tags.create(&saved.tag(), wanted.version).await
+            {
+                tracing::debug!("cannot keep version {} of {}: {error}", wanted.version, wanted.name);
+            }
+        }
+        for name in known.keys().filter(|name| name.starts_with(SavedCommit::TAG_PREFIX)) {
+            tags.delete(name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the table versions older than every version that `committed` or one of its retired commits uses, except those
+/// with tags, and leftovers of a crash. The caller holds the writer lock.
 pub(super) async fn remove_old_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
     for table in tables.both() {
         let (Some(wrapper), Some(oldest)) = (table.dataset(), committed.oldest_version(table.name())) else { continue };

@@ -15,7 +15,7 @@ use super::location::IndexLocation;
 use super::lock::LOCK;
 use crate::error::StoreError;
 use crate::inverted_index::DocNumber;
-use crate::manifest::{Manifest, SCHEMA_VERSION};
+use crate::manifest::{Manifest, SCHEMA_VERSION, SavedTree};
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::clock::now_ms;
 use platform::file_format::{FormatError, checksum64};
@@ -56,6 +56,9 @@ pub(super) struct CommitRecord {
     /// Earlier commits that a reader may still have open, oldest first.
     #[serde(default)]
     pub retired: Vec<RetiredCommit>,
+    /// Earlier commits that stay readable because the folder may return to them, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<SavedCommit>,
     /// Digest of the keys of the chunks table's rows; `None` in manifests that predate the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk_rows: Option<RowDigest>,
@@ -149,7 +152,88 @@ pub(super) struct RetiredCommit {
     pub at_ms: u64,
 }
 
+/// A commit that stays readable for longer than a retired one ([`SavedTree`]). Its tables have the names of the current
+/// ones, and their versions have tags ([`SavedCommit::tag`]), so that LanceDB keeps their files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedCommit {
+    pub tree: SavedTree,
+    pub manifest: Manifest,
+    pub chunks: TableVersion,
+    pub files: TableVersion,
+    pub words: Vec<String>,
+    pub segment_version: u32,
+    pub next_number: DocNumber,
+    #[serde(rename = "rows_epoch")]
+    pub rows_generation: u64,
+    pub chunk_rows: Option<RowDigest>,
+    pub file_rows: Option<RowDigest>,
+    /// Time at which it was saved, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+impl SavedCommit {
+    /// Prefix of the names of the tags.
+    pub const TAG_PREFIX: &str = "saved-";
+
+    /// Saves `commit`; `None` if it is incomplete, or no commit of git is known for it.
+    pub fn new(commit: &CommitRecord, sample: Vec<(String, String)>) -> Option<Self> {
+        let head = commit.manifest.head.clone().filter(|_| commit.manifest.complete)?;
+        Some(Self {
+            tree: SavedTree { head, sample },
+            manifest: commit.manifest.clone(),
+            chunks: commit.chunks.clone(),
+            files: commit.files.clone(),
+            words: commit.words.clone(),
+            segment_version: commit.segment_version,
+            next_number: commit.next_number,
+            rows_generation: commit.rows_generation,
+            chunk_rows: commit.chunk_rows,
+            file_rows: commit.file_rows,
+            at_ms: now_ms(),
+        })
+    }
+
+    /// Returns the number of the generation.
+    pub fn generation(&self) -> u64 {
+        self.manifest.generation
+    }
+
+    /// Returns the name of the tag of both tables' versions.
+    pub fn tag(&self) -> String {
+        format!("{}{}", Self::TAG_PREFIX, self.generation())
+    }
+
+    /// Returns the commit record of the saved commit.
+    pub fn to_record(&self) -> CommitRecord {
+        CommitRecord {
+            manifest: self.manifest.clone(),
+            chunks: self.chunks.clone(),
+            files: self.files.clone(),
+            words: self.words.clone(),
+            segment_version: self.segment_version,
+            next_number: self.next_number,
+            dropped_words: Vec::new(),
+            rows_generation: self.rows_generation,
+            retired: Vec::new(),
+            saved: Vec::new(),
+            chunk_rows: self.chunk_rows,
+            file_rows: self.file_rows,
+        }
+    }
+}
+
 impl CommitRecord {
+    /// Returns the saved commit with this generation number.
+    pub fn find_saved(&self, generation: u64) -> Option<&SavedCommit> {
+        self.saved.iter().find(|saved| saved.generation() == generation)
+    }
+
+    /// Returns the saved commits that are not older than `keep_ms`.
+    pub fn kept_saved(&self, keep_ms: u64) -> Vec<SavedCommit> {
+        let now = now_ms();
+        self.saved.iter().filter(|saved| saved.at_ms.abs_diff(now) < keep_ms).cloned().collect()
+    }
+
     /// Returns the oldest version of the table `name` that this commit or a retired one uses; `None`
     /// when none of them uses the table.
     pub fn oldest_version(&self, name: &str) -> Option<u64> {
@@ -231,7 +315,8 @@ pub(super) fn is_manifest_damaged(location: &IndexLocation) -> Result<bool, Stor
 fn read_manifest_file(location: &IndexLocation) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(location.dir.join(MANIFEST_FILE)) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A file where a folder should be is reported when the folder is made.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(location.io_error("read", MANIFEST_FILE, error)),
     }
 }
@@ -289,10 +374,11 @@ pub(super) fn encode_manifest(location: &IndexLocation, committed: &CommitRecord
     Ok(seal_json(&json).into_bytes())
 }
 
-/// Makes `committed` the current generation for every process at once.
+/// Atomically makes `committed` the current generation for every process.
 ///
 /// # Errors
-/// When the file cannot be written; then the previous generation stays current.
+/// When the file cannot be written; the previous generation then stays current. Also when the folder cannot be synced
+/// after the file was replaced; `committed` is then current, but may not survive a power failure.
 pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
     let sealed = encode_manifest(location, committed)?;
     replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, &sealed)

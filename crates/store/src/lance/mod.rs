@@ -29,6 +29,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::fs::DirEntry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,7 +75,7 @@ impl LanceStore {
     /// Reads the manifest of the store in `dir`, whichever folder it indexes; `None` before the first commit.
     ///
     /// # Errors
-    /// When the manifest cannot be read, is damaged, or was written by a newer program.
+    /// When the manifest cannot be read, is damaged together with its copy, or was written by a newer program.
     pub fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
         Ok(manifest::read_manifest(&IndexLocation::of_any_root(dir))?.map(|committed| committed.manifest))
     }
@@ -90,7 +91,8 @@ impl LanceStore {
     }
 
     /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
-    /// replaced commits, and returns their size in bytes. Does nothing before the first commit.
+    /// replaced commits, and returns the bytes that [`LanceStore::measure_replaced`] counts less after it; 0 before the
+    /// first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
@@ -98,15 +100,23 @@ impl LanceStore {
         let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
-        let freed = measure_unused(&location, &committed);
-        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() {
+        let before = measure_unused(&location, &committed);
+        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() || !committed.saved.is_empty() {
             committed.retired.clear();
             committed.dropped_words.clear();
+            committed.saved.clear();
             manifest::publish_manifest(&location, &committed)?;
         }
         maintenance::remove_unused_tables(&location, None, Some(&committed));
         segments::remove_unused_segments(&location, Some(&committed));
-        Ok(freed)
+        let connection = tables::open_connection(&location)?;
+        let removal = async {
+            let tables = tables::Tables::open(&connection, &committed).await?;
+            maintenance::tag_saved_versions(&tables, &committed).await?;
+            maintenance::remove_old_versions(&tables, &committed).await
+        };
+        location.block_on("remove old versions", removal)?;
+        Ok(before.saturating_sub(measure_unused(&location, &committed)))
     }
 
     /// Returns the size of the tables and segments that [`LanceStore::remove_replaced`] would remove, in bytes.
@@ -132,12 +142,12 @@ impl LanceStore {
     /// [`IndexOrigin`] that is not confirmed, until an index run has compared it with `root`. It keeps the generation,
     /// so that the snapshot cache stays valid: row keys mean the same in both until one of them commits.
     ///
-    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A writer
-    /// of `from` may run in the meantime.
+    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A
+    /// writer of `from` may run in the meantime.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known, or
-    /// when a file cannot be read or written.
+    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known,
+    /// or when a file cannot be read or written.
     pub fn clone_index(from: &Path, to: &Path, root: &Path) -> Result<Manifest, StoreError> {
         let (source, target) = (IndexLocation::of_any_root(from), IndexLocation::of_any_root(to));
         tables::parts::clone_index(&source, &target, root)
@@ -154,14 +164,38 @@ impl LanceStore {
     }
 }
 
-/// Returns the size of the tables and segments that the current commit does not use, in bytes.
+/// Returns the size of the tables, versions and segments that the current commit does not use, in bytes.
 fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     let current = [&committed.chunks.name, &committed.files.name];
     let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
     let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
+    let versions: u64 =
+        [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
     let segments =
         segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
-    tables + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
+    tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
+}
+
+/// Name of the file in which LanceDB notes the number of a table's last version.
+const VERSION_HINT: &str = "latest_version_hint.json";
+
+/// Returns the size of the files that only other versions of a table use, in bytes; 0 if the files of the version are not
+/// known.
+fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion) -> u64 {
+    if table.metadata.is_empty() {
+        return 0;
+    }
+    let folder = location.data_dir().join(format!("{}.lance", table.name));
+    let unused = |part: &str| {
+        let files = std::fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
+        let is_unused = |file: &DirEntry| {
+            let name = file.file_name();
+            name != VERSION_HINT && !table.metadata.contains_key(&format!("{part}/{}", name.to_string_lossy()))
+        };
+        let unused = files.filter(is_unused);
+        unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
+    };
+    ["data", "_deletions", "_versions"].map(unused).iter().sum()
 }
 
 impl ChunkStore for LanceStore {
@@ -192,6 +226,10 @@ impl ChunkStore for LanceStore {
         Ok(Some(view))
     }
 
+    fn release_view(&self) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
         Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh)?))
     }
@@ -201,7 +239,7 @@ impl ChunkStore for LanceStore {
     }
 }
 
-/// Returns the number of indexes that share a file, and other names of it.
+/// Returns the number of hard links to a file. Each index that shares the file has one.
 #[cfg(unix)]
 fn link_count(metadata: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(metadata).max(1)

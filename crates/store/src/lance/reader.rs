@@ -26,7 +26,7 @@ use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentDictionary, SegmentError};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SavedTree};
 use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
 use source::secrets::MASK;
@@ -132,8 +132,8 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order. The metadata in a copied index is that in the
-    /// rows.
+    /// Returns every file record with the hash of its row, in any order. In a copied index, the metadata of some
+    /// records is that in the folder of the other index.
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.
@@ -155,7 +155,7 @@ impl LanceView {
     /// Compares the digest of the rows that were read with that of the commit, if it has one.
     ///
     /// # Errors
-    /// When they differ.
+    /// When the digests differ.
     fn check_digest(
         &self,
         operation: &'static str,
@@ -385,6 +385,16 @@ impl StoreView for LanceView {
         let damaged = texts.iter().filter(|text| text.is_damaged).count() as u64;
         self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
         Ok(texts)
+    }
+
+    fn saved_trees(&self) -> Vec<(u64, SavedTree)> {
+        self.committed.saved.iter().map(|saved| (saved.generation(), saved.tree.clone())).collect()
+    }
+
+    fn open_saved(&self, generation: u64) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let Some(saved) = self.committed.find_saved(generation) else { return Ok(None) };
+        let view = Self::open(self.location.clone(), saved.to_record(), Some(self))?;
+        Ok(Some(Arc::new(view)))
     }
 
     fn has_met_damage(&self) -> bool {

@@ -42,8 +42,7 @@ impl SegmentList {
             let held = before.and_then(|before| before.segment(name)).cloned();
             held.map_or_else(
                 || {
-                    IndexSegment::open(&segment_path(location, name))
-                        .map(Arc::new)
+                    IndexSegment::open_shared(&segment_path(location, name))
                         .map_err(|error| read_error(location, &error))
                 },
                 Ok,
@@ -182,8 +181,8 @@ fn write_segment(
     let mut file =
         File::create_new(folder.join(&name)).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
     file.write_all(bytes).map_err(|error| location.io_error("write", SEGMENTS_FOLDER, error))?;
-    let segment = IndexSegment::open(&segment_path(location, &name)).map_err(|error| read_error(location, &error))?;
-    Ok((name, Arc::new(segment)))
+    let segment = IndexSegment::open_shared(&segment_path(location, &name));
+    Ok((name, segment.map_err(|error| read_error(location, &error))?))
 }
 
 pub(super) fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
@@ -202,6 +201,7 @@ pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option
         committed.is_some_and(|committed| {
             committed.words.iter().any(|other| other == name)
                 || committed.dropped_words.iter().any(|dropped| dropped.name == name)
+                || committed.saved.iter().any(|saved| saved.words.iter().any(|other| other == name))
         })
     };
     for (_, file) in list_segment_files(location).into_iter().filter(|(name, _)| !needed(name)) {

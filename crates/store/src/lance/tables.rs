@@ -85,6 +85,13 @@ impl Tables {
         Ok(Self { chunks: pin(&committed.chunks).await?, files: pin(&committed.files).await? })
     }
 
+    /// Opens the tables of a commit at their latest versions.
+    pub async fn open(connection: &Connection, committed: &CommitRecord) -> lancedb::Result<Self> {
+        let chunks = connection.open_table(&committed.chunks.name).execute().await?;
+        let files = connection.open_table(&committed.files.name).execute().await?;
+        Ok(Self { chunks, files })
+    }
+
     /// Opens the tables of a commit for writing, and rolls back later versions.
     pub async fn open_rolled_back(connection: &Connection, committed: &CommitRecord) -> lancedb::Result<Self> {
         let roll_back = async |wanted: &TableVersion| {

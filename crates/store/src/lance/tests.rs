@@ -5,6 +5,7 @@ mod keys;
 mod maintenance;
 mod parts;
 mod retrieval;
+mod saved;
 mod schema_3;
 mod search_indexes;
 
@@ -93,7 +94,12 @@ fn commit(files: &[(&str, &str)]) -> Commit {
 }
 
 fn status(complete: bool) -> CommitStatus {
-    CommitStatus { complete, files_found: 3, skipped: BTreeMap::from([("data".to_owned(), 2)]) }
+    CommitStatus {
+        complete,
+        files_found: 3,
+        skipped: BTreeMap::from([("data".to_owned(), 2)]),
+        ..CommitStatus::default()
+    }
 }
 
 /// Returns the `limit` chunks with the highest sum of BM25F scores over `words`, best first.

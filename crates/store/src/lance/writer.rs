@@ -11,7 +11,7 @@ use lancedb::Connection;
 use super::location::IndexLocation;
 use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
-use super::manifest::{self, CommitRecord, RowDigest};
+use super::manifest::{self, CommitRecord, RowDigest, SavedCommit};
 use super::reader::LanceView;
 use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
@@ -40,6 +40,12 @@ pub(super) struct LanceWriter {
     base: Option<Arc<LanceView>>,
     /// The last published commit, even if this writer does not extend it.
     last: Option<CommitRecord>,
+    /// The commit that was current when this writer was opened; `None` if it has other tables.
+    first: Option<CommitRecord>,
+    /// The commit to save with the next one.
+    saving: Option<SavedCommit>,
+    /// Generation of the saved commit that this writer extends.
+    restored: Option<u64>,
     /// Number of the last commit, published or not.
     generation: u64,
     /// The files that are already synced.
@@ -154,8 +160,11 @@ impl LanceWriter {
             connection,
             tables,
             segments,
+            first: base.as_ref().map(|base| base.committed().clone()),
             base,
             last,
+            saving: None,
+            restored: None,
             generation,
             synced,
             stored,
@@ -170,8 +179,7 @@ impl LanceWriter {
         })
     }
 
-    /// Rolls back an unfinished commit, if there is one, and marks the tables dirty until the manifest is
-    /// replaced.
+    /// Rolls back an unfinished commit, if there is one, and marks the tables dirty until a commit succeeds.
     fn begin_commit(&mut self) -> Result<(), StoreError> {
         if self.dirty {
             self.tables = open_tables(
@@ -240,6 +248,7 @@ impl LanceWriter {
             committed_at_ms: now_ms(),
             is_empty: rows == 0,
             origin: self.next_origin(state.complete),
+            head: state.head.clone(),
         };
         let has_indexes = self
             .location
@@ -257,6 +266,7 @@ impl LanceWriter {
             dropped_words: dropped.unwrap_or_default(),
             rows_generation: self.next_rows_generation(),
             retired,
+            saved: self.next_saved_commits(),
             chunk_rows: None,
             file_rows: Some(file_rows),
             searchable_chunks: has_indexes.then_some(rows as u64),
@@ -280,6 +290,29 @@ impl LanceWriter {
         Ok(manifest)
     }
 
+    /// Returns the saved commits of the next commit.
+    fn next_saved_commits(&self) -> Vec<SavedCommit> {
+        let mut all = self.last.as_ref().map(|last| last.kept_saved(self.limits.keep_saved_ms)).unwrap_or_default();
+        let replaced = [self.restored, self.saving.as_ref().map(SavedCommit::generation)];
+        all.retain(|saved| !replaced.contains(&Some(saved.generation())));
+        all.extend(self.saving.clone());
+        all.retain(|saved| saved.chunks.name == self.tables.chunks.name());
+        all.split_off(all.len().saturating_sub(self.limits.saved))
+    }
+
+    /// Makes `view` the generation that this writer extends.
+    fn extend_view(&mut self, view: LanceView) -> Result<(), StoreError> {
+        let files = view.read_files()?;
+        if self.own_tree.is_some() {
+            self.own_tree = Some(OwnTree::read(&self.location, &files)?);
+        }
+        self.stored = files.into_iter().map(|(file, hash)| (file.path, hash)).collect();
+        self.file_rows = RowDigest::of_hashes(self.stored.values().copied());
+        // Rolls the tables forward to the versions of `view` with the next commit.
+        (self.base, self.dirty) = (Some(Arc::new(view)), true);
+        Ok(())
+    }
+
     /// Returns the paths of records with the hashes of their rows.
     fn hash_records(&self, records: &[FileRecord]) -> Result<Vec<(RepoPath, u64)>, StoreError> {
         let hash = |record: &FileRecord| {
@@ -299,8 +332,8 @@ impl LanceWriter {
         }
     }
 
-    /// Stores the metadata of the records of a commit of a copied index beside it, and takes out of the commit those whose
-    /// rows already have the same content.
+    /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes from the commit the
+    /// touched records whose rows already have the same content.
     fn keep_own_stats(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         let Some(own) = &mut self.own_tree else { return Ok(()) };
         commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
@@ -320,8 +353,8 @@ impl LanceWriter {
         Ok(())
     }
 
-    /// Writes the metadata of a copied index's files. A failure is logged and not returned, because the next run only reads
-    /// these files again.
+    /// Writes the metadata of a copied index's files to `tree-stats`; removes that file from an index that is no copy.
+    /// A failed write is only logged, because the next run then reads these files again. A failed removal is ignored.
     fn save_own_tree(&mut self) {
         match &mut self.own_tree {
             Some(own) => {
@@ -353,7 +386,12 @@ impl LanceWriter {
         let Some(committed) = &self.last else { return };
         maintenance::remove_unused_tables(&self.location, Some(&self.tables), Some(committed));
         segments::remove_unused_segments(&self.location, Some(committed));
-        if self.expired {
+        let tagging = maintenance::tag_saved_versions(&self.tables, committed);
+        let tagged = self.location.block_on_until("keep saved versions", &self.cancel, tagging);
+        if let Err(error) = &tagged {
+            tracing::debug!("{error}");
+        }
+        if self.expired && tagged.is_ok() {
             let removal = maintenance::remove_old_versions(&self.tables, committed);
             match self.location.block_on_until("remove old versions", &self.cancel, removal) {
                 Ok(()) | Err(StoreError::Stopped { .. }) => {} // the next finish removes the rest
@@ -387,6 +425,28 @@ impl StoreWriter for LanceWriter {
         removed.iter().for_each(|path| _ = self.stored.remove(path));
         self.stored.extend(hashes);
         Ok(manifest)
+    }
+
+    fn save_tree(&mut self, sample: Vec<(String, String)>) {
+        self.saving = self.first.as_ref().and_then(|first| SavedCommit::new(first, sample));
+    }
+
+    fn restore_tree(&mut self, generation: u64) -> Result<bool, StoreError> {
+        let (Some(last), Some(base)) = (&self.last, &self.base) else { return Ok(false) };
+        let Some(saved) = last.find_saved(generation) else { return Ok(false) };
+        let mut record = saved.to_record();
+        if record.chunks.name != last.chunks.name || record.files.name != last.files.name {
+            return Ok(false);
+        }
+        // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row keys
+        // mean the same as before as long as no fragments were compacted.
+        let is_renumbered = record.rows_generation != last.rows_generation;
+        record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
+        record.next_number = record.next_number.max(last.next_number);
+        let view = LanceView::open(self.location.clone(), record, Some(base))?;
+        self.extend_view(view)?;
+        self.restored = Some(generation);
+        Ok(true)
     }
 
     fn defer_publication(&mut self) {

@@ -9,20 +9,20 @@ pub struct TrainingOptions {
     pub decay_epochs: Option<usize>,
     pub seed: u64,
     pub threads: usize,
-    /// Number of runs of pairs in a batch. Each run is from one repository and has at most `batch_pairs` pairs.
+    /// Maximum number of runs of pairs in a batch. Each run is from one repository and has at most `batch_pairs` pairs.
     pub batch_repositories: usize,
     pub batch_pairs: usize,
     /// Maximum number of pairs of one kind and repository in an epoch. Each epoch draws new ones.
     pub epoch_pairs: usize,
     pub temperature: f32,
-    /// Adam's initial step size; it falls linearly to zero.
+    /// Adam's initial step size; it falls linearly and reaches zero after `decay_epochs`.
     pub learning_rate: f32,
     /// Strength of the pull towards the initial table: the share of the difference from its initial value by which a
     /// step of size 1 moves a row back.
     pub pull: f32,
     /// Probability that a passage of a batch is embedded with its path.
     pub path_share: f32,
-    /// Number of hard negatives per query; 0 for none.
+    /// Maximum number of hard negatives per query; 0 for none.
     pub hard_negatives: usize,
     /// Number of epochs between two searches for hard negatives.
     pub mining_epochs: usize,

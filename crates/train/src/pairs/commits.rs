@@ -136,8 +136,8 @@ const ATTRIBUTES: &str = "*.rs diff=rust\n*.py diff=python\n*.go diff=golang\n*.
     *.php diff=php\n*.cs diff=csharp\n*.kt diff=kotlin\n*.ex diff=elixir\n*.exs diff=elixir\n*.sh diff=bash\n\
     *.c diff=cpp\n*.h diff=cpp\n*.cc diff=cpp\n*.cpp diff=cpp\n*.hpp diff=cpp\n";
 
-/// Passes each line of the history to `each`. Passes no line if git is not installed or the folder is not in a
-/// repository.
+/// Passes the lines of the last `commits` commits to `each`, until they exceed [`MAX_HISTORY_BYTES`]. Passes no line if
+/// git is not installed or the folder is not in a repository.
 fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) -> io::Result<()> {
     // Without attributes, git names the class that contains a change instead of the method.
     let mut attributes = tempfile::NamedTempFile::new()?;

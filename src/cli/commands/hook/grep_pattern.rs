@@ -73,7 +73,7 @@ pub fn words_of_pattern(pattern: &str) -> Option<String> {
 /// A command between separators of the shell.
 struct Segment {
     words: Vec<String>,
-    /// Whether its output is the input of the next command.
+    /// Whether the command's output is the input of the next command.
     feeds_next: bool,
 }
 

@@ -9,7 +9,7 @@ use crate::cli::exit::CommandExit;
 use crate::cli::json_output::index::DryRunJson;
 use crate::cli::printer::Printer;
 
-/// Prints the listing of the engine's folder.
+/// Prints which files of the engine's folder would be indexed, and which files and folders are excluded.
 ///
 /// # Errors
 /// If the folder cannot be walked or standard output cannot be written.

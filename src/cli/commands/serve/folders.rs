@@ -1,7 +1,8 @@
 //! The folders of a server: those given as arguments, or the folders in the client's environment.
 //!
-//! A folder that was given as an argument and is refused ends the server. A folder that a client names and that is
-//! refused is left out, and the reason becomes part of the advice that calls get while no folder is served.
+//! A folder that was given as an argument and is refused ends the server. A refused folder of a group is left out, with
+//! a note. A refused folder that a client names is left out, and the reason becomes part of the advice that calls get
+//! while no folder is served.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,18 +13,20 @@ use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::index_run::command_folder::refuse_broad;
+use crate::cli::index_run::published_base::bring_base;
 use crate::cli::printer;
 
 /// Advice for calls of a server without a folder.
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
     an argument of the server: codescry serve --stdio FOLDER";
 
-/// Returns the folders to serve, in order: the arguments; without arguments, the folders that are not refused in the
-/// first of these that has one: CLAUDE_PROJECT_DIR, WORKSPACE_FOLDER_PATHS, the working folder. None if all are
-/// refused; then the client's roots are served, unless `--within` is given.
+/// Returns the folders to serve, in order: the arguments or the folders of the group. Without these, the folders that
+/// are not refused in the first of these that has one: CLAUDE_PROJECT_DIR, WORKSPACE_FOLDER_PATHS, the working folder.
+/// If all are refused, there are none, and the client's roots are served later, unless `--within` is given.
 ///
 /// # Errors
-/// If a folder given as an argument or with `--within` does not exist or is refused.
+/// If a folder given as an argument or with `--within` does not exist or is refused, there is no such group, or all
+/// folders of the group are refused.
 pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
     let checks = FolderChecks { shared: shared.clone() };
     let within = resolve_allowed(&checks, &arguments.within)?;
@@ -110,12 +113,15 @@ struct FolderChecks {
 }
 
 impl FolderChecks {
-    /// Returns the settings of a folder.
+    /// Returns the settings of a folder, after fetching the published index that they name.
     ///
     /// # Errors
-    /// If it does not exist or is too broad to serve.
+    /// If the folder does not exist or is too broad to serve, a setting is invalid, or the published index cannot be
+    /// fetched.
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
-        refuse_broad(&self.shared, &settings, "serve").map(|()| settings)
+        refuse_broad(&self.shared, &settings, "serve")?;
+        bring_base(&self.shared, &settings).map_err(|error| error.to_string())?;
+        Ok(settings)
     }
 }

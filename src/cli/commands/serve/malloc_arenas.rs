@@ -8,11 +8,15 @@
 /// mimalloc as the program's allocator held up to 861 MiB after the same work
 /// (`benches/runs/2026-11-29-workspace.md`). Must be called before any input is read or file opened. If the restart
 /// fails, the process continues without the limit.
+///
+/// The thresholds are fixed as well, because glibc raises them with every large block that is freed, and then keeps large
+/// blocks in its heaps. A server of 12 worktrees of 4,423 files held 110.9 MB after a search of each, and 99.4 MB with them.
 pub fn limit_malloc_arenas() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         use std::os::unix::process::CommandExt as _;
         const ARENAS: &str = "MALLOC_ARENA_MAX";
+        const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
         if std::env::var_os(ARENAS).is_some() {
             return;
         }
@@ -21,7 +25,8 @@ pub fn limit_malloc_arenas() {
         let mut arguments = std::env::args_os();
         let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
         let mut restart = std::process::Command::new(program);
-        let error = restart.arg0(name).args(arguments).env(ARENAS, cores.to_string()).exec();
+        restart.arg0(name).args(arguments).env(ARENAS, cores.to_string());
+        let error = restart.envs(THRESHOLDS.map(|name| (name, "131072"))).exec();
         tracing::debug!("cannot restart with a limit on heaps: {error}");
     }
 }

@@ -12,7 +12,7 @@ use std::io::Write as _;
 /// The date of all entries: 1980-01-01, the first that a zip archive can hold.
 const ENTRY_SECONDS: i64 = 315_532_800;
 
-/// The level of compression, from 1 to 12.
+/// The highest level of compression.
 const COMPRESSION_LEVEL: i32 = 12;
 
 const PROGRAM_MODE: u32 = 0o755;
@@ -47,7 +47,7 @@ impl<'content> FileEntry<'content> {
 /// Returns a zip archive with these files, sorted by path.
 ///
 /// # Errors
-/// If two files have the same path.
+/// If two files have the same path, or the archive cannot be compressed.
 pub fn write_zip(mut entries: Vec<FileEntry<'_>>) -> Result<Vec<u8>> {
     sort_entries(&mut entries)?;
     let mut archive = ZipArchiveWriter::new(Vec::new());
@@ -67,7 +67,7 @@ pub fn write_zip(mut entries: Vec<FileEntry<'_>>) -> Result<Vec<u8>> {
 /// Returns a gzip-compressed tar archive with these files, sorted by path.
 ///
 /// # Errors
-/// If two files have the same path.
+/// If two files have the same path, or the archive cannot be compressed.
 pub fn write_tar_gz(mut entries: Vec<FileEntry<'_>>) -> Result<Vec<u8>> {
     sort_entries(&mut entries)?;
     let mut archive = tar::Builder::new(Vec::new());

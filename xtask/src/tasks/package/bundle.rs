@@ -11,7 +11,7 @@ use super::project::PackagedProject;
 /// Builds the bundle of a program.
 ///
 /// # Errors
-/// If the manifest of bundles has no `mcp_config`.
+/// If the manifest of bundles has no `mcp_config`, or the archive cannot be compressed.
 pub fn build_bundle(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let system = program.node_system();
     let inside = format!("server/{}", program.file_name());

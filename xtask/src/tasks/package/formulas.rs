@@ -1,5 +1,5 @@
-//! The Homebrew formula and the Scoop manifest. Both download the archives of a release and compare their checksums. They
-//! list the platforms whose archives exist.
+//! The Homebrew formula and the Scoop manifest. Both download the archives of a release and compare their checksums.
+//! They list the platforms whose archives exist.
 
 use std::fmt::Write as _;
 

@@ -69,7 +69,8 @@ pub struct PackageArguments {
 /// Writes the packages and prints their names, sizes and checksums.
 ///
 /// # Errors
-/// If the program cannot be built or has another version, or a package cannot be built or written.
+/// If the project or the program cannot be read, the program cannot be built, has another version or is universal where
+/// that is not allowed, or a package cannot be built or written.
 pub fn run_package(arguments: &PackageArguments) -> Result<()> {
     let project = PackagedProject::read(&arguments.root)?;
     fs::create_dir_all(&arguments.out).with_context(|| format!("cannot create {}", arguments.out.display()))?;

@@ -68,7 +68,7 @@ impl ProgramFile {
     /// Reads a program.
     ///
     /// # Errors
-    /// If the file is no program for Linux, macOS or Windows, or needs libraries that the system may not have.
+    /// If the file cannot be read, or [`ProgramFile::parse`] fails.
     pub fn read(path: &Path) -> Result<Self> {
         let content = fs::read(path).with_context(|| format!("cannot read the program {}", path.display()))?;
         Self::parse(content).with_context(|| format!("cannot package {}", path.display()))
@@ -77,7 +77,8 @@ impl ProgramFile {
     /// Finds out the platform of a program.
     ///
     /// # Errors
-    /// If the file is no program for Linux, macOS or Windows, or needs libraries that the system may not have.
+    /// If the bytes are no 64-bit program for Linux, macOS or Windows on x86-64 or ARM64, its requirements cannot be
+    /// read, or it is for Linux and is linked statically or needs libraries that the system may not have.
     pub fn parse(content: Vec<u8>) -> Result<Self> {
         let (system, processor) = detect_platform(&content)?;
         Ok(Self { content, system, processor })

@@ -32,7 +32,7 @@ impl PackagedProject {
     /// Reads the project in a folder.
     ///
     /// # Errors
-    /// If a file is missing, or if the manifests disagree about the version.
+    /// If a file cannot be read or lacks a field, or if the manifests disagree about the version.
     pub fn read(root: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = root.join(name);

@@ -9,11 +9,11 @@ use super::archive::ReleaseFile;
 use super::collected::CollectedPackages;
 use super::project::PackagedProject;
 
-/// Builds the entry from `server.json`: drops packages that are not in the folder, and adds the checksums of bundles. The
-/// image is built later, from the archives for Linux.
+/// Builds the entry from `server.json`: drops packages that are not in the folder, and adds the checksums of bundles.
+/// The image is built later, from the archives for Linux.
 ///
 /// # Errors
-/// If a bundle in the folder has no entry.
+/// If `server.json` has no packages, or a bundle in the folder has no entry.
 pub fn build_server_json(packages: &CollectedPackages, project: &PackagedProject) -> Result<ReleaseFile> {
     let mut entry = project.registry_entry.clone();
     let listed = entry["packages"].as_array_mut().context("server.json has no packages")?;

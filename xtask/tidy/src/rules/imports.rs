@@ -1,7 +1,8 @@
 //! No file imports upwards: the graph of the files of a package is acyclic.
 //!
-//! An edge leads from a file that names an item, in a `use` or in a path, to the file that defines the item. Re-exports
-//! are followed to the definition, so importing a name through `lib.rs` counts as importing the defining file.
+//! An edge leads from a file that names an item, in a `use`, in a path or after a glob import, to the file that defines
+//! the item. Re-exports are followed to the definition, so importing a name through `lib.rs` counts as importing the
+//! defining file.
 
 mod cycles;
 mod resolve;
@@ -15,7 +16,7 @@ use resolve::{ModuleTree, Resolution};
 pub struct ImportReport {
     /// One line per described cycle. Each file that is part of a cycle is in at least one line.
     pub cycles: Vec<String>,
-    /// Paths into the package without a known definition; their syntax is not supported by [`crate::rust`].
+    /// Paths into the package whose definitions [`crate::rust`] does not find.
     pub unresolved: Vec<String>,
     pub edge_count: usize,
 }

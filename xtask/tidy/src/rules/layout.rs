@@ -10,7 +10,7 @@ pub fn check_file_lengths(files: &[(String, String)], limit: usize) -> Vec<Strin
     lengths.filter(|(_, lines)| *lines > limit).map(|(path, lines)| format!("{path} has {lines} lines")).collect()
 }
 
-/// Finds packages with more than `limit` lines without tests.
+/// Finds packages whose `src` has more than `limit` lines, not counting tests.
 pub fn check_package_lengths(packages: &[Package], limit: usize) -> Vec<String> {
     let lengths = packages.iter().map(|package| (package, count_code_lines(package)));
     lengths

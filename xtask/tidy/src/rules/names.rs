@@ -1,7 +1,8 @@
 //! Names with several definitions, each with the reason why it is allowed.
 //!
-//! A name is ambiguous if a type with it is defined twice, a public function outside of an `impl` is defined twice, or
-//! public functions and methods with it are defined more than twice. `xtask/names.toml` has a row for each of them:
+//! A name is ambiguous if at least two types have it, at least two public functions outside of an `impl` or trait, or
+//! at least three public functions and methods. Types or functions with the same name in one module count once.
+//! `xtask/names.toml` has a row for each ambiguous name:
 //!
 //! ```toml
 //! [types]
@@ -31,7 +32,7 @@ pub struct AmbiguousName {
     pub name: String,
     /// The definitions as `path:line`.
     pub places: Vec<String>,
-    /// The reason in `names.toml`.
+    /// The reason in `names.toml` why several definitions have this name; `None` if the file has no row for it.
     pub reason: Option<String>,
 }
 

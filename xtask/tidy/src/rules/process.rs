@@ -10,7 +10,8 @@ const ENVIRONMENT: &[&str] =
 /// Macros that print.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
-/// Finds files outside of `homes` that read or change the environment or the working folder, or read the arguments.
+/// Reports files outside of `homes` that read or change the environment or the working folder, or read the arguments,
+/// and homes that do not.
 pub fn check_environment(packages: &[Package], homes: &[&str]) -> Vec<String> {
     check(packages, homes, "the environment", |tokens| {
         let [module, separator, function, ..] = tokens else { return false };
@@ -20,7 +21,8 @@ pub fn check_environment(packages: &[Package], homes: &[&str]) -> Vec<String> {
     })
 }
 
-/// Finds files outside of `homes` that print. A check whether the output is a terminal does not count as printing.
+/// Reports files outside of `homes` that print or use the standard output or the standard error, and homes that do not.
+/// A check whether one of them is a terminal does not count.
 pub fn check_printing(packages: &[Package], homes: &[&str]) -> Vec<String> {
     check(packages, homes, "the output", |tokens| {
         let is_macro = |name: &Token, mark: &Token| {
@@ -38,8 +40,8 @@ pub fn check_printing(packages: &[Package], homes: &[&str]) -> Vec<String> {
     })
 }
 
-/// Finds files outside of `homes` in which `matches` accepts the tokens from any position on. A home without any match
-/// is reported too.
+/// Reports each file outside of `homes` in which `matches` accepts the tokens from some position to the file's end, and
+/// each home without such a file.
 fn check(packages: &[Package], homes: &[&str], what: &str, matches: impl Fn(&[Token]) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = Vec::new();

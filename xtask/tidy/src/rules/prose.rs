@@ -1,7 +1,7 @@
 //! Two habits that make comments hard to read, counted per 1,000 words.
 //!
-//! A headless clause begins with a pronoun, such as "what" before a verb, where a noun would name the thing. A pet phrase
-//! is one of a few phrases that this code base once had hundreds of times.
+//! A headless clause begins with a pronoun, such as "what" before a verb, where a noun would name the thing. A pet
+//! phrase is one of a few phrases that this code base once had hundreds of times.
 
 use crate::rust::comments::list_comments;
 
@@ -16,7 +16,7 @@ const CLAUSE_WORDS: &[&str] = &[
     "makes", "run", "runs", "it", "they", "there", "a", "an", "the", "of", "no", "this", "one",
 ];
 
-/// Phrases that comments must not use; each position in a phrase lists the alternative words.
+/// The pet phrases; each position in a phrase lists the alternative words.
 const PETS: &[&[&[&str]]] = &[
     &[&["to"], &["be"], &["had"]],
     &[&["tell", "tells"], &["of", "it", "what", "who", "where", "whether"]],

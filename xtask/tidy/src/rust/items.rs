@@ -47,7 +47,7 @@ pub enum DefinitionKind {
 pub struct Import {
     /// The segments of the path, such as `crate`, `query`, `Query`.
     pub path: Vec<String>,
-    /// The name that the import gives, or `None` for `*`.
+    /// The name that the import gives; `None` for `*`, and for an import as `_`.
     pub name: Option<String>,
     pub module: Vec<String>,
     pub line: usize,
@@ -61,7 +61,8 @@ pub struct PathUse {
     pub line: usize,
 }
 
-/// Lists the items of a file from its tokens.
+/// Lists the items of a file from its tokens. Definitions in function bodies and in implementations of traits are left
+/// out.
 pub fn list_items(tokens: &[Token]) -> FileItems {
     let mut reader = ItemReader { tokens, at: 0, scopes: Vec::new(), pending: None, items: FileItems::default() };
     while reader.at < tokens.len() {

@@ -4,14 +4,19 @@ use super::container::Container;
 use crate::formats::splice::{Splice, line_start};
 
 /// Returns the splices that remove the member `at` and one comma, and the line of the member if nothing else is on it.
+/// Comments around the member stay, also one between it and the comma.
 pub(super) fn cut_member(text: &str, container: &Container, at: usize) -> Vec<Splice> {
     let (start, end) = (container.members[at].start, container.members[at].end);
     let after = next_token_start(text, end);
     let has_comma = text[after..].starts_with(',');
+    let splits_comma = has_comma && !text[end..after].trim().is_empty();
     if at + 1 < container.members.len() {
-        return vec![cut_before_next(text, start, after + 1)];
+        return match splits_comma {
+            true => vec![Splice::cut(start, end), Splice::cut(after, after + 1)],
+            false => vec![cut_before_next(text, start, after + 1)],
+        };
     }
-    let end = if has_comma { after + 1 } else { end };
+    let end = if has_comma && !splits_comma { after + 1 } else { end };
     let before = text[..start].trim_end().len();
     // The line break in front is removed only if the member is alone on its line: otherwise, a line comment
     // above would extend over the rest of the line.
@@ -25,6 +30,9 @@ pub(super) fn cut_member(text: &str, container: &Container, at: usize) -> Vec<Sp
         (false, true) => vec![Splice::cut(before, end)],
         (false, false) => vec![Splice::cut(start, end)],
     };
+    if splits_comma {
+        splices.push(Splice::cut(after, after + 1));
+    }
     if let Some(previous) = at.checked_sub(1).map(|at| &container.members[at])
         && !has_comma
     {
@@ -60,5 +68,26 @@ pub(super) fn next_token_start(text: &str, mut at: usize) -> usize {
             return at;
         };
         at += comment;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::parse_jsonc;
+    use super::super::remove_json_entry;
+
+    #[test]
+    fn comments_around_a_removed_entry_stay() {
+        for (before, after) in [
+            ("{\"s\": {\n  \"codescry\": {} // mine\n  , \"b\": {}\n}}", "{\"s\": {\n   // mine\n   \"b\": {}\n}}"),
+            ("{\"s\": {\"codescry\": {} /* mine */, \"b\": {}}}", "{\"s\": { /* mine */ \"b\": {}}}"),
+            ("{\"s\": {\"b\": {}, \"codescry\": {} /* mine */,}}", "{\"s\": {\"b\": {}, /* mine */}}"),
+            ("{\"s\": {\"codescry\": {}, // mine\n\"b\": {}}}", "{\"s\": {// mine\n\"b\": {}}}"),
+            ("{\"s\": {\n  // theirs\n  \"codescry\": {},\n  \"b\": {}\n}}", "{\"s\": {\n  // theirs\n  \"b\": {}\n}}"),
+        ] {
+            let edited = remove_json_entry(before, &[&["s"]]).expect("it is edited");
+            assert_eq!(edited, after, "{before}");
+            assert!(parse_jsonc(&edited).is_ok(), "{edited}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::formats::splice::apply_splices;
 /// The key of the object of hooks.
 const HOOKS: &str = "hooks";
 
-/// The last word of the command of a hook of codescry.
+/// The end of the command of a hook of codescry.
 const HOOK_COMMAND: &str = " hook";
 
 /// Returns the command of the hook of codescry, if there is one.

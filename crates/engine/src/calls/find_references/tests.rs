@@ -92,3 +92,110 @@ fn a_name_that_no_file_spells_so_gets_the_similar_one() {
     assert_eq!(unused.other_kinds.get(&ReferenceKind::Call), Some(&1));
     assert!(absent.notes.iter().all(|note| !note.contains("content all")), "{:?}", absent.notes);
 }
+
+/// Returns the lines of the uses of `name`, as `path:line`, and the remarks of the answer.
+fn uses_of(engine: &Engine, name: &str) -> (Vec<String>, Vec<String>) {
+    let query = ReferenceQuery {
+        name: name.to_owned(),
+        limit: 100,
+        ..query(ReferencePosition::default(), Duration::from_secs(60))
+    };
+    let answer = engine.find_references(&query, &CancelToken::default()).expect("an answer");
+    assert_eq!(answer.missing_container, None, "{name}");
+    let lines = |file: &ReferencedFile| {
+        file.references.iter().map(|site| format!("{}:{}", file.path, site.line)).collect::<Vec<_>>()
+    };
+    (answer.files.iter().flat_map(lines).collect(), answer.notes)
+}
+
+#[test]
+fn a_qualifier_leaves_out_uses_of_other_containers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        (
+            "a.py",
+            "class Store:\n    def load(self):\n        return self.load()\n\nclass Cache:\n    def load(self):\n        return self.load()\n\n\
+             def load():\n    pass\n\ndef use(store: Store, other, entry: Cache):\n    store.load()\n    other.load()\n    entry.load()\n    \
+             cache = Cache()\n    cache.load()\n    Store().load()\n    Cache().load()\n    load()\n",
+        ),
+        (
+            "b.ts",
+            "class Store { load() {} }\nclass Cache { load() {} }\nconst store = new Store();\nconst kept = new Cache();\n\
+             store.load();\nkept.load();\nnew Cache().load();\nCache.load();\nunknown().load();\n",
+        ),
+        (
+            "C.java",
+            "class Store { void load() {} }\nclass Cache { void load() {} void all() { load(); this.load(); } }\n\
+             class Use {\n  void use(Store a, Cache b) {\n    a.load();\n    b.load();\n    new Store()\n      .load();\n  }\n}\n",
+        ),
+        (
+            "d.go",
+            "package d\n\ntype Store struct{}\ntype Cache struct{}\n\nfunc (s *Store) load() {}\nfunc (c *Cache) load() {}\n\n\
+             func use(s *Store, c *Cache) {\n\ts.load()\n\tc.load()\n\tn := NewCache()\n\tn.load()\n}\n",
+        ),
+        (
+            "e.rs",
+            "struct Store;\nstruct Cache;\nimpl Store { fn load(&self) {} }\nimpl Cache { fn load(&self) { self.load() } }\n\
+             fn use_both(a: &Store, b: Option<&Cache>) {\n    a.load();\n    b.load();\n    Store::load(a);\n    Cache::load(b);\n}\n",
+        ),
+    ];
+    for (path, text) in files {
+        std::fs::write(folder.path().join(path), text).expect("a file");
+    }
+    let engine = engine(folder.path(), 1);
+    let lines = |path: &str, lines: &[u32]| lines.iter().map(|line| format!("{path}:{line}")).collect::<Vec<_>>();
+    let store = [
+        lines("C.java", &[5, 8]),
+        lines("a.py", &[3, 13, 14, 18]),
+        lines("b.ts", &[5, 9]),
+        lines("d.go", &[10]),
+        lines("e.rs", &[6, 8]),
+    ];
+    let (uses, notes) = uses_of(&engine, "Store.load");
+    assert_eq!(uses, store.concat(), "{notes:?}");
+    let note = "left out: 16 uses and 6 definitions of load in other containers; ask for load to see them";
+    assert!(notes.iter().any(|other| other == note), "{notes:?}");
+    let cache = [
+        lines("C.java", &[2, 2, 6, 8]),
+        lines("a.py", &[7, 14, 15, 17, 19]),
+        lines("b.ts", &[6, 7, 8, 9]),
+        lines("d.go", &[11, 13]),
+        lines("e.rs", &[4, 7, 9]),
+    ];
+    assert_eq!(uses_of(&engine, "Cache::load").0, cache.concat());
+    let (all, notes) = uses_of(&engine, "load");
+    assert!(all.len() == 27 && notes.is_empty(), "{all:?} {notes:?}");
+}
+
+#[test]
+fn a_qualifier_keeps_uses_through_bases_and_interfaces_and_of_modules() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        (
+            "base.py",
+            "class Base:\n    def start(self):\n        self.run()\n\n    def run(self):\n        pass\n\nclass Job(Base):\n    \
+             def run(self):\n        super().run()\n\nclass Walk:\n    def run(self):\n        pass\n\ndef all(base: Base, walk: Walk):\n    \
+             base.run()\n    walk.run()\n",
+        ),
+        (
+            "iface.ts",
+            "interface Reader { read(): void }\nclass FileReader implements Reader { read() {} }\nfunction f(reader: Reader) {\n  reader.read();\n}\n",
+        ),
+        ("conf/db.py", "def parse():\n    pass\n\nparse()\n"),
+        ("conf/env.py", "def parse():\n    pass\n\nparse()\n"),
+        ("main.py", "from conf.env import parse\nfrom conf import db\n\nparse()\ndb.parse()\n"),
+    ];
+    std::fs::create_dir(folder.path().join("conf")).expect("a folder");
+    for (path, text) in files {
+        std::fs::write(folder.path().join(path), text).expect("a file");
+    }
+    let engine = engine(folder.path(), 1);
+    let uses = |name: &str| uses_of(&engine, name).0.join(" ");
+    assert_eq!(uses("Job.run"), "base.py:3 base.py:17");
+    assert_eq!(uses("Base.run"), "base.py:3 base.py:10 base.py:17");
+    assert_eq!(uses("Walk.run"), "base.py:10 base.py:18");
+    assert_eq!(uses("FileReader.read"), "iface.ts:4");
+    assert_eq!(uses("Reader.read"), "iface.ts:4");
+    assert_eq!(uses("env.parse"), "conf/env.py:4 main.py:1 main.py:4");
+    assert_eq!(uses("db.parse"), "conf/db.py:4 main.py:5");
+}

@@ -21,7 +21,7 @@ const WINDOW_FILES: usize = 1_024;
 /// queue in front of `write` with few chunks, and the embedder would wait during a commit.
 const MIN_FILL_FRACTION: usize = 4;
 
-/// The options of the `batch` stage.
+/// The options of the `batch` stage, and the memory budget whose shortages it relieves.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchStage<'r> {
     /// Whether to gather all files before sending any, unless memory runs out.
@@ -39,7 +39,8 @@ struct PendingBatch {
 
 impl BatchStage<'_> {
     /// Gathers files until the input ends, and sends full batches. Sends an incomplete batch when the queues before and
-    /// after the stage are empty and it is a quarter full or files wait for memory, and at the end of the input.
+    /// after the stage are empty and it is a quarter full or files wait for memory, and at the end of the input. With
+    /// [`BatchStage::preparse`], no batch is sent earlier unless files wait for memory.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ParseOutcome>>, output: &StageSender<'_, ChunkBatch>) {
         let shortage = self.budget.subscribe_to_shortage();
         let nothing = never();

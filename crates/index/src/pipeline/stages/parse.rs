@@ -90,7 +90,7 @@ impl<'r> ChunkPreparer<'r> {
     }
 }
 
-/// The options of the `parse` stage.
+/// The options of the `parse` stage, and its parsers.
 #[derive(Clone, Copy)]
 pub(crate) struct ParseStage<'r> {
     pub options: PrepareOptions<'r>,

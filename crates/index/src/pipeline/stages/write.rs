@@ -30,7 +30,7 @@ const COMMIT_RUN_FRACTION: u32 = 20;
 /// Time without a new batch after which the pending files are committed, while other files wait for memory.
 const QUIET_PERIOD: Duration = Duration::from_millis(50);
 
-/// The options of the `write` stage.
+/// The `write` stage: the parts of the run's state that its commits depend on and update.
 pub(crate) struct WriteStage<'r> {
     pub budget: &'r Arc<MemoryBudget>,
     pub counts: &'r FileCounts,

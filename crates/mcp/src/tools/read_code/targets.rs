@@ -88,8 +88,8 @@ fn parse_target(text: &str, is_file: &dyn Fn(&str) -> bool) -> ReadRequest {
     ReadRequest { symbol: Some(strip_to_name(text)), ..ReadRequest::default() }
 }
 
-/// Returns the name in a text such as `method Config.load(path: &Path): 14 open(path)`: without the kind before it and
-/// without its parameters and what follows.
+/// Returns the name in a text such as `method Config.load(path: &Path): 14 open(path)`: without the kind before it, and
+/// without its parameters and the text after these.
 fn strip_to_name(text: &str) -> String {
     let text = text.trim();
     let text = match text.split_once(' ') {
@@ -108,7 +108,7 @@ mod tests {
         ["src/a.rs", "Makefile"].contains(&path)
     }
 
-    /// Returns the requests as `path lines symbol`, with `-` for what is absent.
+    /// Returns the requests as `path lines symbol`, with `-` for an absent part.
     fn targets(paths: &[&str], symbols: &[&str], lines: &[(u32, u32)]) -> Result<Vec<String>, String> {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let given =

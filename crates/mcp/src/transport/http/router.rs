@@ -144,7 +144,8 @@ impl<S: ServerHandler + Clone> RequestRouter<S> {
             (method, "/mcp") => {
                 let is_delete = *method == Method::DELETE;
                 let mut response = self.streamable.handle(Request::from_parts(parts, Full::<Bytes>::default())).await;
-                // The session has ended when this is sent, so nothing is left to accept; some clients take 202 for an error.
+                // The session has ended when this is sent, so nothing is left to accept; some clients take 202 for an
+                // error.
                 if is_delete && response.status() == StatusCode::ACCEPTED {
                     *response.status_mut() = StatusCode::NO_CONTENT;
                 }

@@ -99,6 +99,12 @@ fn a_greeting_that_lacks_fields_is_understood() {
         r#"{"protocolVersion":"2025-06-18","clientInfo":{"name":"x"}}"#,
         r#"{"clientInfo":null}"#,
         r#"{"protocolVersion":1,"capabilities":[],"clientInfo":"x"}"#,
+        r#"{"capabilities":{"sampling":true}}"#,
+        r#"{"capabilities":{"experimental":{"x":true}}}"#,
+        r#"{"capabilities":{"extensions":{"a":true}}}"#,
+        r#"{"capabilities":{"elicitation":[],"unheard":{"of":1},"roots":7}}"#,
+        r#"{"clientInfo":{"name":7,"version":null,"icons":"none","title":[]}}"#,
+        r#"{"_meta":"x"}"#,
         "{}",
         "null",
     ] {
@@ -115,4 +121,93 @@ fn a_greeting_in_the_protocol_without_greetings_is_none() {
     assert!(
         !parse_message(line.as_bytes()).is_ok_and(|message| message.is_some_and(|message| opens_session(&message)))
     );
+}
+
+#[test]
+fn capabilities_that_are_understood_are_kept_beside_others() {
+    let capabilities = json!({
+        "roots": { "listChanged": "yes" },
+        "experimental": { "odd": true, "plain": { "a": 1 } },
+        "sampling": true,
+    });
+    let line = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "capabilities": capabilities } });
+    let message = parse_message(line.to_string().as_bytes()).expect("it is understood").expect("a message");
+    let understood = json!(message)["params"]["capabilities"].clone();
+    assert_eq!(understood, json!({ "roots": {}, "experimental": { "plain": { "a": 1 } } }));
+}
+
+#[test]
+fn a_greeting_that_cannot_be_read_gets_an_error_that_says_why() {
+    for params in ["[]", "7", r#""hello""#] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{params}}}"#);
+        let (id, code, message) = parse_message(line.as_bytes()).map(|_| ()).expect_err(params);
+        assert_eq!((id, code), (json!(1), ErrorCode::INVALID_PARAMS), "{params}");
+        assert!(message.starts_with(&format!("params of initialize is {params}")), "{message}");
+        assert!(message.ends_with("give an object with protocolVersion, capabilities and clientInfo"), "{message}");
+    }
+}
+
+#[test]
+fn every_request_is_answered_after_the_end_of_the_input() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let request = |id: u32| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#;
+        let greeting = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#.to_owned();
+        let input = [greeting, request(1), request(2), request(3), cancelled.to_owned()].join("\n");
+        let (mut answers, writer) = duplex(1 << 20);
+        let transport = JsonLinesTransport::new(std::io::Cursor::new(input), writer);
+        let (mut transport, given_up) = transport.answer_all_within(Duration::from_millis(20));
+        for _ in 0..5 {
+            assert!(transport.receive().await.is_some());
+        }
+        let answer = |id: u32| serde_json::from_value(json!({ "jsonrpc": "2.0", "id": id, "result": {} }));
+        transport.send(answer(0).expect("an answer")).await.expect("it is written");
+        transport.send(answer(1).expect("an answer")).await.expect("it is written");
+        assert!(transport.receive().await.is_none());
+        given_up.await.expect("one request has no answer");
+        transport.send(answer(2).expect("an answer")).await.expect("it is left out");
+        drop(transport);
+        let mut text = String::new();
+        answers.read_to_string(&mut text).await.expect("it is text");
+        let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+        let ids: Vec<_> = answers.iter().map(|answer| (answer["id"].clone(), answer["error"].is_object())).collect();
+        assert_eq!(ids, [(json!(0), false), (json!(1), false), (json!(2), true)]);
+    });
+}
+
+#[test]
+fn the_connection_ends_at_once_when_all_requests_are_answered() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let (_answers, writer) = duplex(1 << 20);
+        let transport = JsonLinesTransport::new(std::io::Cursor::new(PING), writer);
+        // Without an answer, the test would end with a failure after this time.
+        let (mut transport, given_up) = transport.answer_all_within(Duration::from_secs(600));
+        assert!(transport.receive().await.is_some());
+        assert!(futures::poll!(Box::pin(transport.receive())).is_pending(), "it waits for the answer");
+        let answer = serde_json::from_value(json!({ "jsonrpc": "2.0", "id": 7, "result": {} })).expect("an answer");
+        transport.send(answer).await.expect("it is written");
+        assert!(transport.receive().await.is_none());
+        given_up.await.expect_err("nothing was given up");
+    });
+}
+
+#[test]
+fn an_overlong_last_line_without_an_end_gets_an_error() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut input = PING.as_bytes().to_vec();
+        input.push(b'\n');
+        input.resize(input.len() + MAX_LINE_BYTES + 1, b'x');
+        let (mut answers, writer) = duplex(1 << 20);
+        let mut transport = JsonLinesTransport::new(std::io::Cursor::new(input), writer);
+        assert!(transport.receive().await.is_some());
+        assert!(transport.receive().await.is_none());
+        drop(transport);
+        let mut text = String::new();
+        answers.read_to_string(&mut text).await.expect("it is text");
+        assert!(text.contains(&format!("the message has more than {MAX_LINE_BYTES} bytes")), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    });
 }

@@ -13,7 +13,7 @@ use crate::query::terms::stack_trace::{QueryLocation, parse_location, parse_trac
 use crate::query::terms::{IndexLookup, QueryKind, QueryTerms};
 use parts::ReportParts;
 
-/// Minimum number of words of prose, besides the title, in a report without headings and code fences.
+/// Minimum number of words of prose, besides the title, in a report of several lines without Markdown.
 const MIN_PROSE_WORDS: usize = 12;
 
 /// Minimum length of a single line that is a report, in words.
@@ -39,11 +39,12 @@ pub(super) struct Report {
     pub title: String,
     /// The first words after the title, without code, logs, traces, comments and descriptions of the environment.
     pub prose: String,
-    /// The names in the title, in the prose, in traces and in code, in this order.
+    /// The distinct names in the title, in the prose, in traces and in code, in this order; names of up to two bytes
+    /// are left out.
     pub names: Vec<QueryName>,
     /// The locations in traces, innermost first, then those in the title and the prose.
     pub locations: Vec<QueryLocation>,
-    /// Error messages and quoted texts, and the title if it is long enough.
+    /// Quoted texts, error messages, and the title, as [`find_messages`] returns them.
     pub messages: Vec<String>,
 }
 
@@ -110,7 +111,7 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
 }
 
 /// Returns at most [`MAX_MESSAGES`] texts that may occur in the code: quoted texts, lines of logs and code that mention
-/// an error, and the title; without very short and very long ones.
+/// an error but do not raise it, and the title; without very short and very long ones.
 fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     let is_long = |text: &&str| (MIN_MESSAGE_WORDS..=MAX_MESSAGE_WORDS).contains(&text.split_whitespace().count());
     let lines = parts.logs.iter().chain(&parts.code).flat_map(|log| log.lines()).map(str::trim);
@@ -134,7 +135,7 @@ fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     messages
 }
 
-/// Returns whether a location in prose is a path, rather than a word with a dot.
+/// Returns whether a location in prose has a line or a folder. Without both, it may be a word with a dot.
 fn is_place(location: &QueryLocation) -> bool {
     location.line.is_some() || location.path.contains('/')
 }

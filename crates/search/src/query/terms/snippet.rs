@@ -17,8 +17,9 @@ const KEYWORDS: &str = "abstract and as assert async await begin bool boolean br
 const CODE_SYMBOLS: &[&str] =
     &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
 
-/// Returns whether a text is code: one line that has two code symbols, begins a function definition or is a call, or
-/// several lines of which at least half have a code symbol or are one of these. Text that ends with `?` is not code.
+/// Returns whether a text is code. One line is code if it has two code symbols, begins a function definition or is a
+/// call. Several lines are code if at least half of them have a code symbol, begin a function definition or are a call.
+/// Text that ends with `?` is not code.
 pub(crate) fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if text.trim_end().ends_with('?') {

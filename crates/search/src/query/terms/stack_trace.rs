@@ -139,7 +139,7 @@ fn message_beside_location(line: &str) -> Option<String> {
     Some(words.join(" ")).filter(|message| message.contains(char::is_alphanumeric))
 }
 
-/// Returns whether a line without a location is part of a trace and contains no information.
+/// Returns whether a line without a location belongs to the trace rather than to its message.
 ///
 /// Such lines are headings, functions in a Rust backtrace (`12: app::session::open`), and frames without
 /// source.
@@ -215,7 +215,8 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension.
+/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension, or is a web
+/// address without a line.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.

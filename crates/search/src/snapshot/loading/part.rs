@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::super::chunk_keys::ChunkKeys;
 use super::super::column_block::ColumnBlockBuilder;
+use super::super::columns::SnapshotColumns;
 use super::super::file_chunks::split_into_files;
 use super::super::{PartStores, Snapshot, SnapshotStores};
 use super::whole_index::WholeIndex;
@@ -45,13 +45,13 @@ impl Snapshot {
         let frequencies = Arc::clone(&whole);
         let frequency = move |hash| frequencies.document_frequency(hash);
         let inverted_index = InvertedIndex::of_part(segment, statistics, frequency);
-        let files = split_into_files(builder.finish_for(view.as_ref())?);
+        let files = split_into_files(&Arc::new(builder.finish_for(view.as_ref())?));
         records.sort_by(|a, b| a.path.cmp(&b.path));
         let stores = SnapshotStores::Part(Box::new(PartStores { view, whole, inverted_index, size }));
         let snapshot = run_on_search_pool(|| {
-            let keys = ChunkKeys::from_files(&files);
-            let chunks_in_memory = keys.rows.len();
-            Self::from_files(stores, records, files, keys, chunks_in_memory)
+            let columns = Arc::new(SnapshotColumns::from_files(Arc::new(files)));
+            let chunks_in_memory = columns.file_indices.len();
+            Self::from_columns(stores, records, columns, None, chunks_in_memory)
         });
         Ok(Self { files_indexed: size.files, ..snapshot })
     }

@@ -115,6 +115,23 @@
 (lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
+(variable_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
+(expression_statement (assignment_expression left: (identifier) @name right: (class body: (_) @body))) @definition.class
+(expression_statement (assignment_expression left: (member_expression property: (_) @name)
+  right: (class body: (_) @body))) @definition.class
+(pair key: (property_identifier) @name value: (class body: (_) @body)) @definition.class
+(public_field_definition name: (_) @name value: (class body: (_) @body)) @definition.class
+
+; Named class expressions that are passed, returned or chosen, as in `define("x-a", class A extends B {…})`.
+(arguments (class name: (_) @name body: (_) @body) @definition.class)
+(return_statement (class name: (_) @name body: (_) @body) @definition.class)
+(arrow_function body: (class name: (_) @name body: (_) @body) @definition.class)
+(parenthesized_expression (class name: (_) @name body: (_) @body) @definition.class)
+(ternary_expression (class name: (_) @name body: (_) @body) @definition.class)
+(binary_expression (class name: (_) @name body: (_) @body) @definition.class)
+(array (class name: (_) @name body: (_) @body) @definition.class)
+((assignment_expression left: (member_expression property: (_) @_property)
+  right: (class name: (_) @name body: (_) @body) @definition.class) (#eq? @_property "exports"))
 
 ; Functions in an object that is the value of a variable, also with `as` and `satisfies`.
 (program [

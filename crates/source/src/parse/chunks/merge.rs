@@ -71,7 +71,8 @@ fn should_merge(last: &ChunkPiece, next: &ChunkPiece, lines: &LineIndex<'_>, ope
     tiny || (small && same_scope && !(opens_next && last.scope == next.scope))
 }
 
-/// Returns whether `last` is the bare head of a container, and `next` is the container's first member.
+/// Returns whether `last` is the bare head of a container, smaller than [`HEAD_BYTES`], and `next` is the container's
+/// first member.
 fn is_bare_head(last: &ChunkPiece, next: &ChunkPiece, lines: &LineIndex<'_>) -> bool {
     last.symbol.is_some()
         && next.symbol.is_some()

@@ -1,5 +1,5 @@
-//! Recipes, functions, variables and aliases of a justfile, read without a grammar, which needs another version of
-//! tree-sitter.
+//! Recipes, functions, variables and aliases of a justfile, read without a grammar, because the grammar of justfiles
+//! needs another version of tree-sitter.
 
 use types::SymbolKind;
 

@@ -124,7 +124,8 @@ impl SyntaxAnalyzer {
         }
     }
 
-    /// Finds facts about a text with its own grammar.
+    /// Finds facts about a text with the grammar of its language, without those about texts of other languages inside
+    /// of it.
     fn find_own_facts(&mut self, request: &SyntaxRequest<'_>) -> Result<SyntaxFacts, SyntaxProblem> {
         // Macros are names too, so uses and tokens are found in the text as it is.
         let blanked = match request.language.0 {

@@ -112,7 +112,8 @@ pub type SyntaxToken = (Range<usize>, TokenClass);
 /// Facts about a text, found in its syntax tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyntaxFacts {
-    /// Depth of the outermost node that begins at each line's first character, or a high number if none does.
+    /// For each line, the depth of the outermost node that begins at its first character, or a high number if none
+    /// does. Empty after a failure, and if only tokens were requested.
     pub line_depths: Vec<u32>,
     pub definitions: Vec<DefinitionMatch>,
     /// Comments and attributes in order, without duplicates.

@@ -8,17 +8,19 @@ use types::Language;
 /// The failure of a parser process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ParserFault {
-    /// It ended by itself: an assertion failed, or it accessed invalid memory.
+    /// The process ended with an error, such as a failed assertion or an access to invalid memory, or codescry ended
+    /// while it parsed the text itself.
     Crashed,
-    /// It used much more processor time than it may, without an answer.
+    /// The process used much more processor time than it may, without an answer.
     Hung,
-    /// It needed more memory than it may use.
+    /// The process needed more memory than it may use.
     OutOfMemory,
-    /// Its answer cannot be read or does not fit the text.
+    /// The answer of the process cannot be read or does not fit the text.
     DamagedAnswer,
-    /// It gave no answer in time, and did not compute either: it was stopped, or the machine is very busy.
+    /// The process gave no answer in time, and did not compute either: it was stopped, or the machine is very busy.
     Late,
-    /// Another program or the operating system ended it.
+    /// Another program or the operating system ended the process, it ended without an error, or its exit status is
+    /// unknown.
     Killed,
     /// No parser process could be started.
     NotStarted,

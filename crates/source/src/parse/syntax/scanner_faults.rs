@@ -71,8 +71,8 @@ fn has_deep_blocks(text: &str) -> bool {
     })
 }
 
-/// Returns whether a `@` has no name after it. The scanner of tree-sitter-kotlin-ng 1.1 loops at such a sign where the
-/// text ends.
+/// Returns whether a `@` has no name after it. The scanner of tree-sitter-kotlin-ng 1.1 loops at such a `@` at the end
+/// of the text.
 fn has_bare_annotation_sign(text: &str) -> bool {
     text.match_indices('@').any(|(at, _)| text[at + 1..].chars().next().is_none_or(char::is_whitespace))
 }

@@ -256,3 +256,37 @@ fn macros_of_unreal_do_not_hide_definitions() {
         ],
     );
 }
+
+#[test]
+fn a_class_that_is_passed_or_returned_contains_its_members() {
+    let text = "customElements.define(\n  'x-restore',\n  class Restore extends HTMLElement {\n    load() {}\n  }\n);\nconst mixin = (Base) => class Mixed extends Base { join() {} };\nfunction make() {\n  return class Made { build() {} };\n}\n";
+    for path in ["src/a.js", "src/a.ts", "src/a.tsx"] {
+        let symbols = parse(path, text).symbols();
+        let names: Vec<_> = symbols.iter().map(|one| types::qualified_name(&one.container, &one.name)).collect();
+        for name in ["Restore", "Restore.load", "make.Made", "make.Made.build"] {
+            assert!(names.iter().any(|found| found == name), "{path} {name}: {names:?}");
+        }
+        assert!(names.iter().any(|found| found.ends_with("Mixed.join")), "{path}: {names:?}");
+        let more = "const known = flag ? class Chosen { a() {} } : null;\nvar Old = class { b() {} };\nlet Late;\nLate = class { c() {} };\nns.Part = class { d() {} };\nconst all = { Member: class { e() {} } };\nclass Outer {\n  static Inner = class { f() {} };\n}\nconst Same = class Same { g() {} };\nexport default (class Last { h() {} });\nmodule.exports = class Shown { i() {} };\n";
+        let symbols_of_more = parse(path, more).symbols();
+        for (class, method) in [
+            ("Chosen", "a"),
+            ("Old", "b"),
+            ("Late", "c"),
+            ("Part", "d"),
+            ("Member", "e"),
+            ("Inner", "f"),
+            ("Same", "g"),
+            ("Last", "h"),
+            ("Shown", "i"),
+        ] {
+            let defined =
+                symbols_of_more.iter().filter(|one| one.name == class && one.kind == types::SymbolKind::Class);
+            assert_eq!(defined.count(), 1, "{path} {class}: {symbols_of_more:?}");
+            let member = symbols_of_more.iter().find(|one| one.name == method).expect(method);
+            assert!(member.container.ends_with(class), "{path} {class}: {member:?}");
+        }
+        let restore = symbols.iter().find(|one| one.name == "Restore").expect("it is defined");
+        assert_eq!((restore.kind, restore.span.start_line, restore.span.end_line), (types::SymbolKind::Class, 3, 5));
+    }
+}

@@ -137,3 +137,64 @@ fn a_long_line_costs_that_line() {
     let icon = parsed.chunks.iter().find(|chunk| chunk.symbol == "icon").expect("a chunk");
     assert!(icon.text.contains("return base64") && icon.text.len() < 1_500, "{}", icon.text.len());
 }
+
+#[test]
+fn a_script_in_an_expression_of_a_template_is_read() {
+    use ReferenceKind::{Call, Definition, Other};
+    let text = "---\nconst isShown = true\nconst list = [1]\n---\n<main>\n{isShown && <script is:inline>\n  class Tabs { restore() { return '}' } }\n  function inExpression(a) { return new Tabs(a) }\n</script>}\n{list.map((item) => <p>{item}<style>.wide { color: red }</style></p>)}\n</main>\n";
+    let symbols = listed(&parse("src/Page.astro", text).symbols());
+    for (name, line) in [("Page.Tabs", 7), ("Page.Tabs.restore", 7), ("Page.inExpression", 8), ("Page.wide", 10)] {
+        assert!(symbols.contains(&(name.to_owned(), line)), "{name}: {symbols:?}");
+    }
+    let of = |name| uses("src/Page.astro", text, name);
+    assert_eq!(of("isShown"), [(2, Definition), (6, Other)]);
+    assert_eq!(of("inExpression"), [(8, Definition)]);
+    assert_eq!(of("list"), [(3, Definition), (10, Other)]);
+    assert_eq!(uses("src/Page.astro", text, "restore"), [(7, Definition)]);
+    assert!(of("Tabs").contains(&(8, Call)));
+    let unclosed =
+        "<main>{isShown && <script>\nfunction lost() {}\n}</main>\n<script>\nfunction found() {}\n</script>\n";
+    assert!(listed(&parse("src/Odd.astro", unclosed).symbols()).contains(&("Odd.found".to_owned(), 5)));
+}
+
+#[test]
+fn props_and_events_of_components_are_definitions_and_uses() {
+    use ReferenceKind::{Call, Definition, Other};
+    let defined = |path: &str, text: &str| {
+        let symbols = parse(path, text).symbols();
+        let properties = symbols.into_iter().filter(|one| one.kind == types::SymbolKind::Property);
+        properties.map(|one| format!("{}:{}", one.name, one.span.start_line)).collect::<Vec<_>>().join(" ")
+    };
+    let row = "<script setup lang=\"ts\">\nimport { Line } from './types'\nconst props = withDefaults(defineProps<{\n  /** The line. */\n  line: Line\n  isBusy?: boolean,\n  sizes: Map<string, number>\n}>(), { isBusy: false })\nconst emit = defineEmits<{\n  (e: 'removed' | 'moved', id: number): void\n  (e: 'line-sent'): void\n}>()\nconst count = defineModel<number>('count')\nfunction send() { emit('removed', 1) }\n</script>\n<template><b @click=\"$emit('moved', 2)\">{{ line }}</b></template>\n";
+    assert_eq!(
+        defined("src/Row.vue", row),
+        "line:4 isBusy:6 sizes:7 removed:10 moved:10 line-sent:11 count:13",
+        "each on its line, with its comment"
+    );
+    assert_eq!(uses("src/Row.vue", row, "removed"), [(10, Definition), (14, Call)]);
+    assert_eq!(uses("src/Row.vue", row, "moved"), [(10, Definition), (16, Call)]);
+    let lists = "<script setup>\nconst props = defineProps(['line', \"isBusy\"])\ndefineEmits({ removed: null, moved: (id) => id > 0 })\n</script>\n";
+    assert_eq!(defined("A.vue", lists), "line:2 isBusy:2 removed:3 moved:3");
+    let options = "<script>\nexport default {\n  name: 'Old',\n  props: {\n    line: { type: Object, default: () => ({ a: 1 }) },\n    isBusy: Boolean, // whether it waits\n  },\n  emits: ['removed'],\n}\n</script>\n";
+    assert_eq!(defined("B.vue", options), "line:5 isBusy:6 removed:8");
+    let named = "<script setup lang=\"ts\">\ninterface Props {\n  line: string\n  isBusy?: boolean\n}\ndefineProps<Props>()\n</script>\n";
+    assert_eq!(defined("C.vue", named), "line:3 isBusy:4");
+    let svelte = "<script lang=\"ts\">\n  let { line, isBusy = false, class: kind, ...rest }: { line: string } = $props();\n</script>\n<p>{line}</p>\n";
+    assert_eq!(defined("D.svelte", svelte), "line:2 isBusy:2 class:2");
+    let old = "<script>\n  import { createEventDispatcher } from 'svelte';\n  export let line;\n  const dispatch = createEventDispatcher<{ removed: number }>();\n  const go = () => dispatch('removed', 1);\n</script>\n";
+    assert_eq!(uses("E.svelte", old, "line"), [(3, Definition)]);
+    assert_eq!(uses("E.svelte", old, "removed"), [(4, Definition), (5, Call)]);
+    let astro =
+        "---\ninterface Props {\n  tag?: string;\n}\nconst { tag, wide = false } = Astro.props;\n---\n<p>{tag}</p>\n";
+    assert_eq!(defined("F.astro", astro), "tag:3 wide:5");
+    let page = "<template>\n  <Row :line=\"x\" @removed=\"go\" v-model:count.lazy=\"n\" />\n  <data-row v-bind:is-busy=\"b\" @line-sent=\"go\" line=\"a\" />\n  <input line=\"a\" :is-busy=\"b\" />\n</template>\n";
+    assert_eq!(uses("Page.vue", page, "line"), [(2, Other), (3, Other)]);
+    assert_eq!(uses("Page.vue", page, "isBusy"), [(3, Other)]);
+    assert_eq!(uses("Page.vue", page, "lineSent"), [(3, Other)]);
+    assert_eq!(uses("Page.vue", page, "removed"), [(2, Other)]);
+    assert_eq!(uses("Page.vue", page, "count"), [(2, Other)]);
+    let page = "<Row {x} line={a} on:removed={go} bind:count />\n<p line=\"1\">{x}</p>\n";
+    assert_eq!(uses("Page.svelte", page, "line"), [(1, Other)]);
+    assert_eq!(uses("Page.svelte", page, "removed"), [(1, Other)]);
+    assert_eq!(uses("Page.astro", "<Row line={a} />\n", "line"), [(1, Other)]);
+}

@@ -98,7 +98,7 @@ mod by_handles {
         }
     }
 
-    /// Returns whether a path is read by handles.
+    /// Returns whether a path is so long that it is opened through the handles of the folders above it.
     ///
     /// # Errors
     /// When the path is too long for the system.

@@ -51,7 +51,7 @@ pub(in crate::walk) enum IgnoreVerdict {
 pub(in crate::walk) struct FolderRules {
     /// The deepest file of each kind: of [`IGNORE_FILES`], then `info/exclude`, then the user's excludes.
     kinds: [Option<Arc<IgnoreFile>>; KINDS],
-    /// Size of all these files, in bytes.
+    /// Total size of the ignore files that apply in the folder, in bytes.
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,
@@ -97,12 +97,13 @@ impl FolderRules {
         files
     }
 
-    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository.
+    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository, or
+    /// its `.git` cannot be read.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
     }
 
-    /// Loads the rules of `root` and of the folders above it up to the top of its repository.
+    /// Loads the user's excludes, and the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a symbolic link to another folder.
         Self::load_with_global(root, find_git_excludes().and_then(|file| file.canonicalize().ok()))

@@ -1,9 +1,9 @@
 //! `tree-stats`: the metadata of the files of a copied index in its own folder.
 //!
-//! The rows that a copy shares with the index it began as have the metadata of that index's folder. So a copy keeps the
-//! metadata of its files in this file, which says: with this metadata, this path had this content. It is not part of a
-//! commit, because its statements stay true. A file without an entry is read again by the next run; so the file may be
-//! lost. Its size is about 16 bytes a file.
+//! The rows that a copy shares with the original have the metadata of the original's folder. So a copy keeps the
+//! metadata of its files in `tree-stats`. An entry says that a path with this metadata had this content, which stays
+//! true; so the entries belong to no commit. The next run reads a file without an entry again; so `tree-stats` may be
+//! lost. An entry takes about 16 bytes.
 //!
 //! ```text
 //! header and checksum as in platform::file_format; numbers of variable length, 7 bits a byte
@@ -46,7 +46,7 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl TreeStats {
-    /// Reads the file of a store. A missing or damaged one has no entries.
+    /// Reads the file of a store. A missing, unreadable or damaged one has no entries.
     pub fn read(location: &IndexLocation) -> Self {
         let path = location.dir.join(NAME);
         let entries = match fs::read(&path) {
@@ -66,8 +66,8 @@ impl TreeStats {
         _ = fs::remove_file(location.dir.join(NAME));
     }
 
-    /// Replaces the metadata in records of the shared rows by that of this tree. Records without an entry get metadata that
-    /// no file has.
+    /// Replaces the metadata in `records`, which may be that of another folder, by that of this folder. Records without
+    /// an entry get metadata that no file has. The records of unread files are not changed.
     pub fn apply(&self, records: &mut [FileRecord]) {
         for FileRecord { path, content, stat } in records {
             if stat.mtime_ns == FileStat::UNREAD_NS {
@@ -80,11 +80,11 @@ impl TreeStats {
         }
     }
 
-    /// Stores the metadata of a record.
+    /// Stores the metadata of a record; removes it if it must not be compared.
     pub fn insert(&mut self, record: &FileRecord) {
         let FileStat { mtime_ns, ctime_ns, inode, .. } = record.stat;
         let key = key_of(&record.path, &record.content.hash);
-        // Metadata that must not be compared is that of a file without an entry.
+        // A file whose metadata must not be compared has no entry.
         let before = match mtime_ns < 0 {
             true => self.entries.remove(&key),
             false => self.entries.insert(key, TreeStat { mtime_ns, ctime_ns, inode }),
@@ -92,7 +92,7 @@ impl TreeStats {
         self.is_changed |= before != self.entries.get(&key).copied();
     }
 
-    /// Drops entries of other contents than those of `records`.
+    /// Drops the entries of paths with contents that are not in `records`.
     pub fn retain<'r>(&mut self, records: impl Iterator<Item = &'r FileRecord>) {
         let live: HashSet<u64> = records.map(|record| key_of(&record.path, &record.content.hash)).collect();
         self.entries.retain(|key, _| live.contains(key));

@@ -105,9 +105,10 @@ pub(in crate::lance) fn clone_index(
     Err(source.engine_error("share the index", &"its writer replaced every commit"))
 }
 
-/// Returns a commit without the earlier commits that its readers may have open.
+/// Returns a commit without the earlier commits that its readers may have open or that are saved.
 fn without_replaced(mut commit: CommitRecord) -> CommitRecord {
     commit.retired.clear();
+    commit.saved.clear();
     commit.dropped_words.clear();
     commit
 }
@@ -221,9 +222,9 @@ fn publish_clone(
     Ok(commit.manifest)
 }
 
-/// Returns whether the snapshot cache at `path` can belong to `commit`: it has the same row keys and is not of a later
-/// generation, whose rows the next commit of the clone could have too. The cache begins with the header of the format,
-/// the rows generation and the generation.
+/// Returns whether the snapshot cache at `path` can belong to `commit`: its row keys are of the same rows generation,
+/// and it is not of a later commit, in which the row keys of the clone's next chunks may mean other chunks. The cache
+/// begins with the header of the format, the rows generation and the generation.
 fn is_cache_of(path: &Path, commit: &CommitRecord) -> bool {
     let mut start = [0; HEADER_BYTES + 16];
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();

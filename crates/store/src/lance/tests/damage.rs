@@ -235,8 +235,8 @@ fn an_index_folder_whose_path_is_not_utf8_is_refused() {
     assert!(error.contains("--index-dir"), "{error}");
 }
 
-/// Replaces the first occurrence of `from` by `to` in the data files of a table. What the tests write is not
-/// compressed.
+/// Replaces the first occurrence of `from` in the data files of a table by `to`, which has the same length. The tables
+/// of these tests are not compressed.
 fn change_stored_bytes(folder: &Path, table: &str, from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
     let data = folder.join("index/data").join(table).join("data");

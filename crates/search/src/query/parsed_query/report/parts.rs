@@ -19,7 +19,7 @@ const LOG_PREFIXES: &[&str] =
 /// The lines of a report by kind.
 #[derive(Debug, Default)]
 pub(super) struct ReportParts {
-    /// The first line, without Markdown's markers of headings and bold text.
+    /// The first line outside of code fences and comments, without Markdown's markers of headings and bold text.
     pub title: String,
     /// Whether the title looks like code or a line of a log.
     pub title_is_code: bool,

@@ -68,7 +68,7 @@ fn parse_in_frame(line: &str) -> Option<String> {
     }
 }
 
-/// Parses frames in which `at` precedes the function or `@` follows it.
+/// Parses frames in which `at` or `by` precedes the function or `@` follows it.
 ///
 /// Examples: `at Session.open (…)` (JavaScript), `at App.Session.Open(…) in …` (C#), `at 0x10: open (…)`
 /// (valgrind), `open@http://…` (Firefox, Safari).

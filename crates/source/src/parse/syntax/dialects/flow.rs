@@ -79,7 +79,7 @@ pub(in crate::parse::syntax) fn replace_flow_syntax(text: &str) -> Vec<u8> {
 /// An open bracket, and the syntax found directly inside of it.
 #[derive(Default)]
 struct OpenBracket {
-    /// Whether it is a parenthesis around an expression, not around arguments or parameters.
+    /// Whether the bracket is a parenthesis around an expression, not around arguments or parameters.
     is_group: bool,
     has_comma: bool,
     colon: Option<usize>,

@@ -22,7 +22,8 @@ const LISTS: &[&str] = &["depends_on", "networks", "volumes", "secrets", "config
 /// Maximum number of ancestors examined above a scalar.
 const MAX_ANCESTORS: usize = 12;
 
-/// Finds the uses of `name`; also returns where the time limit ended the search.
+/// Finds the uses of `name` among its first [`MAX_REFERENCES`] occurrences; also returns where the time limit ended the
+/// search.
 pub(in crate::parse::syntax) fn find_data_uses(
     tree: &SyntaxTree<'_>,
     name: &str,

@@ -1,0 +1,377 @@
+//! Tells the uses of `Store.open` from those of other definitions named `open`.
+//!
+//! Types are not known, so a use is left out only when the code around it names another container: as its receiver
+//! (`Cache.open`), as the type of its receiver (`cache: Cache`, `cache = Cache()`), or as the class in which `self`
+//! stands.
+
+use std::ops::Range;
+
+use super::super::find_symbol::{SymbolHit, SymbolQuery, find_symbol_in};
+use crate::error::EngineError;
+use crate::query_source::QuerySource;
+use platform::cancel::CancelToken;
+use search::{NameMatch, NameQuery};
+use source::parse::{ReferenceKind, ReferenceSite, find_whole_word};
+use text::name_key::is_same_name;
+use types::{Language, RepoPath, Symbol, SymbolKind};
+
+/// Maximum number of definitions of a name that are compared.
+const MAX_COMPARED: usize = 64;
+
+/// Maximum number of containers whose declarations are read.
+const MAX_CONTAINERS: usize = 24;
+
+/// Words for the object or type around a method.
+const SELF_WORDS: [&str; 6] = ["self", "this", "Self", "cls", "static", "@"];
+
+/// Words for the container above a method's own, whose definition may be the requested one; each with its only
+/// language, if it is a name in others.
+const SUPER_WORDS: [(&str, Option<&str>); 3] = [("super", None), ("base", Some("csharp")), ("parent", Some("php"))];
+
+/// Functions that return a value of the type on which they are called.
+const CONSTRUCTOR_WORDS: [&str; 7] = ["new", "New", "default", "create", "instance", "getInstance", "shared"];
+
+/// Languages in which a method is called on a receiver only.
+const EXPLICIT_RECEIVER: [&str; 9] = ["python", "javascript", "jsx", "typescript", "tsx", "rust", "go", "php", "lua"];
+
+/// The definitions in the container that a qualified name requests, and the containers of the other definitions.
+pub(super) struct ContainerFilter {
+    name: NameQuery,
+    /// Whether the container of a requested definition has the qualifier's name; otherwise, its file or folder has it.
+    is_container: bool,
+    /// Number of other definitions of the name, as far as they were compared.
+    pub other_definitions: usize,
+    /// Innermost names of the requested containers.
+    own: Vec<String>,
+    /// Innermost names of the other containers whose definitions are not the requested ones.
+    others: Vec<String>,
+    /// Files with another definition of the name outside of any container.
+    other_files: Vec<RepoPath>,
+    /// Whether all requested definitions are methods.
+    is_method: bool,
+}
+
+/// A file whose uses are compared with the containers.
+pub(super) struct FileScope<'f> {
+    pub path: &'f RepoPath,
+    pub language: Language,
+    pub lines: &'f [&'f str],
+    pub symbols: &'f [Symbol],
+    pub sites: &'f [ReferenceSite],
+}
+
+/// The text before a use.
+#[derive(Debug, PartialEq, Eq)]
+enum Receiver<'l> {
+    /// No receiver.
+    Absent,
+    /// `self` and its like.
+    Myself,
+    /// A variable, type or module.
+    Named(&'l str),
+    /// A new value of the named type.
+    Created(&'l str),
+    /// An expression of an unknown type.
+    Unknown,
+}
+
+impl ContainerFilter {
+    /// Finds the definitions of a qualified name; `None` if its container has no such definition.
+    ///
+    /// # Errors
+    /// Fails like [`find_symbol_in`].
+    pub fn find<S: QuerySource + ?Sized>(
+        source: &S,
+        text: &str,
+        cancel: &CancelToken,
+    ) -> Result<Option<Self>, EngineError> {
+        let Some(name) = NameQuery::parse(text).filter(|name| !name.qualifiers.is_empty()) else { return Ok(None) };
+        let find = |name: &str, limit: usize| {
+            let query = SymbolQuery { name: name.to_owned(), limit, ..SymbolQuery::default() };
+            Ok::<_, EngineError>(find_symbol_in(source, &query, cancel)?.symbols)
+        };
+        let is_exact = |hit: &SymbolHit| hit.how == NameMatch::Exact;
+        let mut definitions = find(text, MAX_COMPARED)?;
+        definitions.retain(|hit| is_exact(hit) && name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path));
+        // `Store.open` in store.rs is not the method of another type in this file.
+        let is_container = definitions.iter().any(|hit| has_container(&hit.symbol, &name));
+        let fits = |hit: &SymbolHit| fits_name(&hit.symbol, &hit.path, &name, is_container);
+        definitions.retain(fits);
+        if definitions.is_empty() {
+            return Ok(None);
+        }
+        let mut other_definitions = find(&name.name, MAX_COMPARED)?;
+        other_definitions.retain(|hit| is_exact(hit) && !fits(hit));
+        let mut own: Vec<String> = name.qualifiers.last().cloned().into_iter().collect();
+        own.extend(definitions.iter().filter(|hit| !hit.symbol.container.is_empty()).map(innermost_container));
+        let mut others: Vec<String> = Vec::new();
+        for container in other_definitions.iter().map(innermost_container) {
+            if others.len() < MAX_CONTAINERS && !own.contains(&container) && !others.contains(&container) {
+                others.push(container);
+            }
+        }
+        // A base class or an interface may stand for the requested type, and the other way round.
+        let is_interface = |hit: &SymbolHit| matches!(hit.symbol.kind, SymbolKind::Interface | SymbolKind::Trait);
+        let declares = |name: &String| {
+            let mut declarations = find(name, 2)?;
+            declarations.retain(is_exact);
+            Ok::<_, EngineError>(declarations)
+        };
+        let own_declarations: Vec<SymbolHit> =
+            own.iter().map(declares).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let mentions = |hit: &SymbolHit, name: &String| find_whole_word(&hit.symbol.signature, name).next().is_some();
+        let mut unrelated = Vec::new();
+        for other in others {
+            let declarations = declares(&other)?;
+            let is_related = own_declarations.iter().any(|hit| is_interface(hit) || mentions(hit, &other))
+                || declarations.iter().any(|hit| is_interface(hit) || own.iter().any(|name| mentions(hit, name)));
+            if !is_related {
+                unrelated.push(other);
+            }
+        }
+        let outside = other_definitions.iter().filter(|hit| hit.symbol.container.is_empty());
+        Ok(Some(Self {
+            other_files: outside.map(|hit| hit.path.clone()).collect(),
+            is_method: definitions.iter().all(|hit| hit.symbol.kind == SymbolKind::Method),
+            other_definitions: other_definitions.len(),
+            others: unrelated,
+            name,
+            is_container,
+            own,
+        }))
+    }
+
+    /// Returns whether a definition of the name is a requested one.
+    pub fn requests(&self, symbol: &Symbol, path: &RepoPath) -> bool {
+        fits_name(symbol, path, &self.name, self.is_container)
+    }
+
+    /// Returns whether a use is of a definition in another container.
+    pub fn is_of_other(&self, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+        if site.kind == ReferenceKind::Text {
+            return false;
+        }
+        let defined = file.symbols.iter().find(|symbol| {
+            site.kind == ReferenceKind::Definition && symbol.name == self.name.name && symbol.span.contains(site.line)
+        });
+        if let Some(symbol) = defined {
+            return !self.requests(symbol, file.path);
+        }
+        let line = file.line(site.line);
+        let before: String = line.chars().take((site.column as usize).saturating_sub(1)).collect();
+        match receiver_before(&before) {
+            Receiver::Unknown => false,
+            Receiver::Absent if before.trim().is_empty() && ends_in_separator(file.line(site.line - 1)) => false,
+            Receiver::Absent if site.kind == ReferenceKind::Definition => self.is_method,
+            Receiver::Absent => self.is_bare_use_of_other(site, line, file),
+            Receiver::Myself => self.is_in_other(site.line, file),
+            // The definition of a base, which may be the requested one unless this is in the requested container itself.
+            Receiver::Named(name) | Receiver::Created(name) if is_super(name, file.language) => {
+                file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container))
+            }
+            Receiver::Created(name) => self.others.iter().any(|other| other == name),
+            Receiver::Named(name) => {
+                !self.own.iter().any(|own| is_same_name(own, name)) && self.is_value_of_other(name, site, file)
+            }
+        }
+    }
+
+    /// Returns whether a use without a receiver is of another definition.
+    fn is_bare_use_of_other(&self, site: &ReferenceSite, line: &str, file: &FileScope<'_>) -> bool {
+        if file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container)) {
+            return false;
+        }
+        let names =
+            |line: &str, names: &[String]| names.iter().any(|name| find_whole_word(line, name).next().is_some());
+        let is_own_or_other = |line: &str| (names(line, &self.own), names(line, &self.others));
+        let imports = file.sites.iter().filter(|other| other.kind == ReferenceKind::Import);
+        let imported = imports.map(|import| is_own_or_other(file.line(import.line)));
+        let (own, other) = match site.kind {
+            ReferenceKind::Import => is_own_or_other(line),
+            _ => imported.fold((false, false), |(own, other), (a, b)| (own || a, other || b)),
+        };
+        if own || other {
+            return !own;
+        }
+        if self.is_method && EXPLICIT_RECEIVER.contains(&file.language.0) {
+            // A method may have been taken from its object: `const { open } = store`.
+            let is_symbol = |site: &ReferenceSite| {
+                file.symbols.iter().any(|symbol| symbol.name == self.name.name && symbol.span.contains(site.line))
+            };
+            let is_local = |other: &ReferenceSite| other.kind == ReferenceKind::Definition && !is_symbol(other);
+            return matches!(site.kind, ReferenceKind::Call | ReferenceKind::Import)
+                && !file.sites.iter().any(is_local);
+        }
+        self.is_in_other(site.line, file) || self.other_files.contains(file.path)
+    }
+
+    /// Returns whether a line is inside of another container that defines the name.
+    fn is_in_other(&self, line: u32, file: &FileScope<'_>) -> bool {
+        let within = |names: &[String]| file.containers_of(line).any(|one| names.iter().any(|name| name == one));
+        !within(&self.own) && within(&self.others)
+    }
+
+    /// Returns whether a name is declared with the type of another container, or is the container's name.
+    fn is_value_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+        let around = file.symbols.iter().filter(|symbol| symbol.span.contains(site.line));
+        let innermost = around.max_by_key(|symbol| symbol.span.start_line);
+        let whole = 0..file.lines.len();
+        let function = innermost.map(|symbol| symbol.span.start_line as usize - 1..symbol.span.end_line as usize);
+        for range in function.into_iter().chain([whole]) {
+            let is_declared =
+                |names: &[String]| names.iter().any(|name| declares_as(file, range.clone(), variable, name));
+            if is_declared(&self.own) {
+                return false;
+            }
+            if is_declared(&self.others) {
+                return true;
+            }
+        }
+        self.others.iter().any(|other| is_same_name(other, variable))
+    }
+}
+
+impl<'f> FileScope<'f> {
+    fn line(&self, line: u32) -> &'f str {
+        (line as usize).checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Returns the names of the definitions around a line and of their containers.
+    fn containers_of(&self, line: u32) -> impl Iterator<Item = &'f str> {
+        let around = self.symbols.iter().filter(move |symbol| symbol.span.contains(line));
+        around.flat_map(|symbol| symbol.container.split(['.', ':']).chain([symbol.name.as_str()])).map(strip_arguments)
+    }
+}
+
+/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the
+/// name of the last qualifier.
+fn fits_name(symbol: &Symbol, path: &RepoPath, name: &NameQuery, is_container: bool) -> bool {
+    name.fits(&symbol.name, &symbol.container, path) && (!is_container || has_container(symbol, name))
+}
+
+fn has_container(symbol: &Symbol, name: &NameQuery) -> bool {
+    let is_last = |part: &str| name.qualifiers.last().is_some_and(|last| is_same_name(last, strip_arguments(part)));
+    symbol.container.split(['.', ':']).any(is_last)
+}
+
+/// Returns the innermost container of a definition; for one outside of any container, the name of its file.
+fn innermost_container(hit: &SymbolHit) -> String {
+    let container = strip_arguments(&hit.symbol.container).rsplit(['.', ':']).next().unwrap_or_default();
+    if container.is_empty() { hit.path.stem().to_owned() } else { container.to_owned() }
+}
+
+/// Returns the part of a name before its type arguments, if it has any: `Store` for `Store<T>`. The text after the
+/// arguments is cut as well.
+fn strip_arguments(name: &str) -> &str {
+    name.split('<').next().unwrap_or(name).trim()
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$' | '@')
+}
+
+fn is_super(word: &str, language: Language) -> bool {
+    SUPER_WORDS.iter().any(|(known, only)| *known == word && only.is_none_or(|only| only == language.0))
+}
+
+/// Returns the last word of a text and the text before it.
+fn split_last_word(text: &str) -> (&str, &str) {
+    text.split_at(text.trim_end_matches(is_word).len())
+}
+
+/// Removes the separator between a receiver and a name, such as `.`, `?.`, `::` or `->`; `None` without one.
+fn strip_separator(before: &str) -> Option<&str> {
+    let trimmed = before.trim_end();
+    let separator = ["?.", "!.", "&.", ".", "::", "?->", "->"].into_iter().find(|end| trimmed.ends_with(end));
+    separator.map(|separator| trimmed[..trimmed.len() - separator.len()].trim_end())
+}
+
+fn ends_in_separator(line: &str) -> bool {
+    strip_separator(line).is_some()
+}
+
+/// Removes a balanced pair of brackets from the end of a text; `None` if it does not end in one.
+fn strip_pair(text: &str, open: char, close: char) -> Option<&str> {
+    let mut depth = 0_usize;
+    for (at, c) in text.strip_suffix(close).map(|_| text)?.char_indices().rev() {
+        depth = if c == close { depth + 1 } else { depth - usize::from(c == open) };
+        if depth == 0 {
+            return Some(text[..at].trim_end());
+        }
+    }
+    None
+}
+
+/// Returns the receiver that ends the text before a use.
+fn receiver_before(before: &str) -> Receiver<'_> {
+    let Some(object) = strip_separator(before) else { return Receiver::Absent };
+    // In a turbofish, the separator stands before the type arguments: `Store::<T>::open`.
+    let plain = strip_pair(object, '<', '>').map_or(object, |object| strip_separator(object).unwrap_or(object));
+    let created = strip_pair(plain, '(', ')').or_else(|| strip_pair(plain, '{', '}'));
+    let (outer, word) = split_last_word(created.unwrap_or(plain));
+    let word = word.trim_start_matches('$');
+    match created {
+        _ if word.is_empty() => Receiver::Unknown,
+        None if SELF_WORDS.contains(&word) => Receiver::Myself,
+        None if word.starts_with('@') => Receiver::Named(word.trim_start_matches('@')),
+        None => Receiver::Named(word),
+        Some(_) if CONSTRUCTOR_WORDS.contains(&word) => match strip_separator(outer).map(split_last_word) {
+            Some((_, name)) if !name.is_empty() => Receiver::Created(name),
+            _ => Receiver::Unknown,
+        },
+        // `NewStore()` returns a `Store` in Go.
+        Some(_) => Receiver::Created(word.strip_prefix("New").filter(|name| !name.is_empty()).unwrap_or(word)),
+    }
+}
+
+/// Returns whether a line of `range` declares `variable` with the type `name`: `store: Store`, `store := NewStore()`,
+/// `store = Store(…)`, `store *Store`, `Store store`.
+fn declares_as(file: &FileScope<'_>, range: Range<usize>, variable: &str, name: &str) -> bool {
+    let constructor = format!("New{name}");
+    let lines = file.lines.get(range).unwrap_or_default();
+    lines.iter().any(|line| {
+        find_whole_word(line, variable).any(|at| {
+            let (before, after) = (line[..at].trim_end(), line[at + variable.len()..].trim_start());
+            let before = before.trim_end_matches(['*', '&', '?']).trim_end();
+            let before = strip_pair(before, '<', '>').unwrap_or(before);
+            let first = after.trim_start_matches(['*', '&']);
+            let is_typed = first.starts_with(name) || after.starts_with([':', '=']) && !after.starts_with("==");
+            let type_text = after.split([',', ';']).next().unwrap_or_default();
+            let type_text =
+                if after.starts_with(':') { type_text.split(')').next().unwrap_or_default() } else { type_text };
+            let is_named = |word: &str| find_whole_word(type_text, word).next().is_some();
+            split_last_word(before).1 == name || is_typed && (is_named(name) || is_named(&constructor))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_receiver_of_a_use_is_read_from_its_line() {
+        for (before, receiver) in [
+            ("x = ", Receiver::Absent),
+            ("foo(", Receiver::Absent),
+            ("return self.", Receiver::Myself),
+            ("$this->", Receiver::Myself),
+            ("super().", Receiver::Created("super")),
+            ("super.", Receiver::Named("super")),
+            ("let s = Store::", Receiver::Named("Store")),
+            ("let s = Store::<Vec<T>>::", Receiver::Named("Store")),
+            ("a.store?.", Receiver::Named("store")),
+            ("$store->", Receiver::Named("store")),
+            ("Store(1, (2)).", Receiver::Created("Store")),
+            ("new Store().", Receiver::Created("Store")),
+            ("Store::new(x).", Receiver::Created("Store")),
+            ("NewStore().", Receiver::Created("Store")),
+            ("Store{}.", Receiver::Created("Store")),
+            (").", Receiver::Unknown),
+            ("a[0].", Receiver::Unknown),
+            ("    .", Receiver::Unknown),
+        ] {
+            assert_eq!(receiver_before(before), receiver, "{before}");
+        }
+    }
+}

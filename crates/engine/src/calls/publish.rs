@@ -1,0 +1,205 @@
+//! Publishes the index of an engine's folder, and removes unused parts from locations.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::published_base::TransferState;
+use crate::error::EngineError;
+use crate::state::Engine;
+use config::LocationSettings;
+use platform::cancel::CancelToken;
+
+/// A published index, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PublishedBase {
+    /// The address of the location.
+    pub location: String,
+    pub project: String,
+    pub commit: Option<String>,
+    /// Whether tracked files differ from the commit; `None` if git could not tell.
+    pub is_modified: Option<bool>,
+    pub model_id: String,
+    pub parts: u64,
+    pub bytes: u64,
+    pub uploaded_parts: u64,
+    pub uploaded_bytes: u64,
+    /// Whether exactly this index was the newest one there already.
+    pub was_there: bool,
+    /// Number of failed attempts to replace the list of indexes, usually because another publisher was faster.
+    pub rebases: u32,
+}
+
+/// The report on a removal of unused parts from a location, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CollectedLocation {
+    /// The address of the location.
+    pub location: String,
+    pub removed_parts: u64,
+    pub removed_bases: u64,
+    pub removed_bytes: u64,
+    pub kept_parts: u64,
+    pub kept_bases: u64,
+    pub kept_bytes: u64,
+    /// Number of unused objects that are too young to be removed.
+    pub young_objects: u64,
+}
+
+impl PublishedBase {
+    /// Describes the published index in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
+    pub fn describe(&self) -> [String; 2] {
+        let of = match &self.commit {
+            Some(commit) => format!("{} at commit {}", self.project, commit.get(..12).unwrap_or(commit)),
+            None => format!("{}, which is in no git repository,", self.project),
+        };
+        let state = if self.was_there { "is there already:" } else { "published at" };
+        let rebased = if self.rebases > 0 { ", beside others who published at the same time" } else { "" };
+        let new = format!("{} with {:.1} MB", self.uploaded_parts, megabytes(self.uploaded_bytes));
+        [
+            format!("{of} {state} {}{rebased}", self.location),
+            format!(
+                "{} parts with {:.1} MB, of these {new} new; model {}",
+                self.parts,
+                megabytes(self.bytes),
+                self.model_id
+            ),
+        ]
+    }
+}
+
+impl CollectedLocation {
+    /// Describes in two lines the objects that were removed, or would be in a dry run.
+    pub fn describe(&self, dry_run: bool) -> [String; 2] {
+        let removed = if dry_run { "would remove" } else { "removed" };
+        let (parts, bases, size) = (self.removed_parts, self.removed_bases, megabytes(self.removed_bytes));
+        let (kept_parts, kept_bases, kept) = (self.kept_parts, self.kept_bases, megabytes(self.kept_bytes));
+        [
+            format!("{removed} {parts} parts and {bases} manifests with {size:.1} MB from {}", self.location),
+            format!(
+                "{kept_parts} parts and {kept_bases} manifests with {kept:.1} MB are in use; {} unused objects are too young",
+                self.young_objects
+            ),
+        ]
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+impl Engine {
+    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which
+    /// repairs damaged ones.
+    ///
+    /// # Errors
+    /// When the index is missing or not complete, or the location refuses or fails.
+    #[cfg(feature = "locations")]
+    pub fn publish(
+        &self,
+        location: &OsStr,
+        again: bool,
+        cancel: &CancelToken,
+        observe: &(dyn Fn(TransferState) + Send + Sync),
+    ) -> Result<PublishedBase, EngineError> {
+        use super::published_base::checkout::{Checkout, has_changes};
+        use locations::{LocationUrl, PublishRequest};
+        use store::lance::LanceStore;
+
+        let url = LocationUrl::parse(location)?;
+        let root = self.settings.root.as_path();
+        let manifest = self.require_view()?.manifest().clone();
+        let parts = LanceStore::list_parts(&self.settings.index_dir)?
+            .filter(|parts| parts.manifest.complete && manifest.complete)
+            .ok_or_else(|| EngineError::Unpublishable { root: root.to_owned() })?;
+        let checkout = Checkout::find(root);
+        let project = url.project.clone().unwrap_or(checkout.project);
+        let is_modified = if checkout.commit.is_some() { has_changes(root) } else { Some(false) };
+        let files: Vec<(String, u64)> = parts.files.iter().map(|part| (part.path.clone(), part.size_bytes)).collect();
+        let index = parts.manifest_file(std::path::Path::new(&url.to_string()))?;
+        let request = PublishRequest {
+            dir: &self.settings.index_dir,
+            files: &files,
+            index: String::from_utf8_lossy(&index).into_owned(),
+            project: &locations::project_name(&project),
+            commit: checkout.commit.as_deref(),
+            is_modified: is_modified.unwrap_or(true),
+            model_id: &parts.manifest.fingerprint.model_id,
+            again,
+        };
+        let seen = |progress: &locations::TransferProgress| {
+            observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });
+        };
+        let done = locations::publish(&url, &self.settings.locations, &request, cancel, &seen)?;
+        Ok(PublishedBase {
+            location: url.to_string(),
+            project: done.project,
+            commit: done.commit,
+            is_modified,
+            model_id: done.model_id,
+            parts: done.parts,
+            bytes: done.bytes,
+            uploaded_parts: done.uploaded_parts,
+            uploaded_bytes: done.uploaded_bytes,
+            was_there: done.was_there,
+            rebases: done.rebases,
+        })
+    }
+
+    /// Refuses: this program cannot write locations.
+    ///
+    /// # Errors
+    /// [`EngineError::NoLocations`].
+    #[cfg(not(feature = "locations"))]
+    pub fn publish(
+        &self,
+        _: &OsStr,
+        _: bool,
+        _: &CancelToken,
+        _: &(dyn Fn(TransferState) + Send + Sync),
+    ) -> Result<PublishedBase, EngineError> {
+        Err(EngineError::NoLocations { option: "`publish`" })
+    }
+}
+
+/// Removes the parts and manifests of a location that no published index needs and that are older than `grace`; counts
+/// them only with `dry_run`.
+///
+/// # Errors
+/// When the location refuses or fails; nothing is removed if a list or manifest cannot be read.
+#[cfg(feature = "locations")]
+pub fn collect_location(
+    location: &OsStr,
+    settings: &LocationSettings,
+    grace: Duration,
+    dry_run: bool,
+    cancel: &CancelToken,
+) -> Result<CollectedLocation, EngineError> {
+    let url = locations::LocationUrl::parse(location)?;
+    let done = locations::collect_garbage(&url, settings, grace, dry_run, cancel)?;
+    Ok(CollectedLocation {
+        location: url.to_string(),
+        removed_parts: done.removed_parts,
+        removed_bases: done.removed_bases,
+        removed_bytes: done.removed_bytes,
+        kept_parts: done.kept_parts,
+        kept_bases: done.kept_bases,
+        kept_bytes: done.kept_bytes,
+        young_objects: done.young_objects,
+    })
+}
+
+/// Refuses: this program cannot read locations.
+///
+/// # Errors
+/// [`EngineError::NoLocations`].
+#[cfg(not(feature = "locations"))]
+pub fn collect_location(
+    _: &OsStr,
+    _: &LocationSettings,
+    _: Duration,
+    _: bool,
+    _: &CancelToken,
+) -> Result<CollectedLocation, EngineError> {
+    Err(EngineError::NoLocations { option: "the location" })
+}

@@ -1,0 +1,143 @@
+//! Saved trees: a run that changes very many files keeps the tree it leaves, and a later run returns to it.
+//!
+//! A switch to another branch changes thousands of files, and a switch back restores them. The store keeps the commit of
+//! the tree that was left ([`SavedTree`]). A run that finds another commit of git checked out compares some files with the
+//! saved trees. If one of them is nearer than the last commit, the run begins with it. This only saves time: every file is
+//! compared as in any other run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use source::walk::FileSystem;
+use store::{SavedTree, StoreError, StoreView};
+use types::{ContentHash, FileRecord, RepoPath};
+
+/// Minimum number of files that differ between two trees for one of them to be saved.
+const MIN_CHANGED_FILES: usize = if cfg!(test) { 4 } else { 200 };
+
+/// Maximum number of files in the sample of a saved tree.
+const SAMPLE_FILES: usize = 32;
+
+/// Maximum number of files that are compared to choose a tree.
+const COMPARED_FILES: usize = 128;
+
+/// A saved tree that a run begins with.
+pub(crate) struct ReturnPlan {
+    /// The commit of the saved tree.
+    pub view: Arc<dyn StoreView>,
+    /// Number of its generation.
+    pub generation: u64,
+    /// The sample of the tree that the folder has left.
+    pub left: Vec<(String, String)>,
+}
+
+/// The folder whose files are compared with saved trees.
+pub(crate) struct ComparedFolder<'f> {
+    pub root: &'f Path,
+    pub files: &'f dyn FileSystem,
+    pub max_file_bytes: u64,
+}
+
+impl ComparedFolder<'_> {
+    /// Returns the hash of a file; `None` if it is missing or cannot be read.
+    fn hash_file(&self, path: &RepoPath) -> Option<ContentHash> {
+        let read = self.files.read(&path.under(self.root), self.max_file_bytes + 1).ok()?;
+        Some(ContentHash::of_bytes(&read.bytes))
+    }
+
+    /// Returns whether most files of a saved tree's sample are in the folder.
+    fn resembles(&self, tree: &SavedTree) -> bool {
+        let is_same = |(path, hash): &&(String, String)| {
+            self.hash_file(&RepoPath::new(path.as_str())).is_some_and(|found| found.to_string() == *hash)
+        };
+        tree.sample.iter().filter(is_same).count() * 2 > tree.sample.len()
+    }
+
+    /// Returns the saved tree that the folder, which is at the commit `head` of git, has returned to. `None` if the last
+    /// commit, that of `view`, is as near.
+    ///
+    /// # Errors
+    /// When the last commit cannot be read.
+    pub fn find_return(&self, view: &dyn StoreView, head: Option<&str>) -> Result<Option<ReturnPlan>, StoreError> {
+        let Some(head) = head.filter(|head| view.manifest().head.as_deref() != Some(head)) else { return Ok(None) };
+        let mut trees = view.saved_trees();
+        trees.sort_by_key(|(generation, tree)| (tree.head != head, std::cmp::Reverse(*generation)));
+        for (generation, _) in trees.iter().filter(|(_, tree)| self.resembles(tree)) {
+            match view.open_saved(*generation) {
+                Ok(Some(saved)) if saved.manifest().fingerprint == view.manifest().fingerprint => {
+                    if let Some(left) = self.compare_trees(view, saved.as_ref())? {
+                        return Ok(Some(ReturnPlan { view: saved, generation: *generation, left }));
+                    }
+                }
+                Ok(_) => {}
+                // The run goes on without it.
+                Err(error) => tracing::debug!("a saved tree cannot be used: {error}"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares the folder with two commits. Returns a sample of the files of `last` that are different in `saved`, if
+    /// the folder has mostly the files of `saved`.
+    fn compare_trees(
+        &self,
+        last: &dyn StoreView,
+        saved: &dyn StoreView,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        let Ok(saved_files) = saved.files() else { return Ok(None) };
+        let (last_files, saved_files) = (hashes_by_path(last.files()?), hashes_by_path(saved_files));
+        let all: std::collections::BTreeSet<&RepoPath> = last_files.keys().chain(saved_files.keys()).collect();
+        let changed: Vec<&RepoPath> =
+            all.into_iter().filter(|path| last_files.get(*path) != saved_files.get(*path)).collect();
+        if changed.len() < MIN_CHANGED_FILES {
+            return Ok(None);
+        }
+        let (mut like_last, mut like_saved) = (0, 0);
+        for path in spread(&changed, COMPARED_FILES) {
+            let found = self.hash_file(path);
+            like_last += usize::from(found.as_ref() == last_files.get(*path));
+            like_saved += usize::from(found.as_ref() == saved_files.get(*path));
+        }
+        if like_saved <= 2 * like_last {
+            return Ok(None);
+        }
+        let left = changed.iter().filter_map(|path| last_files.get_key_value(*path));
+        Ok(Some(sample_files(left.collect())))
+    }
+}
+
+fn hashes_by_path(files: Vec<FileRecord>) -> BTreeMap<RepoPath, ContentHash> {
+    files.into_iter().map(|file| (file.path, file.content.hash)).collect()
+}
+
+/// Returns the sample of a tree that is left, if so many of its files are changed that it is worth saving.
+pub(crate) fn sample_left_tree<'r>(changed: impl Iterator<Item = &'r FileRecord>) -> Option<Vec<(String, String)>> {
+    let mut changed: Vec<_> = changed.map(|record| (&record.path, &record.content.hash)).collect();
+    changed.sort_unstable_by_key(|(path, _)| *path);
+    (changed.len() >= MIN_CHANGED_FILES).then(|| sample_files(changed))
+}
+
+fn sample_files(files: Vec<(&RepoPath, &ContentHash)>) -> Vec<(String, String)> {
+    let sample = spread(&files, SAMPLE_FILES).map(|(path, hash)| (path.to_string(), hash.to_string()));
+    sample.collect()
+}
+
+/// Returns at most `count` of `items`, evenly spread.
+fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
+    items.iter().step_by(items.len().div_ceil(count).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_spread_over_all_items() {
+        let items: Vec<usize> = (0..3_000).collect();
+        let sample: Vec<usize> = spread(&items, SAMPLE_FILES).copied().collect();
+        assert!(sample.len() <= SAMPLE_FILES && sample.len() > SAMPLE_FILES / 2, "{}", sample.len());
+        assert!(sample.last().is_some_and(|last| *last > 2_800), "{sample:?}");
+        assert_eq!(spread(&items[..0], 3).count() + spread(&items[..2], 3).count(), 2);
+    }
+}

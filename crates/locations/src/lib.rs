@@ -1,0 +1,26 @@
+//! Reads and writes index locations: folders and object stores that hold published indexes.
+//!
+//! A location holds the files of indexes as immutable parts that are named by their content, immutable manifests, and
+//! one list of bases for each project, which is replaced by a conditional write (`layout`). [`publish`] adds an index,
+//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. `storage` hides whether
+//! the location is a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous
+//! code.
+
+mod collect;
+mod error;
+mod fetch;
+mod http;
+mod layout;
+mod progress;
+mod publish;
+mod runtime;
+mod storage;
+mod url;
+
+pub use self::url::LocationUrl;
+pub use collect::{CollectReport, collect_garbage};
+pub use error::LocationError;
+pub use fetch::{FetchRequest, FetchedBase, fetch};
+pub use layout::{BaseManifest, project_name};
+pub use progress::{TransferObserver, TransferProgress};
+pub use publish::{PublishReport, PublishRequest, publish};

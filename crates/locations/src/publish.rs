@@ -1,0 +1,262 @@
+//! Publishing: the parts that are not there yet, then the manifest, then the list of bases by a conditional write.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Semaphore;
+
+use crate::error::LocationError;
+use crate::layout::{
+    BaseList, BaseManifest, BasePart, CURRENT, LOCATION_FILE, LOCATION_FORMAT, LocationHeader, base_object, hash,
+    parse, part_object, read,
+};
+use crate::progress::{TransferObserver, TransferProgress};
+use crate::runtime::run_until;
+use crate::storage::Storage;
+use crate::url::LocationUrl;
+use config::LocationSettings;
+use platform::cancel::CancelToken;
+use platform::clock::now_ms;
+
+/// Number of parts that are hashed and uploaded at the same time.
+const CONCURRENT_PARTS: usize = 8;
+
+/// Memory for the parts that are being uploaded, in mebibytes. A larger part has it alone.
+const UPLOAD_MIB: u32 = 256;
+
+/// Maximum number of attempts to add an entry to the list of bases.
+const SWAP_ATTEMPTS: u32 = 40;
+
+/// The longest pause between two attempts.
+const MAX_SWAP_PAUSE: Duration = Duration::from_millis(800);
+
+/// Age of a part above which [`collect_garbage`](crate::collect_garbage) could be about to remove it, in milliseconds.
+const YOUNG_MS: u64 = 3_600_000;
+
+/// An index to be published.
+pub struct PublishRequest<'p> {
+    /// The index folder.
+    pub dir: &'p Path,
+    /// The files of the index by their paths with slashes, and their sizes in bytes.
+    pub files: &'p [(String, u64)],
+    /// The text of a `manifest.json` for a folder with these files.
+    pub index: String,
+    /// The name of the project, as [`crate::project_name`] returns it.
+    pub project: &'p str,
+    pub commit: Option<&'p str>,
+    pub is_modified: bool,
+    pub model_id: &'p str,
+    /// Whether parts are uploaded although they are there, because some of them are damaged.
+    pub again: bool,
+}
+
+/// The report on a published index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishReport {
+    pub project: String,
+    pub commit: Option<String>,
+    pub is_modified: bool,
+    pub model_id: String,
+    pub parts: u64,
+    pub bytes: u64,
+    pub uploaded_parts: u64,
+    pub uploaded_bytes: u64,
+    /// Whether exactly this index was the newest one there already.
+    pub was_there: bool,
+    /// Number of failed attempts to replace the list of bases, usually because another publisher was faster.
+    pub rebases: u32,
+}
+
+/// Publishes an index.
+///
+/// A stop or a crash leaves no list that names missing parts; the next attempt uploads only the missing parts.
+///
+/// # Errors
+/// When the location refuses or fails, a file of the index has changed, or other publishers were faster each time.
+pub fn publish(
+    url: &LocationUrl,
+    settings: &LocationSettings,
+    request: &PublishRequest<'_>,
+    cancel: &CancelToken,
+    observe: &TransferObserver<'_>,
+) -> Result<PublishReport, LocationError> {
+    let storage = Storage::open(url, settings, true)?;
+    run_until(cancel, publish_to(&storage, request, observe))
+}
+
+async fn publish_to(
+    storage: &Storage,
+    request: &PublishRequest<'_>,
+    observe: &TransferObserver<'_>,
+) -> Result<PublishReport, LocationError> {
+    write_header(storage).await?;
+    let uploader = Uploader::new(storage, request, observe);
+    let uploaded: Vec<UploadedPart> =
+        stream::iter(request.files.iter().map(|(path, bytes)| uploader.upload(path, *bytes)))
+            .buffered(CONCURRENT_PARTS)
+            .try_collect()
+            .await?;
+    let base = BaseManifest {
+        format: LOCATION_FORMAT,
+        project: request.project.to_owned(),
+        commit: request.commit.map(str::to_owned),
+        is_modified: request.is_modified,
+        published_at_ms: now_ms(),
+        model_id: request.model_id.to_owned(),
+        index: request.index.clone(),
+        parts: uploaded.iter().map(|uploaded| uploaded.part.clone()).collect(),
+    };
+    let text = to_json(&base);
+    storage.create(&base_object(request.project, &base.object_name()), text).await?;
+    let (was_there, rebases) = add_to_list(storage, &base).await?;
+    // Parts that were there before could be removed until the list named them.
+    for old in uploaded.iter().filter(|uploaded| uploaded.was_old) {
+        if storage.find(&part_object(&old.part.sha256)).await?.is_none() {
+            uploader.upload(&old.part.path, old.part.bytes).await?;
+        }
+    }
+    let entry = base.entry();
+    let new = |uploaded: &&UploadedPart| uploaded.is_new;
+    Ok(PublishReport {
+        project: base.project,
+        commit: base.commit,
+        is_modified: base.is_modified,
+        model_id: base.model_id,
+        parts: entry.parts,
+        bytes: entry.bytes,
+        uploaded_parts: uploaded.iter().filter(new).count() as u64,
+        uploaded_bytes: uploaded.iter().filter(new).map(|uploaded| uploaded.part.bytes).sum(),
+        was_there,
+        rebases,
+    })
+}
+
+/// Checks the version of the layout, and writes it if the location is new.
+async fn write_header(storage: &Storage) -> Result<(), LocationError> {
+    if read::<LocationHeader>(storage, LOCATION_FILE).await?.is_none() {
+        storage.create(LOCATION_FILE, to_json(&LocationHeader { format: LOCATION_FORMAT })).await?;
+    }
+    Ok(())
+}
+
+fn to_json(value: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec_pretty(value).expect("the layout is valid JSON").into()
+}
+
+/// Adds a base to the list of its project. Returns whether it was the newest one there already, and the number of
+/// failed attempts to replace the list.
+async fn add_to_list(storage: &Storage, base: &BaseManifest) -> Result<(bool, u32), LocationError> {
+    let name = base_object(&base.project, CURRENT);
+    let entry = base.entry();
+    for attempt in 0..SWAP_ATTEMPTS {
+        let before = storage.read(&name).await?;
+        let mut list = match &before {
+            Some(object) => parse(storage, &name, object)?,
+            None => BaseList::default(),
+        };
+        if list.bases.first().is_some_and(|first| first.file == entry.file) {
+            // After an attempt, it is this publisher's own entry, whose confirmation was lost.
+            return Ok((attempt == 0, attempt));
+        }
+        list.add(entry.clone());
+        if storage.swap(&name, before.as_ref(), to_json(&list)).await? {
+            return Ok((false, attempt));
+        }
+        tokio::time::sleep(pause_before(attempt)).await;
+    }
+    Err(LocationError::Contended {
+        location: storage.shown().to_owned(),
+        project: base.project.clone(),
+        attempts: SWAP_ATTEMPTS,
+    })
+}
+
+/// Returns a random pause below a limit that grows with the number of attempts.
+fn pause_before(attempt: u32) -> Duration {
+    let limit = Duration::from_millis(20).saturating_mul(1 << attempt.min(6)).min(MAX_SWAP_PAUSE);
+    let random = RandomState::new().hash_one(attempt) % 1_000;
+    limit.mul_f64(random as f64 / 1_000.0)
+}
+
+struct UploadedPart {
+    part: BasePart,
+    /// Whether this run uploaded the part.
+    is_new: bool,
+    /// Whether the location had the part already, for so long that a removal of unused parts could include it.
+    was_old: bool,
+}
+
+/// Uploads the files of an index that are not there yet.
+struct Uploader<'u> {
+    storage: &'u Storage,
+    dir: PathBuf,
+    observe: &'u TransferObserver<'u>,
+    again: bool,
+    memory: Arc<Semaphore>,
+    total: TransferProgress,
+    done_parts: AtomicU64,
+    done_bytes: AtomicU64,
+}
+
+impl<'u> Uploader<'u> {
+    fn new(storage: &'u Storage, request: &PublishRequest<'_>, observe: &'u TransferObserver<'u>) -> Self {
+        Self {
+            storage,
+            dir: request.dir.to_owned(),
+            observe,
+            again: request.again,
+            memory: Arc::new(Semaphore::new(UPLOAD_MIB as usize)),
+            total: TransferProgress {
+                parts: request.files.len() as u64,
+                bytes: request.files.iter().map(|(_, bytes)| bytes).sum(),
+                ..TransferProgress::default()
+            },
+            done_parts: AtomicU64::new(0),
+            done_bytes: AtomicU64::new(0),
+        }
+    }
+
+    async fn upload(&self, path: &str, bytes: u64) -> Result<UploadedPart, LocationError> {
+        let mebibytes = u32::try_from((bytes >> 20) + 1).unwrap_or(UPLOAD_MIB).min(UPLOAD_MIB);
+        let _permit = self.memory.acquire_many(mebibytes).await;
+        let (content, sha256) = read_file(self.dir.join(path), path, &self.dir, bytes).await?;
+        let object = part_object(&sha256);
+        let found = self.storage.find(&object).await?;
+        let is_whole = found.as_ref().is_some_and(|found| found.bytes == bytes) && !self.again;
+        if found.is_none() {
+            self.storage.create(&object, content).await?;
+        } else if !is_whole {
+            self.storage.replace(&object, content).await?;
+        }
+        let done_parts = self.done_parts.fetch_add(1, Ordering::Relaxed) + 1;
+        let done_bytes = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        (self.observe)(&TransferProgress { done_parts, done_bytes, ..self.total });
+        Ok(UploadedPart {
+            part: BasePart { path: path.to_owned(), bytes, sha256 },
+            is_new: !is_whole,
+            was_old: found.is_some_and(|found| found.written_ms + YOUNG_MS < now_ms()),
+        })
+    }
+}
+
+/// Reads a file of the index and hashes it.
+async fn read_file(file: PathBuf, path: &str, dir: &Path, bytes: u64) -> Result<(Bytes, String), LocationError> {
+    let changed = || LocationError::Changed { dir: dir.to_owned(), file: path.to_owned() };
+    let work = move || {
+        let content = std::fs::read(&file)?;
+        let sha256 = hash(&content);
+        std::io::Result::Ok((content, sha256))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok((content, sha256))) if content.len() as u64 == bytes => Ok((content.into(), sha256)),
+        Ok(Err(source)) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(LocationError::Io { operation: "read", path: dir.join(path), source })
+        }
+        _ => Err(changed()),
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a location is: a folder, or a place in an object store.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::error::LocationError;
+
+/// The URL schemes of the object stores.
+const STORES: [&str; 3] = ["s3", "gs", "az"];
+
+/// The address of a location: a folder, or a URL of an object store without credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocationUrl {
+    pub(crate) place: LocationPlace,
+    /// The project that the fragment of the URL names.
+    pub project: Option<String>,
+}
+
+/// The place of a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LocationPlace {
+    Folder(PathBuf),
+    /// A bucket with the scheme of its store, and the folder in it without slashes at its ends.
+    Bucket {
+        scheme: &'static str,
+        bucket: String,
+        folder: String,
+    },
+}
+
+impl LocationUrl {
+    /// Returns whether `word` is meant as a URL and not as a folder.
+    pub fn is_url(word: &OsStr) -> bool {
+        word.to_str().is_some_and(|word| word.contains("://"))
+    }
+
+    /// Parses a folder, or a URL: `file:///folder`, `s3://bucket/folder`, `gs://bucket/folder`,
+    /// `az://container/folder`. The fragment of a URL names a project.
+    ///
+    /// # Errors
+    /// [`LocationError::Syntax`] if the URL is invalid or has another scheme, credentials, a query or no bucket.
+    pub fn parse(word: &OsStr) -> Result<Self, LocationError> {
+        let Some(text) = word.to_str().filter(|_| Self::is_url(word)) else {
+            let folder = std::path::absolute(Path::new(word)).map_err(|error| LocationError::Syntax {
+                location: word.to_string_lossy().into_owned(),
+                problem: error.to_string(),
+            })?;
+            return Ok(Self { place: LocationPlace::Folder(folder), project: None });
+        };
+        // A message names no credentials, not even in a URL that is refused for them.
+        let shown = match text.split_once("://") {
+            Some((scheme, rest)) => match rest.split_once('@').filter(|(user, _)| !user.contains('/')) {
+                Some((_, host)) => format!("{scheme}://…@{host}"),
+                None => text.to_owned(),
+            },
+            None => text.to_owned(),
+        };
+        let shown = shown.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let refuse = |problem: &str| LocationError::Syntax { location: shown.clone(), problem: problem.to_owned() };
+        let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+            return Err(refuse("a URL takes no credentials; put them into the variables of the store"));
+        }
+        let project = url.fragment().filter(|name| !name.is_empty()).map(str::to_owned);
+        if url.scheme() == "file" {
+            let folder = url.to_file_path().map_err(|()| refuse("it names no folder of this machine"))?;
+            return Ok(Self { place: LocationPlace::Folder(folder), project });
+        }
+        let scheme = STORES.into_iter().find(|scheme| *scheme == url.scheme());
+        let scheme = scheme.ok_or_else(|| refuse("the schemes are file, s3, gs and az"))?;
+        let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| refuse("it names no bucket"))?;
+        let folder = url.path().trim_matches('/').to_owned();
+        Ok(Self { place: LocationPlace::Bucket { scheme, bucket: bucket.to_owned(), folder }, project })
+    }
+
+    /// Returns the folder, if the location is one of this machine.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            LocationPlace::Folder(folder) => Some(folder),
+            LocationPlace::Bucket { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for LocationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            LocationPlace::Folder(folder) => write!(f, "{}", folder.display()),
+            LocationPlace::Bucket { scheme, bucket, folder } if folder.is_empty() => write!(f, "{scheme}://{bucket}"),
+            LocationPlace::Bucket { scheme, bucket, folder } => write!(f, "{scheme}://{bucket}/{folder}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(word: &str) -> Result<LocationUrl, String> {
+        LocationUrl::parse(OsStr::new(word)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn urls_and_folders_are_told_apart() {
+        for (word, shown) in [
+            ("s3://bucket/a/b/", "s3://bucket/a/b"),
+            ("gs://bucket", "gs://bucket"),
+            ("az://box/x", "az://box/x"),
+            ("file:///srv/indexes", "/srv/indexes"),
+            ("/srv/indexes", "/srv/indexes"),
+        ] {
+            assert_eq!(parse(word).expect(word).to_string(), shown);
+        }
+        assert_eq!(parse("s3://bucket/a#web").expect("a URL").project.as_deref(), Some("web"));
+        assert!(parse("indexes").expect("a folder").folder().is_some_and(Path::is_absolute));
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_refused_and_not_shown() {
+        for word in ["s3://key:secret@bucket/a", "s3://bucket/a?X-Amz-Signature=secret", "https://u:secret@host/a"] {
+            let error = parse(word).expect_err(word);
+            assert!(!error.contains("secret") && error.contains("bucket"), "{error}");
+        }
+        assert!(parse("ftp://host/a").expect_err("no such scheme").contains("s3, gs and az"));
+        assert!(parse("s3:///a").is_err());
+    }
+}
