@@ -23,6 +23,7 @@ mod infrastructure;
 mod invisible_text;
 #[cfg(feature = "lance")]
 mod kills;
+mod large_index;
 mod masked_tokens;
 mod mcp_http;
 mod mcp_limits;

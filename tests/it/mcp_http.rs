@@ -61,6 +61,28 @@ fn an_rmcp_client_indexes_and_searches_over_http() {
 }
 
 #[test]
+fn each_client_has_its_own_token() {
+    let repository = Repository::new();
+    let tokens = repository.base().join("tokens");
+    std::fs::write(&tokens, format!("alice {TOKEN}-a\nbob {TOKEN}-b\n")).expect("a file");
+    let path = tokens.to_str().expect("a path in UTF-8").to_owned();
+    let served = HttpServer::start(&repository, &["--client-tokens", &path]);
+    let status = |secret: &str| {
+        let headers = format!("authorization: Bearer {secret}\r\n");
+        served.ask("GET /metrics", &headers, "").status
+    };
+    let alice = format!("authorization: Bearer {TOKEN}-a\r\n");
+    served.initialize(&alice).close();
+    assert_eq!((status(&format!("{TOKEN}-b")), status(TOKEN), status("")), (200, 401, 401));
+    std::fs::write(&tokens, format!("bob {TOKEN}-b\n")).expect("a file");
+    assert_eq!((status(&format!("{TOKEN}-a")), status(&format!("{TOKEN}-b"))), (401, 200), "alice's token is revoked");
+    let metrics = served.ask("GET /metrics", &format!("authorization: Bearer {TOKEN}-b\r\n"), "").body;
+    for wanted in ["client=\"alice\",status=\"200\"", "client=\"bob\",status=\"200\""] {
+        assert!(metrics.contains(&format!("codescry_client_requests_total{{{wanted}}}")), "{metrics}");
+    }
+}
+
+#[test]
 fn requests_without_a_session_are_answered() {
     let repository = Repository::new();
     let served = HttpServer::start(&repository, &[]);

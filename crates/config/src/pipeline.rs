@@ -22,6 +22,9 @@ const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 /// from it.
 const RESERVED_BYTES: u64 = 384 << 20;
 
+/// Memory that a chunk takes in an index that is held in memory, in bytes: 392 MiB for 330,000 chunks.
+const RESIDENT_CHUNK_BYTES: u64 = 1_280;
+
 /// The default of `--max-memory` if the machine's memory is unknown: 1 GiB.
 const FALLBACK_MEMORY_BYTES: u64 = 1 << 30;
 
@@ -44,6 +47,8 @@ pub struct PipelineOptions {
     pub embed_batch: Option<EmbedBatch>,
     /// `--max-memory`, `CODESCRY_MAX_MEMORY`, in bytes.
     pub max_memory_bytes: Option<u64>,
+    /// `--resident-limit`, `CODESCRY_RESIDENT_LIMIT`, in chunks.
+    pub resident_chunks: Option<u64>,
     /// `--embedder`, `CODESCRY_EMBEDDER`.
     pub embedder: Option<EmbedderChoice>,
     /// `CODESCRY_PARSER`: the program whose processes parse.
@@ -71,6 +76,9 @@ pub struct PipelineSettings {
     pub embed_batch: EmbedBatch,
     /// Memory limit of an index run, in bytes.
     pub max_memory_bytes: u64,
+    /// Number of chunks up to which an index is held in memory. A larger one is searched by the indexes of the storage
+    /// engine.
+    pub resident_chunks: u64,
     /// The embedder; `None` for the one that the index was built with, or else the built-in model.
     pub embedder: Option<EmbedderChoice>,
     /// The program whose processes parse.
@@ -131,6 +139,7 @@ impl PipelineOptions {
         self.embed_workers = number_or_environment(self.embed_workers, "CODESCRY_EMBED_WORKERS")?;
         self.embed_batch = value_or_environment(self.embed_batch, "CODESCRY_EMBED_BATCH", str::parse)?;
         self.max_memory_bytes = value_or_environment(self.max_memory_bytes, "CODESCRY_MAX_MEMORY", parse_bytes)?;
+        self.resident_chunks = value_or_environment(self.resident_chunks, "CODESCRY_RESIDENT_LIMIT", parse_chunks)?;
         self.embedder = value_or_environment(self.embedder, "CODESCRY_EMBEDDER", str::parse)?;
         self.parser_program = value_or_environment(self.parser_program, "CODESCRY_PARSER", str::parse)?;
         Ok(self)
@@ -157,6 +166,7 @@ impl PipelineSettings {
             embed_workers: options.embed_workers.map(|workers| workers.max(1)),
             embed_batch: options.embed_batch.unwrap_or_default(),
             max_memory_bytes,
+            resident_chunks: options.resident_chunks.unwrap_or(max_memory_bytes / RESIDENT_CHUNK_BYTES),
             embedder: options.embedder.clone(),
             parser_program: options.parser_program.clone().unwrap_or_default(),
         })
@@ -187,6 +197,11 @@ const DEFAULT_FILE_BATCH: usize = 8;
 /// [`MIN_MAX_MEMORY_BYTES`]; [`FALLBACK_MEMORY_BYTES`] if the machine's memory is unknown.
 fn default_max_memory_bytes() -> u64 {
     process::memory_bytes().map_or(FALLBACK_MEMORY_BYTES, |total| (total / 4).max(MIN_MAX_MEMORY_BYTES))
+}
+
+/// Parses a number of chunks.
+fn parse_chunks(text: &str) -> Result<u64, std::num::ParseIntError> {
+    text.trim().parse()
 }
 
 impl fmt::Display for EmbedBatch {

@@ -36,7 +36,7 @@ impl IndexCoverage {
         Self {
             files_indexed: snapshot.files_indexed(),
             files_found: known_files_found(manifest),
-            chunks: snapshot.chunk_count() as u64,
+            chunks: snapshot.indexed_chunks(),
             complete: manifest.complete,
         }
     }

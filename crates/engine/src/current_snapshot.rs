@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::error::EngineError;
 use crate::state::Engine;
+use retrieval::LargeIndex;
 use search::Snapshot;
 
 impl Engine {
@@ -124,7 +125,11 @@ impl Engine {
         if self.missing_base_model().is_none() {
             self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
         }
-        let snapshot = Arc::new(match self.held_snapshot() {
+        let held = self.held_snapshot().filter(|held| !held.is_part());
+        let large = LargeIndex::open(&view)?;
+        let snapshot = Arc::new(match held {
+            // Calls load the files that they need.
+            _ if let Some(large) = large => large.empty_snapshot()?,
             Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
             // Another process made the commit and a search waits for it, so this runs with the priority of a search.
             Some(held) => held.refresh(view)?,

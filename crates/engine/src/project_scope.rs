@@ -42,7 +42,9 @@ impl Engine {
             return Ok(folders);
         }
         let manifest = snapshot.manifest();
-        let projects = self.projects_of(manifest.generation, snapshot.records().iter());
+        let all = if snapshot.is_part() { self.require_view()?.files()? } else { Vec::new() };
+        let records = if snapshot.is_part() { &all } else { snapshot.records() };
+        let projects = self.projects_of(manifest.generation, records.iter());
         let resolve = |name: &String| {
             resolve_project_folders(&projects, name).map_err(|error| match error {
                 QueryError::UnknownProject { name, known } if !manifest.complete => {

@@ -192,6 +192,9 @@ impl QuerySource for Engine {
     }
 
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String> {
+        if snapshot.is_part() {
+            return None;
+        }
         self.why_not_indexed(path, |path| snapshot.record(path).is_some())
     }
 

@@ -165,6 +165,7 @@ pub fn project_folder(root: &AbsPath) -> PathBuf {
 #[cfg(feature = "lance")]
 fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
     let store = store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
+    let store = store.with_resident_limit(settings.pipeline.resident_chunks);
     Ok(Box::new(store))
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "lance")]
 mod copies;
+#[cfg(feature = "lance")]
+mod large;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

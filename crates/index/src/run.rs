@@ -260,9 +260,12 @@ impl Indexer<'_> {
         (head, left): (Option<String>, Option<Vec<(String, String)>>),
     ) -> Result<IndexReport, AttemptError> {
         let (removed, skipped) = (finished.removed(), finished.skipped());
+        let lacks_search_indexes =
+            self.store.view().ok().flatten().is_some_and(|view| view.lacks_search_indexes().unwrap_or(false));
         let is_unchanged = before.is_some_and(|manifest| {
             manifest.complete && manifest.fingerprint == *fingerprint && manifest.skipped == skipped
-        }) && !finished.replaces_manifest();
+        }) && !finished.replaces_manifest()
+            && !lacks_search_indexes;
         if writer.is_locked() || !removed.is_empty() || !is_unchanged {
             let files_found = finished.files_found();
             let running = CommitStatus { complete: false, files_found, skipped: skipped.clone(), head };

@@ -22,7 +22,7 @@ pub enum McpError {
     /// The address is reachable from other machines, and no token protects it.
     #[cfg(feature = "http")]
     #[error(
-        "{0} is reachable from other machines, but there is no token; give a secret in a file with --token-file or in CODESCRY_TOKEN, or listen on 127.0.0.1"
+        "{0} is reachable from other machines, but there is no token; give a secret in a file with --token-file or in CODESCRY_TOKEN, or one a client with --client-tokens, or listen on 127.0.0.1"
     )]
     NoToken(std::net::SocketAddr),
     /// The token is too short or has characters that a header cannot carry.
@@ -37,4 +37,7 @@ pub enum McpError {
     /// The task that serves requests ended unexpectedly, which is a bug.
     #[error("the MCP server stopped: {0}; please report this")]
     Stopped(String),
+    /// The file of `--client-tokens` cannot be read or is malformed.
+    #[error("{}: line {line}: {problem}", .path.display())]
+    TokensFile { path: std::path::PathBuf, line: usize, problem: String },
 }

@@ -18,18 +18,19 @@ mod threads;
 #[cfg(test)]
 mod tests;
 
-pub use names::definitions::{NameMatch, NamedDefinition, find_definitions};
+pub use names::definitions::{NameMatch, NamedDefinition, find_definitions, match_similar_name};
 pub use names::identifier_files::find_files_with_identifier;
 pub use names::name_query::NameQuery;
 pub use query::error::QueryError;
 pub use query::file_filter::FileFilter;
 pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_filters};
+pub use query::parsed_query::plan::{PlannedPart, RetrievalPlan, plan_retrieval};
 pub use query::parsed_query::{CheckedQuery, check_query};
 pub use query::path_pattern::find_nearest_path;
 pub use query::projects::{resolve_project_folders, resolve_repository};
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
 pub use query::scope::{SearchScope, UnmatchedPath, describe_scope};
-pub use query::terms::QueryKind;
+pub use query::terms::{IndexLookup, QueryKind};
 pub use rank::chunk_features::{ChunkFeature, ChunkFeatures};
 pub use rank::feature_set::WeightSign;
 pub use rank::features::{FEATURE_COUNT, Feature, Features};
@@ -41,5 +42,7 @@ pub use search::{
 };
 pub use similar::find_nearest_chunks;
 pub use snapshot::column_block::ChunkMeta;
+pub use snapshot::loading::whole_index::WholeIndex;
+pub use snapshot::path_class::marks_project_root;
 pub use snapshot::{GroupMember, Snapshot, SnapshotMemory};
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

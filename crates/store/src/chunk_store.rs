@@ -8,6 +8,7 @@ use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
 use crate::manifest::{IndexFingerprint, Manifest, SavedTree};
+use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
 use types::{FileRecord, Generation};
 
@@ -115,6 +116,21 @@ pub trait StoreView: Send + Sync {
     ///
     /// It may still contain deleted chunks; the [`StoredChunk::number`]s show which chunks exist.
     fn inverted_index(&self) -> &InvertedIndex;
+
+    /// Returns the indexes by which this view is searched without holding its chunks in memory; `None` if it has few enough
+    /// chunks, or no such indexes.
+    fn search_indexes(self: Arc<Self>) -> Option<Arc<dyn SearchIndexes>> {
+        None
+    }
+
+    /// Returns whether the view has more chunks than are held in memory, and no search indexes. The next
+    /// [`StoreWriter::finish`] builds them.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn lacks_search_indexes(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 
     /// Converts a read error of the inverted index into an error that names the store.
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError;

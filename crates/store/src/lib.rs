@@ -16,10 +16,12 @@ pub mod inverted_index;
 pub mod lance;
 mod manifest;
 pub mod memory;
+mod search_indexes;
 
 pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
 pub use damage::StoreDamage;
 pub use error::StoreError;
 pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION, SavedTree};
+pub use search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 pub use types::Generation;

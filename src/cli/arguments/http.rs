@@ -19,6 +19,10 @@ pub struct HttpArguments {
     /// addresses that other machines can reach
     #[arg(long, hide = !cfg!(feature = "http"), value_name = "FILE", requires = "http")]
     pub token_file: Option<PathBuf>,
+    /// Require clients to send one of the secrets in this file; each line has the name of a client and its secret. The
+    /// file is read again when it changes; metrics and logs name the client
+    #[arg(long, hide = !cfg!(feature = "http"), value_name = "FILE", requires = "http")]
+    pub client_tokens: Option<PathBuf>,
     /// Another name of this server that clients may send in the Host header; may be repeated
     #[arg(long = "host", hide = !cfg!(feature = "http"), value_name = "NAME", requires = "http")]
     pub hosts: Vec<String>,

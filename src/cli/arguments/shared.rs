@@ -67,6 +67,10 @@ pub struct PipelineArguments {
     /// Memory limit of an index run, such as 512MiB [default: a quarter of the machine's memory]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_memory: Option<u64>,
+    /// Hold an index of up to this many chunks in memory; build search indexes for a larger one, and search by them
+    /// [default: what --max-memory holds at 1280 bytes a chunk]
+    #[arg(long, global = true, value_name = "CHUNKS")]
+    pub resident_limit: Option<u64>,
     /// Threads that parse files [default: one per core]
     #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub parse_workers: Option<usize>,
@@ -110,6 +114,7 @@ impl PipelineArguments {
             preparse: self.preparse.then_some(true),
             embed_batch: self.embed_batch,
             max_memory_bytes: self.max_memory,
+            resident_chunks: self.resident_limit,
             embedder: self.embedder.clone(),
             parser_program: None,
         }
@@ -120,6 +125,7 @@ impl PipelineArguments {
         let mut flags: Vec<String> = Vec::new();
         let mut flag = |name: &str, value: Option<String>| flags.extend(value.map(|value| format!("--{name}={value}")));
         flag("max-memory", self.max_memory.map(|bytes| bytes.to_string()));
+        flag("resident-limit", self.resident_limit.map(|n| n.to_string()));
         flag("parse-workers", self.parse_workers.map(|n| n.to_string()));
         flag("embed-workers", self.embed_workers.map(|n| n.to_string()));
         flag("producers", self.producers.map(|n| n.to_string()));

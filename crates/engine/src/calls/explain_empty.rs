@@ -31,6 +31,10 @@ pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
     query_filters: &QueryFilters,
     folders: &FolderScope,
 ) -> Result<Vec<String>, EngineError> {
+    if snapshot.is_part() {
+        // Only the files that may answer were loaded, so the others cannot be counted.
+        return Ok(Vec::new());
+    }
     let scope = describe_scope(snapshot, filter, query_filters, folders)?;
     if !scope.unmatched_paths.is_empty() {
         let explain = |path: &UnmatchedPath| explain_unmatched_path(source, snapshot, path);

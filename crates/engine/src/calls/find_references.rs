@@ -5,6 +5,7 @@
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
 //! one ends. A time limit ends a page early.
 
+use retrieval::{PartRequest, load_part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,7 +171,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
     let mark = if text.trim_end().ends_with('!') && !name.ends_with('!') { "!" } else { "" };
     let name = format!("{}{mark}", name.trim_end_matches('='));
     let word = name.trim_end_matches(['?', '!']);
-    let snapshot = source.snapshot()?;
+    let snapshot = load_part(&source.snapshot()?, &PartRequest::Identifier(word))?;
     // The time for loading the snapshot does not count, because later queries use the snapshot too.
     let deadline = Instant::now() + query.time_limit;
     let mut filter = query.filter.clone();

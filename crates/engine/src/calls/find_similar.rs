@@ -6,6 +6,7 @@ use crate::answer::{SearchAnswer, build_answer};
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compile_filter, track_damage};
 use platform::cancel::CancelToken;
+use retrieval::{PartRequest, load_part};
 use search::{Filter, QueryError, QueryFilters, Snapshot, find_nearest_chunks};
 use types::RepoPath;
 
@@ -34,18 +35,21 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     let embedder = source.embedder_of(&snapshot)?;
     let compiled = compile_filter(source, &snapshot, filter, &filters)?;
     fail_if_cancelled(cancel)?;
-    let (vector, except) = match target {
+    let (vector, at) = match target {
         SimilarTarget::Snippet(text) if text.trim().is_empty() => return Err(QueryError::EmptyQuery.into()),
         SimilarTarget::Snippet(text) => (embedder.embed_query(text)?, None),
         SimilarTarget::Location { path, line } => {
             let located = source.locate(path)?;
             let inner = located.engine.resolve_path(&located.path)?;
             let path = located.to_group_path(&inner);
+            let snapshot = load_part(&snapshot, &PartRequest::Files(std::slice::from_ref(&path)))?;
             let chunk = snapshot.chunk_at_line(path.as_str(), *line);
-            let chunk = chunk.map_or_else(|| find_last_chunk(source, &snapshot, path, *line, cancel), Ok)?;
-            (snapshot.vector(chunk), Some(chunk))
+            let chunk = chunk.map_or_else(|| find_last_chunk(source, &snapshot, &path, *line, cancel), Ok)?;
+            (snapshot.vector(chunk), Some((path, snapshot.chunk(chunk).span.start_line)))
         }
     };
+    let snapshot = load_part(&snapshot, &PartRequest::Vector { vector: &vector, filter: &compiled })?;
+    let except = at.and_then(|(path, line)| snapshot.chunk_at_line(path.as_str(), line));
     let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
     let mut results = track_damage(source, found.map_err(EngineError::from))?;
     if results.hits.is_empty() {
@@ -61,13 +65,13 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
 fn find_last_chunk<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
-    path: RepoPath,
+    path: &RepoPath,
     line: u32,
     cancel: &CancelToken,
 ) -> Result<u32, EngineError> {
     let file = snapshot.file_index(path.as_str());
     let Some(last) = file.and_then(|file| snapshot.chunks_of_file(file).next_back()) else {
-        return Err(PathError::NotIndexed { path, line }.into());
+        return Err(PathError::NotIndexed { path: path.clone(), line }.into());
     };
     let path = Some(path.as_str().to_owned());
     read_code_in(source, &ReadRequest { path, lines: Some((line, line)), ..ReadRequest::default() }, cancel)?;

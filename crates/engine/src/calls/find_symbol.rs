@@ -2,6 +2,7 @@
 //!
 //! A chunk stores the lines, kind, container and signature of each definition whose name it contains.
 
+use retrieval::{PartRequest, load_part};
 use std::sync::Arc;
 
 use super::explain_empty::explain_empty_filter;
@@ -87,6 +88,7 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     let query = &SymbolQuery { kinds, ..query.clone() };
     let name = query.container.iter().fold(name, |name, container| name.inside(container));
     let snapshot = source.snapshot()?;
+    let snapshot = load_part(&snapshot, &PartRequest::Name(&name))?;
     // Targets, jobs and resources are definitions too.
     let mut all = query.filter.clone();
     if all.content == ContentFilter::CodeAndDocs {

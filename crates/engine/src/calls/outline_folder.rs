@@ -6,6 +6,7 @@ use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::query_source::{GroupRepository, LocatedPath, QuerySource};
 use platform::cancel::CancelToken;
+use retrieval::{PartRequest, load_part};
 use search::Snapshot;
 use types::RepoPath;
 
@@ -111,7 +112,7 @@ pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
         }
         None => String::new(),
     };
-    let snapshot = source.snapshot()?;
+    let snapshot = load_part(&source.snapshot()?, &PartRequest::Folder(&path))?;
     if snapshot.manifest().is_unconfirmed_copy() {
         return Err(EngineError::NotIndexed { root: snapshot.manifest().root.clone() });
     }

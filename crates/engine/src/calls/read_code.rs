@@ -5,6 +5,7 @@ use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
+use retrieval::{PartRequest, load_part};
 use search::NameQuery;
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
@@ -181,7 +182,10 @@ impl Engine {
     /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read or has no
     /// record of the file.
     fn freshness(&self, path: &RepoPath, read: &FileContents) -> Freshness {
-        let snapshot = self.current_snapshot().inspect_err(|error| match error {
+        let loaded = self
+            .current_snapshot()
+            .and_then(|all| Ok(load_part(&all, &PartRequest::Files(std::slice::from_ref(path)))?));
+        let snapshot = loaded.inspect_err(|error| match error {
             EngineError::NotIndexed { .. } | EngineError::Outdated { .. } | EngineError::IndexModel(_) => {}
             other => tracing::warn!("cannot compare {path} with the index: {other}"),
         });

@@ -7,6 +7,7 @@ use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
+use retrieval::{PartRequest, load_part};
 use search::{RankingWeights, RetrievalMode, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
@@ -49,6 +50,8 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     let snapshot = source.snapshot()?;
     let embedder = source.embedder_of(&snapshot)?;
     let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
+    let snapshot =
+        load_part(&snapshot, &PartRequest::Query { query: &query, folders: &folders, embedder: embedder.as_ref() })?;
     let context = SearchContext { snapshot: &snapshot, embedder: embedder.as_ref(), weights, cancel };
     let (text, filter, query_filters) = (query.text.clone(), query.filter.clone(), query.query_filters.clone());
     let mut results = search(&context, query, &folders)?;

@@ -1,9 +1,12 @@
 //! The data that ranking weights are learned from and evaluated on.
 
+use retrieval::{PartRequest, load_part};
+use std::sync::Arc;
+
 use crate::error::EngineError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{QueryFeatures, RankingWeights, SearchContext, SearchQuery, check_query, measure_query};
+use search::{QueryFeatures, RankingWeights, SearchContext, SearchQuery, Snapshot, check_query, measure_query};
 use types::RepoPath;
 
 /// A defined name and the file that defines it.
@@ -27,6 +30,7 @@ impl Engine {
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let (embedder, weights, cancel) =
             (model.embedder.as_ref(), &RankingWeights::default(), &CancelToken::default());
+        let snapshot = load_part(&snapshot, &PartRequest::Query { query: &query, folders: &folders, embedder })?;
         Ok(measure_query(&SearchContext { snapshot: &snapshot, embedder, weights, cancel }, query, &folders)?)
     }
 
@@ -36,6 +40,7 @@ impl Engine {
     /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
         let snapshot = self.confirmed_snapshot()?;
+        let snapshot = if snapshot.is_part() { Arc::new(Snapshot::load(self.require_view()?)?) } else { snapshot };
         let mut defined = Vec::new();
         for file in snapshot.files.iter() {
             for chunk in file.chunks() {

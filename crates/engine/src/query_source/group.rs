@@ -161,6 +161,10 @@ impl QuerySource for EngineGroup {
         let mut first_error = None;
         for ((name, engine), loaded) in self.members.iter().zip(self.member_snapshots()) {
             match loaded {
+                Ok(snapshot) if snapshot.is_part() => {
+                    let reason = "it has more chunks than --resident-limit; search it alone, or raise the limit";
+                    left_out.insert(name.clone(), reason.to_owned());
+                }
                 Ok(snapshot) => {
                     if let Some(reason) = engine.missing_base_model() {
                         left_out.insert(name.clone(), reason);

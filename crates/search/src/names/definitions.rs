@@ -99,6 +99,13 @@ fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefini
     names.into_iter().flat_map(positions).collect()
 }
 
+/// Returns how a name matches a query, for names that neither equal it nor differ only in case and separators; `None` if it
+/// does not match.
+pub fn match_similar_name(query: &NameQuery) -> impl Fn(&str) -> Option<(NameMatch, usize)> {
+    let pattern = NamePattern::new(query);
+    move |name| if pattern.may_match(LetterProfile::from_name(name)) { pattern.matches(name) } else { None }
+}
+
 /// A query for a name, prepared for comparison with all names of a snapshot.
 struct NamePattern {
     /// The words of the queried name, in lower case.

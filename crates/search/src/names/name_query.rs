@@ -27,6 +27,11 @@ const MAX_NAME_BYTES: usize = 200;
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
 impl NameQuery {
+    /// Returns whether longer names that begin with the name match.
+    pub fn is_prefix(&self) -> bool {
+        self.is_prefix
+    }
+
     /// Parses a query; returns `None` if it contains no name, or a very long one. Decodes the escapes that
     /// [`unescape_name`] knows, such as `\u{3164}`.
     pub fn parse(text: &str) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! Tests files and chunks against the filters of a search.
 
+mod rows;
+
 use globset::GlobSet;
 use rayon::prelude::*;
 

@@ -3,6 +3,7 @@
 //! Parsing has two steps: [`check_query`] parses and checks the filters, which needs no index;
 //! [`ParsedQuery::parse`] looks up the words, names and files in a snapshot.
 
+pub(crate) mod plan;
 mod report;
 
 use super::corrections::{Correction, find_corrections, find_missing_names};
@@ -170,11 +171,17 @@ impl ParsedQuery {
 
 impl IndexLookup for Snapshot {
     fn has_file(&self, name: &str, is_exact: bool) -> bool {
+        if let Some(whole) = self.whole_index() {
+            return whole.has_file(name, is_exact);
+        }
         let same = |file: usize| !is_exact || self.files[file].path.file_name() == name;
         self.files_named(name).any(same)
     }
 
     fn defines(&self, name: &str) -> bool {
+        if let Some(whole) = self.whole_index() {
+            return whole.has_definition(name);
+        }
         self.chunks_defining(name).next().is_some()
     }
 

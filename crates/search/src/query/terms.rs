@@ -87,7 +87,7 @@ pub(crate) struct QueryWord {
 }
 
 /// Lookups of files and names in the index, which decide whether `response.json` is a file or a method.
-pub(crate) trait IndexLookup {
+pub trait IndexLookup {
     /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
     /// Returns whether a definition has this name.

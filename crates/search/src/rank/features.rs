@@ -192,6 +192,10 @@ impl QueryIntent {
 /// Returns whether the indexed code is a testing tool. Its names often contain `test`, so that a query with this word
 /// does not ask for test files.
 fn is_test_tool(snapshot: &Snapshot) -> bool {
+    // A large index has many projects, of which few are testing tools.
+    if snapshot.is_part() {
+        return false;
+    }
     let is_code = |file: &FileChunks| {
         language::language_content(file.language) == ContentKind::Code && !file.is_test_or_example()
     };

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::key_index::to_number;
 use super::quantized_matrix::QuantizedMatrix;
 use store::inverted_index::DocNumber;
-use store::{RowKey, StoredChunk};
+use store::{RowKey, StoreError, StoreView, StoredChunk};
 use text::inflections::StemSet;
 use text::name_key::LetterProfile;
 use types::{Language, RepoPath, Span, SymbolKind};
@@ -313,6 +313,18 @@ impl ColumnBlockBuilder {
         ends.push(to_number(all.len()));
         self.string_numbers.insert(text.into(), number);
         number
+    }
+
+    /// Returns the block of chunks of a store, like [`ColumnBlockBuilder::finish`].
+    ///
+    /// # Errors
+    /// If an added chunk was invalid; the error names the store.
+    pub fn finish_for(self, view: &dyn StoreView) -> Result<ColumnBlock, StoreError> {
+        self.finish().map_err(|invalid| StoreError::Engine {
+            operation: "read the chunks",
+            dir: view.manifest().root.clone(),
+            message: invalid.to_string(),
+        })
     }
 
     /// Sorts the chunks, computes the file vectors and returns the block.

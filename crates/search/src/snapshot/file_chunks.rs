@@ -3,11 +3,12 @@
 //! Data derived from the path of a file is computed on first use and cached.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::column_block::{BlockFile, ChunkMeta, ColumnBlock};
 use super::key_index::to_number;
 use super::path_class::PathClass;
+use source::language;
 use text::inflections::StemSet;
 use types::{Language, RepoPath};
 
@@ -33,6 +34,14 @@ pub(crate) struct PathStems {
 }
 
 impl FileChunks {
+    /// Returns a file of which only the path is known, for filters by path.
+    pub(crate) fn without_chunks(path: RepoPath) -> Self {
+        static BLOCK: LazyLock<Arc<ColumnBlock>> = LazyLock::new(Arc::default);
+        let (language, block) = (language::text_language(), Arc::clone(&BLOCK));
+        let (path_class, path_stems) = (OnceLock::new(), OnceLock::new());
+        Self { path, language, block, index: 0, repository_len: 0, path_class, path_stems }
+    }
+
     /// Returns the number of chunks.
     pub fn len(&self) -> usize {
         self.range().len()

@@ -1,5 +1,8 @@
 //! Loads snapshots from the store or the snapshot cache, and refreshes them.
 
+mod part;
+pub(crate) mod whole_index;
+
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -53,7 +56,7 @@ impl Snapshot {
         let mut builder = ColumnBlockBuilder::new(vector_width(view.as_ref()));
         builder.reserve(view.row_keys()?.len());
         view.for_each_chunk(&mut |chunk| builder.push(chunk))?;
-        let base = BaseBlock::new(finish_block(builder, view.as_ref())?, view.manifest().generation);
+        let base = BaseBlock::new(builder.finish_for(view.as_ref())?, view.manifest().generation);
         let base = write_cache(view.as_ref(), base);
         let records = view.files()?;
         Ok(Self::from_base(view, base, records))
@@ -63,7 +66,7 @@ impl Snapshot {
     fn from_base(view: Arc<dyn StoreView>, base: Arc<BaseBlock>, records: Vec<FileRecord>) -> Self {
         run_on_search_pool(|| {
             let (columns, chunks_in_memory) = (base.columns(), base.block.len());
-            Self::from_columns(view, records, columns, Some(base), chunks_in_memory)
+            Self::from_columns(SnapshotStores::One(view), records, columns, Some(base), chunks_in_memory)
         })
     }
 
@@ -100,10 +103,7 @@ impl Snapshot {
         }
         let mut builder = ColumnBlockBuilder::new(dimensions);
         view.chunks_by_key(&missing)?.into_iter().for_each(|chunk| builder.push(chunk));
-        let block = Arc::new(finish_block(builder, view.as_ref())?);
-        let mut read = split_into_files(&block);
-        read.extend(returned);
-        read.sort_by(|a, b| a.path.cmp(&b.path));
+        let read = split_into_files(builder.finish_for(view.as_ref())?);
         let records = view.files()?;
         let chunks_in_memory = self.chunks_in_memory + block.len();
         let snapshot = run_on_search_pool(|| {
@@ -183,7 +183,13 @@ impl Snapshot {
     ) -> Self {
         let base = self.base.clone();
         if read.is_empty() && !kept.contains(&false) {
-            return Self::from_columns(view, records, Arc::clone(&self.columns), base, chunks_in_memory);
+            return Self::from_columns(
+                SnapshotStores::One(view),
+                records,
+                Arc::clone(&self.columns),
+                base,
+                chunks_in_memory,
+            );
         }
         let mut files = Vec::with_capacity(self.files.len() + read.len());
         let mut numbers = vec![NO_CHUNK; self.columns.file_indices.len()];
@@ -210,24 +216,24 @@ impl Snapshot {
         keys.numbers.extend(self.columns.numbers.renumbered(&numbers));
         keys.names.extend(self.columns.names.renumbered(&numbers));
         let columns = Arc::new(SnapshotColumns::new(Arc::new(files), keys));
-        Self::from_columns(view, records, columns, base, chunks_in_memory)
+        Self::from_columns(SnapshotStores::One(view), records, columns, base, chunks_in_memory)
     }
 
     fn from_columns(
-        view: Arc<dyn StoreView>,
+        stores: SnapshotStores,
         mut records: Vec<FileRecord>,
         columns: Arc<SnapshotColumns>,
         base: Option<Arc<BaseBlock>>,
         chunks_in_memory: usize,
     ) -> Self {
-        let segments = view.inverted_index().segments();
+        let segments = stores.inverted_index().segments();
         let chunks_of =
             |docs: &[DocNumber]| DocumentChunks { chunks: Arc::new(columns.numbers.first_chunks(docs)), first: 0 };
         let documents = segments.iter().map(|segment| chunks_of(segment.docs())).collect();
         let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
         let files_indexed = indexed.count() as u64;
         share_paths(&mut records, &columns.files);
-        let snapshot = Self::assemble(SnapshotStores::One(view), columns, documents);
+        let snapshot = Self::assemble(stores, columns, documents);
         Self { base, records, chunks_in_memory, files_indexed, ..snapshot }
     }
 
@@ -295,15 +301,6 @@ fn write_cache(view: &dyn StoreView, base: BaseBlock) -> Arc<BaseBlock> {
             Arc::new(base)
         }
     }
-}
-
-/// Returns the built block, or an error that names the store.
-fn finish_block(builder: ColumnBlockBuilder, view: &dyn StoreView) -> Result<ColumnBlock, StoreError> {
-    builder.finish().map_err(|invalid| StoreError::Engine {
-        operation: "read the chunks",
-        dir: view.manifest().root.clone(),
-        message: invalid.to_string(),
-    })
 }
 
 /// Returns the number of values in each vector of a store.

@@ -13,7 +13,7 @@ mod columns;
 pub(crate) mod file_chunks;
 mod group;
 pub(crate) mod key_index;
-mod loading;
+pub(crate) mod loading;
 pub(crate) mod path_class;
 pub(crate) mod quantized_matrix;
 mod snapshot_cache;
@@ -30,10 +30,11 @@ use column_block::{ChunkMeta, ColumnBlock};
 use columns::SnapshotColumns;
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
+use loading::whole_index::WholeIndex;
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{InvertedIndex, ScoredPosting, SegmentError};
-use store::{ChunkText, Manifest, RowKey, StoreError, StoreView};
+use store::{ChunkText, IndexSize, Manifest, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Generation, Language, RepoPath};
@@ -77,10 +78,31 @@ pub struct Snapshot {
     file_names: OnceLock<KeyIndex<u64>>,
 }
 
-/// The store that holds the chunks of a snapshot, or the stores of a group's repositories.
+/// The store that the chunks of a snapshot are in: all of them, some of them, or those of a group.
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
+    Part(Box<PartStores>),
     Group(Box<GroupStores>),
+}
+
+impl SnapshotStores {
+    fn inverted_index(&self) -> &InvertedIndex {
+        match self {
+            Self::One(view) => view.inverted_index(),
+            Self::Part(part) => &part.inverted_index,
+            Self::Group(group) => &group.inverted_index,
+        }
+    }
+}
+
+/// The store of a part of an index.
+struct PartStores {
+    view: Arc<dyn StoreView>,
+    whole: Arc<dyn WholeIndex>,
+    /// The words of the loaded chunks.
+    inverted_index: InvertedIndex,
+    /// The size of the whole index.
+    size: IndexSize,
 }
 
 /// The stores of a group.
@@ -125,6 +147,7 @@ impl Snapshot {
     pub fn manifest(&self) -> &Manifest {
         match &self.stores {
             SnapshotStores::One(view) => view.manifest(),
+            SnapshotStores::Part(part) => part.view.manifest(),
             SnapshotStores::Group(group) => &group.manifest,
         }
     }
@@ -133,6 +156,7 @@ impl Snapshot {
     pub fn generation(&self) -> Generation {
         match &self.stores {
             SnapshotStores::One(view) => view.generation(),
+            SnapshotStores::Part(part) => part.view.generation(),
             SnapshotStores::Group(group) => group.generation,
         }
     }
@@ -141,6 +165,7 @@ impl Snapshot {
     pub fn has_met_damage(&self) -> bool {
         match &self.stores {
             SnapshotStores::One(view) => view.has_met_damage(),
+            SnapshotStores::Part(part) => part.view.has_met_damage(),
             SnapshotStores::Group(group) => group.members.iter().any(|member| member.snapshot.has_met_damage()),
         }
     }
@@ -148,7 +173,7 @@ impl Snapshot {
     /// Returns the repositories of a group, sorted by path; empty for the snapshot of one store.
     pub fn members(&self) -> &[GroupMember] {
         match &self.stores {
-            SnapshotStores::One(_) => &[],
+            SnapshotStores::One(_) | SnapshotStores::Part(_) => &[],
             SnapshotStores::Group(group) => &group.members,
         }
     }
@@ -160,17 +185,29 @@ impl Snapshot {
     }
 
     fn inverted_index(&self) -> &InvertedIndex {
-        match &self.stores {
-            SnapshotStores::One(view) => view.inverted_index(),
-            SnapshotStores::Group(group) => &group.inverted_index,
-        }
+        self.stores.inverted_index()
     }
 
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
         match &self.stores {
             SnapshotStores::One(view) => view.inverted_index_error(error),
+            SnapshotStores::Part(part) => part.view.inverted_index_error(error),
             SnapshotStores::Group(group) => group.inverted_index_error(error),
         }
+    }
+
+    /// Returns the index that this snapshot has some files of; `None` if all chunks are in memory.
+    pub fn whole_index(&self) -> Option<&Arc<dyn WholeIndex>> {
+        match &self.stores {
+            SnapshotStores::Part(part) => Some(&part.whole),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the index has more chunks than are held in memory. Then only the files are in the snapshot that were
+    /// loaded for a call.
+    pub fn is_part(&self) -> bool {
+        self.whole_index().is_some()
     }
 
     /// Returns the number of chunks.
@@ -196,6 +233,7 @@ impl Snapshot {
                 let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
                 view.chunk_texts(&spread).map(drop)
             }
+            SnapshotStores::Part(_) => Ok(()),
             SnapshotStores::Group(group) => group.members.iter().try_for_each(|member| member.snapshot.warm_up_texts()),
         }
     }
@@ -242,12 +280,14 @@ impl Snapshot {
     /// If the store cannot be read.
     pub fn read_texts(&self, chunks: &[u32]) -> Result<Vec<ChunkText>, StoreError> {
         match &self.stores {
-            SnapshotStores::One(view) => {
-                let rows: Vec<RowKey> = chunks.iter().map(|chunk| self.chunk(*chunk).row).collect();
-                view.chunk_texts(&rows)
-            }
+            SnapshotStores::One(view) => view.chunk_texts(&self.rows_of(chunks)),
+            SnapshotStores::Part(part) => part.view.chunk_texts(&self.rows_of(chunks)),
             SnapshotStores::Group(group) => group.read_texts(chunks),
         }
+    }
+
+    fn rows_of(&self, chunks: &[u32]) -> Vec<RowKey> {
+        chunks.iter().map(|chunk| self.chunk(*chunk).row).collect()
     }
 
     /// Returns the number of values in a vector.
@@ -257,6 +297,9 @@ impl Snapshot {
 
     /// Returns the root folders of projects: all folders with a manifest or a readme, and the repositories of a group.
     pub(crate) fn project_folders(&self) -> &HashSet<String> {
+        if let Some(whole) = self.whole_index() {
+            return whole.project_folders();
+        }
         self.project_folders.get_or_init(|| {
             let marker_files = self.files.iter().filter(|file| marks_project_root(file.path.file_name()));
             let repositories = self.members().iter().map(|member| member.name.clone());

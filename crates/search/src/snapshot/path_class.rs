@@ -101,7 +101,7 @@ const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xm
 /// Returns whether a file of this name marks the root folder of a project.
 ///
 /// Only manifests that are indexed are listed; nearly every project also has a readme.
-pub(super) fn marks_project_root(name: &str) -> bool {
+pub fn marks_project_root(name: &str) -> bool {
     let starts = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
     starts("readme") || PROJECT_FILES.split_whitespace().any(|other| other == name) || name.ends_with(".gemspec")
 }

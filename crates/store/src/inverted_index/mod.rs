@@ -9,18 +9,22 @@
 //! terms contains a collision.
 
 mod counts;
+mod dictionary;
 mod field;
 mod score;
 mod segment;
 mod terms;
+mod word_column;
 mod writer;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use counts::TermCounts;
+pub use dictionary::SegmentDictionary;
 pub use field::{ChunkField, DocNumber, FIELDS};
-pub use score::{Bm25f, InvertedIndex, ScoredPosting};
+pub use score::{Bm25f, CorpusStatistics, InvertedIndex, ScoredPosting};
 pub use segment::{IndexSegment, SEGMENT_VERSION, SegmentError};
 pub use terms::{TermCounter, Terms, hash_term};
+pub use word_column::{definition_key, file_key, write_word_column};
 pub use writer::{SegmentWriter, merge_segments};

@@ -27,12 +27,26 @@ impl Default for Bm25f {
     }
 }
 
+/// The statistics of a set of documents that BM25F needs besides the frequencies of terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CorpusStatistics {
+    /// The number of documents, including deleted ones.
+    pub docs: usize,
+    /// The mean length of each field, in words.
+    pub mean_lengths: [f32; FIELDS],
+}
+
+/// The number of documents of a corpus that contain the term with a hash.
+type DocumentFrequency = dyn Fn(u64) -> Result<u32, SegmentError> + Send + Sync;
+
 /// The inverted index of a generation: its segments and their BM25F norms.
 #[derive(Clone, Default)]
 pub struct InvertedIndex {
     segments: Vec<Arc<IndexSegment>>,
     docs: usize,
     norms: FieldNorms,
+    /// The frequencies of terms in a larger corpus that the segments are a part of; `None` if they are the whole.
+    corpus_frequency: Option<Arc<DocumentFrequency>>,
 }
 
 /// A posting of a term, with its BM25F score.
@@ -60,7 +74,19 @@ impl InvertedIndex {
             let sum: f64 = segments.iter().map(sum_of).sum();
             (sum / (docs as f64).max(1.0)) as f32
         });
-        Self { segments, docs, norms: FieldNorms::new(&Bm25f::default(), &means) }
+        Self { segments, docs, norms: FieldNorms::new(&Bm25f::default(), &means), corpus_frequency: None }
+    }
+
+    /// Creates an index over a segment with some documents of a larger corpus, which scores them as an index over the whole
+    /// corpus does. `frequency` returns the number of documents of the corpus that contain the term with a hash.
+    pub fn of_part(
+        segment: IndexSegment,
+        corpus: &CorpusStatistics,
+        frequency: impl Fn(u64) -> Result<u32, SegmentError> + Send + Sync + 'static,
+    ) -> Self {
+        let norms = FieldNorms::new(&Bm25f::default(), &corpus.mean_lengths);
+        let (segments, docs, corpus_frequency) = (vec![Arc::new(segment)], corpus.docs, Some(Arc::new(frequency) as _));
+        Self { segments, docs, norms, corpus_frequency }
     }
 
     /// Returns the segments, in the order of their document numbers.
@@ -87,7 +113,11 @@ impl InvertedIndex {
     #[expect(clippy::cast_precision_loss, reason = "a frequency needs no more than 24 bits")]
     pub fn score_postings(&self, hash: u64, mut each: impl FnMut(ScoredPosting)) -> Result<f32, SegmentError> {
         let lists = self.read_postings(hash)?;
-        let doc_frequency: u32 = lists.iter().map(|(_, bytes)| PostingReader::new(bytes).len()).sum();
+        let here: u32 = lists.iter().map(|(_, bytes)| PostingReader::new(bytes).len()).sum();
+        let doc_frequency = match &self.corpus_frequency {
+            Some(frequency) => frequency(hash)?.max(here),
+            None => here,
+        };
         if doc_frequency == 0 {
             return Ok(0.0);
         }
@@ -114,13 +144,17 @@ impl InvertedIndex {
         Ok(idf)
     }
 
-    /// Returns whether any document that passes `filter` contains the term with this hash.
+    /// Returns whether any document that passes `filter` contains the term with this hash. In a part of a larger corpus,
+    /// all documents of the corpus count, deleted ones included.
     ///
     /// `filter` takes a segment index and an ordinal, as in [`ScoredPosting`].
     ///
     /// # Errors
     /// When a segment cannot be read.
     pub fn any_posting(&self, hash: u64, filter: impl Fn(usize, u32) -> bool) -> Result<bool, SegmentError> {
+        if let Some(frequency) = &self.corpus_frequency {
+            return Ok(frequency(hash)? > 0);
+        }
         let lists = self.read_postings(hash)?;
         let is_valid = |number: usize, ordinal: u32| (ordinal as usize) < self.segments[number].docs().len();
         Ok(lists.iter().any(|(number, bytes)| {

@@ -172,7 +172,7 @@ impl IndexSegment {
         let file = File::open(path).map_err(io_error)?;
         let size = file.metadata().map_err(io_error)?.len();
         let mut start = Vec::new();
-        (&file).take((file_format::HEADER_BYTES + COUNTS_BYTES) as u64).read_to_end(&mut start).map_err(io_error)?;
+        (&file).take(SegmentHeader::MAX_BYTES as u64).read_to_end(&mut start).map_err(io_error)?;
         let header = SegmentHeader::parse(&start, size).map_err(format_error)?;
         let mut head = vec![0; header.head_bytes];
         file_format::read_exact_at(&file, &mut head, 0).map_err(io_error)?;
@@ -349,20 +349,23 @@ impl IndexSegment {
 }
 
 /// The numbers at the start of a segment, and the sizes that follow from them.
-struct SegmentHeader {
-    docs: usize,
-    terms: usize,
+pub(super) struct SegmentHeader {
+    pub docs: usize,
+    pub terms: usize,
     postings_bytes: u64,
     is_checked: bool,
     /// Byte after the three numbers.
-    counts_end: usize,
+    pub counts_end: usize,
     /// Size of the part before the postings, in bytes.
-    head_bytes: usize,
+    pub head_bytes: usize,
 }
 
 impl SegmentHeader {
+    /// Maximum size of a header, in bytes.
+    pub const MAX_BYTES: usize = file_format::HEADER_BYTES + COUNTS_BYTES;
+
     /// Reads the header of a segment of `size` bytes from its first bytes.
-    fn parse(bytes: &[u8], size: u64) -> Result<Self, FormatError> {
+    pub fn parse(bytes: &[u8], size: u64) -> Result<Self, FormatError> {
         let (is_checked, counts) = match bytes.strip_prefix(VERSION_1_MAGIC) {
             Some(rest) => (false, rest),
             None => (true, SEGMENT_FORMAT.check_header(bytes)?),

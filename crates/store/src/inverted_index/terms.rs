@@ -84,17 +84,7 @@ impl TermCounter {
 
     /// Counts the terms of code lines in the body field, and the terms of comment lines in the comment field.
     fn add_text(&mut self, text: &str, each: &mut impl FnMut(SplitWord<'_>)) {
-        let mut scanner = CommentScanner::default();
-        let (mut start, mut at, mut field) = (0, 0, ChunkField::Body);
-        for line in text.split_inclusive('\n') {
-            let of_line = scanner.classify_line(line.trim());
-            if of_line != field {
-                self.add(&text[start..at], field, each);
-                (start, field) = (at, of_line);
-            }
-            at += line.len();
-        }
-        self.add(&text[start..], field, each);
+        for_each_field_of_text(text, &mut |field, lines| self.add(lines, field, each));
     }
 
     fn add_path(&mut self, path: &RepoPath) {
@@ -126,6 +116,30 @@ impl TermCounter {
         }
         Terms { counts: self.counts.clone(), lengths: self.lengths.map(encode_length) }
     }
+}
+
+/// Passes the text of every field of a chunk to `each`; a field may have several texts.
+pub(super) fn for_each_field_text<'c>(chunk: &'c Chunk, each: &mut impl FnMut(ChunkField, &'c str)) {
+    each(ChunkField::Container, &chunk.container);
+    chunk.defined_names().for_each(|name| each(ChunkField::Name, name));
+    for_each_field_of_text(&chunk.text, each);
+    each(ChunkField::Signature, &chunk.signature);
+    each(ChunkField::Path, chunk.path.as_str());
+}
+
+/// Passes the code lines and the comment lines of a text to `each`, as runs of lines with one field.
+fn for_each_field_of_text<'t>(text: &'t str, each: &mut impl FnMut(ChunkField, &'t str)) {
+    let mut scanner = CommentScanner::default();
+    let (mut start, mut at, mut field) = (0, 0, ChunkField::Body);
+    for line in text.split_inclusive('\n') {
+        let of_line = scanner.classify_line(line.trim());
+        if of_line != field {
+            each(field, &text[start..at]);
+            (start, field) = (at, of_line);
+        }
+        at += line.len();
+    }
+    each(field, &text[start..]);
 }
 
 /// Distinguishes comment lines from code by their first characters, independently of the language.

@@ -29,6 +29,8 @@ pub(super) struct MaintenanceLimits {
     /// Time that a replaced commit stays readable, in milliseconds: ten minutes, plus one minute because a
     /// retired commit also represents the commits replaced within a minute after it.
     pub keep_ms: u64,
+    /// Number of chunks above which the tables get search indexes, and readers do not hold the chunks in memory.
+    pub resident_chunks: u64,
     /// Maximum number of saved commits, and the time that they are kept, in milliseconds.
     pub saved: usize,
     pub keep_saved_ms: u64,
@@ -42,6 +44,7 @@ impl Default for MaintenanceLimits {
             small_fragments: 32,
             deleted_percent: 20,
             keep_ms: 11 * 60_000,
+            resident_chunks: u64::MAX,
             saved: 3,
             keep_saved_ms: 14 * 24 * 3_600_000,
         }

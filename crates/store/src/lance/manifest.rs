@@ -65,6 +65,9 @@ pub(super) struct CommitRecord {
     /// Digest of the content of the files table's rows; `None` in manifests that predate the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_rows: Option<RowDigest>,
+    /// The number of chunks, if the tables have search indexes; `None` if they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searchable_chunks: Option<u64>,
 }
 
 /// The number of a table's rows and the sum of their hashes, which are independent of the order of the rows. They

@@ -64,6 +64,14 @@ impl LanceStore {
         Ok(Self { location, view: Mutex::new(None), limits: MaintenanceLimits::default() })
     }
 
+    /// Sets the number of chunks above which writers build search indexes, and views are searched by them
+    /// ([`StoreView::search_indexes`]) instead of being held in memory.
+    #[must_use]
+    pub fn with_resident_limit(mut self, chunks: u64) -> Self {
+        self.limits.resident_chunks = chunks;
+        self
+    }
+
     /// Reads the manifest of the store in `dir`, whichever folder it indexes; `None` before the first commit.
     ///
     /// # Errors
@@ -208,7 +216,12 @@ impl ChunkStore for LanceStore {
         if let Some(view) = held.as_ref().filter(|view| view.shows(&committed)) {
             return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
         }
-        let view = Arc::new(LanceView::open(self.location.clone(), committed, held.as_deref())?);
+        let view = Arc::new(LanceView::open_to_read(
+            self.location.clone(),
+            committed,
+            held.as_deref(),
+            self.limits.resident_chunks,
+        )?);
         *held = Some(Arc::clone(&view));
         Ok(Some(view))
     }

@@ -2,10 +2,12 @@
 //!
 //! A view reads exactly the table versions of its commit, so equal calls return equal results.
 
+mod search;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{RecordBatch, UInt64Array};
 use arrow_schema::ArrowError;
@@ -23,8 +25,9 @@ use crate::chunk_store::StoreView;
 use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
 use crate::error::StoreError;
-use crate::inverted_index::{InvertedIndex, SegmentError};
+use crate::inverted_index::{InvertedIndex, SegmentDictionary, SegmentError};
 use crate::manifest::{Manifest, SavedTree};
+use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
 use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
@@ -41,7 +44,14 @@ pub(super) struct LanceView {
     committed: CommitRecord,
     layout: RowLayout,
     tables: Tables,
-    segments: SegmentList,
+    /// The segments, which a view that is searched by its search indexes opens on first use.
+    segments: OnceLock<SegmentList>,
+    /// The dictionaries of the segments, opened on first use.
+    dictionaries: OnceLock<Vec<SegmentDictionary>>,
+    /// Whether a segment could not be opened on first use.
+    lacks_segments: AtomicBool,
+    /// Number of chunks above which a reader uses search indexes.
+    resident_chunks: u64,
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
 }
@@ -58,8 +68,31 @@ impl LanceView {
         let known = before.map(|view| &view.committed);
         tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
         tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
-        let segments = SegmentList::open(&location, &committed, before.map(|view| &view.segments))?;
+        let segments = SegmentList::open(&location, &committed, before.and_then(|view| view.segments.get()))?;
         Self::with_segments(location, committed, segments)
+    }
+
+    /// Opens the tables and segments of `committed` like [`LanceView::open`], but opens the segments on first use if the
+    /// commit has more than `resident_chunks` chunks and search indexes.
+    ///
+    /// # Errors
+    /// Fails like [`LanceView::open`].
+    pub fn open_to_read(
+        location: IndexLocation,
+        committed: CommitRecord,
+        before: Option<&Self>,
+        resident_chunks: u64,
+    ) -> Result<Self, StoreError> {
+        let is_resident = committed.searchable_chunks.is_none_or(|chunks| chunks <= resident_chunks);
+        let view = if is_resident {
+            Self::open(location, committed, before)?
+        } else {
+            let known = before.map(|view| &view.committed);
+            tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
+            tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
+            Self::open_tables(location, committed)?
+        };
+        Ok(Self { resident_chunks, ..view })
     }
 
     /// Opens the tables of `committed`, whose segments are already open.
@@ -68,10 +101,26 @@ impl LanceView {
         committed: CommitRecord,
         segments: SegmentList,
     ) -> Result<Self, StoreError> {
+        let view = Self::open_tables(location, committed)?;
+        _ = view.segments.set(segments);
+        Ok(view)
+    }
+
+    fn open_tables(location: IndexLocation, committed: CommitRecord) -> Result<Self, StoreError> {
         let connection = tables::open_connection(&location)?;
         let tables = location.block_on_read("open the tables", Tables::open_pinned(&connection, &committed))?;
         let layout = RowLayout::of_schema(committed.manifest.fingerprint.schema_version);
-        Ok(Self { location, committed, layout, tables, segments, damaged_rows: AtomicU64::new(0) })
+        Ok(Self {
+            location,
+            committed,
+            layout,
+            tables,
+            segments: OnceLock::new(),
+            dictionaries: OnceLock::new(),
+            lacks_segments: AtomicBool::new(false),
+            resident_chunks: u64::MAX,
+            damaged_rows: AtomicU64::new(0),
+        })
     }
 
     /// Sets the digest of the chunks' row keys in the commit record in memory, and returns the record.
@@ -174,7 +223,10 @@ impl LanceView {
             }
         }
         self.row_keys()?;
-        for segment in self.segments.index().segments() {
+        if self.lacks_segments.load(Ordering::Relaxed) {
+            return Err(self.location.damage_error("read the inverted index", &"a segment cannot be opened"));
+        }
+        for segment in self.segments().index().segments() {
             if cancel.is_cancelled() {
                 return Ok(BTreeSet::new());
             }
@@ -191,7 +243,13 @@ impl LanceView {
 
     /// Returns the segments of the inverted index.
     pub fn segments(&self) -> &SegmentList {
-        &self.segments
+        self.segments.get_or_init(|| {
+            SegmentList::open(&self.location, &self.committed, None).unwrap_or_else(|error| {
+                tracing::warn!("{error}");
+                self.lacks_segments.store(true, Ordering::Relaxed);
+                SegmentList::default()
+            })
+        })
     }
 
     /// Returns whether this view shows the commit `committed`.
@@ -282,7 +340,20 @@ impl StoreView for LanceView {
     }
 
     fn inverted_index(&self) -> &InvertedIndex {
-        self.segments.index()
+        self.segments().index()
+    }
+
+    fn search_indexes(self: Arc<Self>) -> Option<Arc<dyn SearchIndexes>> {
+        let is_used = self.committed.searchable_chunks.is_some_and(|chunks| chunks > self.resident_chunks);
+        is_used.then_some(self as Arc<dyn SearchIndexes>)
+    }
+
+    fn lacks_search_indexes(&self) -> Result<bool, StoreError> {
+        if self.committed.searchable_chunks.is_some() || self.resident_chunks == u64::MAX {
+            return Ok(false);
+        }
+        let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
+        Ok(rows as u64 > self.resident_chunks)
     }
 
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
@@ -327,7 +398,9 @@ impl StoreView for LanceView {
     }
 
     fn has_met_damage(&self) -> bool {
-        self.damaged_rows.load(Ordering::Relaxed) > 0 || self.inverted_index().has_met_damage()
+        self.damaged_rows.load(Ordering::Relaxed) > 0
+            || self.lacks_segments.load(Ordering::Relaxed)
+            || self.segments.get().is_some_and(|segments| segments.index().has_met_damage())
     }
 
     fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {

@@ -185,7 +185,7 @@ fn write_segment(
     Ok((name, segment.map_err(|error| read_error(location, &error))?))
 }
 
-fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
+pub(super) fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
     location.dir.join(SEGMENTS_FOLDER).join(name)
 }
 

@@ -4,10 +4,12 @@
 
 mod metadata_sums;
 pub mod parts;
+pub mod search_indexes;
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::{RecordBatchIterator, RecordBatchReader, UInt32Array};
 use arrow_schema::ArrowError;
@@ -15,7 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 use lance::Dataset;
 use lance::dataset::fragment::FileFragment;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use lancedb::{Connection, Table};
+use lancedb::{Connection, Session, Table};
 
 use super::location::IndexLocation;
 use super::manifest::{CommitRecord, TableVersion};
@@ -33,6 +35,12 @@ const MAX_DELETE_PATHS: usize = 4_000;
 /// Maximum number of fragments whose deletion vectors are read concurrently.
 const CONCURRENT_FRAGMENTS: usize = 16;
 
+/// Memory for the parts of search indexes that LanceDB keeps for each connection, in bytes. Its default is 6 GiB.
+const INDEX_CACHE_BYTES: usize = 256 << 20;
+
+/// Memory for the metadata of files that LanceDB keeps for each connection, in bytes. Its default is 1 GiB.
+const METADATA_CACHE_BYTES: usize = 128 << 20;
+
 /// The chunks table and the files table, either writable or pinned at the versions of a commit.
 pub(super) struct Tables {
     pub chunks: Table,
@@ -48,7 +56,8 @@ pub(super) fn open_connection(location: &IndexLocation) -> Result<Connection, St
     let Some(path) = data.to_str() else {
         return Err(location.engine_error("open", &"LanceDB requires a UTF-8 path; choose another --index-dir"));
     };
-    location.block_on("open the database", lancedb::connect(path).execute())
+    let session = Session::new(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES, Arc::default());
+    location.block_on("open the database", lancedb::connect(path).session(Arc::new(session)).execute())
 }
 
 impl Tables {
@@ -114,7 +123,7 @@ impl Tables {
         let version = |table: &Table, known: Option<&TableVersion>| {
             let (version, files) = location.block_on_read(operation, async {
                 let files = match table.dataset() {
-                    Some(wrapper) => metadata_sums::list_metadata_files(wrapper.get().await?.as_ref()),
+                    Some(wrapper) => metadata_sums::list_metadata_files(wrapper.get().await?.as_ref()).await?,
                     None => Vec::new(),
                 };
                 Ok::<_, lancedb::Error>((table.version().await?, files))
@@ -136,9 +145,16 @@ impl Tables {
         if chunks.is_empty() {
             return Ok(());
         }
+        let has_search_columns = search_indexes::has_search_columns(&self.chunks).await?;
         let batches = rows::encode_chunk_batches(chunks, first, dimensions);
-        let reader: Box<dyn RecordBatchReader + Send> =
-            Box::new(RecordBatchIterator::new(batches, rows::chunks_schema(dimensions)));
+        let schema = rows::chunks_schema(dimensions);
+        let reader: Box<dyn RecordBatchReader + Send> = if has_search_columns {
+            let batches =
+                batches.map(move |batch| batch.and_then(|batch| rows::add_search_columns(&batch, dimensions)));
+            Box::new(RecordBatchIterator::new(batches, rows::with_search_columns(&schema, dimensions)))
+        } else {
+            Box::new(RecordBatchIterator::new(batches, schema))
+        };
         self.chunks.add(reader).execute().await.map(|_| ())
     }
 

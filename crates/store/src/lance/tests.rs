@@ -7,6 +7,7 @@ mod parts;
 mod retrieval;
 mod saved;
 mod schema_3;
+mod search_indexes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

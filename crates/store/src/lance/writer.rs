@@ -16,7 +16,7 @@ use super::reader::LanceView;
 use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
-use super::tables::{self, Tables};
+use super::tables::{self, Tables, search_indexes};
 use crate::chunk_store::{StoreView, StoreWriter};
 use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
 use crate::error::StoreError;
@@ -250,6 +250,9 @@ impl LanceWriter {
             origin: self.next_origin(state.complete),
             head: state.head.clone(),
         };
+        let has_indexes = self
+            .location
+            .block_on_read("list the search indexes", search_indexes::has_search_indexes(self.tables.both()))?;
         let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
         let words = self.segments.names().to_vec();
         let dropped = self.last.as_ref().map(|last| last.dropped_segments(&words, self.limits.keep_ms));
@@ -266,6 +269,7 @@ impl LanceWriter {
             saved: self.next_saved_commits(),
             chunk_rows: None,
             file_rows: Some(file_rows),
+            searchable_chunks: has_indexes.then_some(rows as u64),
         };
         // Open the view before publishing: a commit that cannot be opened must not become visible.
         let mut view = LanceView::with_segments(self.location.clone(), committed, self.segments.clone())?;
@@ -368,6 +372,14 @@ impl LanceWriter {
         Some(IndexOrigin { is_confirmed: origin.is_confirmed || is_complete, ..origin })
     }
 
+    /// Adds the search columns and builds some of the search indexes, without a commit.
+    #[cfg(test)]
+    pub fn build_search_indexes_partly(&self, steps: usize) -> Result<(), StoreError> {
+        let build =
+            search_indexes::update_search_indexes_partly(self.tables.both(), self.fingerprint.dimensions, steps);
+        self.location.block_on("build the search indexes", build)
+    }
+
     /// Removes tables, segments and versions that no reader needs. A failure is not returned, because it only wastes
     /// disk space.
     fn remove_unused(&mut self) {
@@ -451,6 +463,10 @@ impl StoreWriter for LanceWriter {
         self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
+        if rows as u64 > self.limits.resident_chunks {
+            let update = search_indexes::update_search_indexes(self.tables.both(), self.fingerprint.dimensions);
+            self.location.block_on_until("build the search indexes", &self.cancel, update)?;
+        }
         let manifest = self.publish_commit(state, self.file_rows)?;
         self.remove_unused();
         Ok(manifest)

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mcp::http::{BearerToken, HttpOptions};
+use mcp::http::{BearerToken, ClientTokens, HttpOptions};
 use platform::process;
 
 use crate::cli::arguments::HttpArguments;
@@ -18,6 +18,7 @@ pub fn build_http_options(address: SocketAddr, arguments: &HttpArguments) -> any
     let mut options = HttpOptions::new(address);
     options.token =
         config::read_http_token(arguments.token_file.as_deref())?.map(|token| BearerToken::new(&token)).transpose()?;
+    options.clients = arguments.client_tokens.as_deref().map(ClientTokens::read).transpose()?;
     options.hosts.clone_from(&arguments.hosts);
     let limits = &mut options.limits;
     limits.sessions = arguments.max_sessions.unwrap_or(limits.sessions);

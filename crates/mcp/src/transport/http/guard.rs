@@ -5,16 +5,27 @@
 //! checked. An IP address as `Host` cannot be a rebound name.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Uri};
 
-use super::options::{BearerToken, HttpOptions};
+use super::options::{BearerToken, ClientTokens, HttpOptions};
+
+/// The client that sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestClient {
+    /// A client of [`HttpOptions::clients`].
+    Named(Arc<str>),
+    /// A client with the common token, or any client of a server without tokens.
+    Unnamed,
+}
 
 /// The access rules of one server.
 pub struct RequestGuard {
     token: Option<BearerToken>,
+    clients: Option<ClientTokens>,
     /// Accepted host names, in lower case.
     host_names: Vec<String>,
     loopback_only: bool,
@@ -25,6 +36,7 @@ impl RequestGuard {
     pub fn new(options: &HttpOptions) -> Self {
         Self {
             token: options.token.clone(),
+            clients: options.clients.clone(),
             host_names: options.hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
             loopback_only: options.address.ip().is_loopback(),
         }
@@ -49,13 +61,18 @@ impl RequestGuard {
         Ok(())
     }
 
-    /// Returns whether a request carries the token, or the server needs none.
-    pub fn is_authorized(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return true };
+    /// Returns the client of a request that carries a valid token, or to a server that needs none; `None` for another
+    /// request.
+    pub fn authorize(&self, headers: &HeaderMap) -> Option<RequestClient> {
+        if self.token.is_none() && self.clients.is_none() {
+            return Some(RequestClient::Unnamed);
+        }
         let given = single_header(headers, &AUTHORIZATION).and_then(|value| value.split_once(' '));
-        given.is_some_and(|(scheme, secret)| {
-            scheme.eq_ignore_ascii_case("bearer") && token.matches(secret.trim_start_matches(' ').as_bytes())
-        })
+        let (_, secret) = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+        let secret = secret.trim_start_matches(' ').as_bytes();
+        let named = self.clients.as_ref().and_then(|clients| clients.find_client(secret));
+        let is_common = self.token.as_ref().is_some_and(|token| token.matches(secret));
+        named.map(RequestClient::Named).or_else(|| is_common.then_some(RequestClient::Unnamed))
     }
 
     /// Returns whether `authority` names this server: a listed name, `localhost`, or a loopback address; any other IP
@@ -153,11 +170,12 @@ mod tests {
     #[test]
     fn the_token_is_accepted_only_as_a_bearer_token() {
         let local = guard("127.0.0.1:7979", &[]);
-        let accepts = |value: &str| local.is_authorized(&headers(&[(AUTHORIZATION, value)]));
+        let accepts =
+            |value: &str| local.authorize(&headers(&[(AUTHORIZATION, value)])) == Some(RequestClient::Unnamed);
         assert!(accepts("Bearer 0123456789abcdef") && accepts("bearer 0123456789abcdef"));
         for wrong in ["Bearer 0123456789abcdeg", "Basic 0123456789abcdef", "0123456789abcdef", "Bearer", "Bearer "] {
             assert!(!accepts(wrong), "{wrong}");
         }
-        assert!(!local.is_authorized(&HeaderMap::new()));
+        assert_eq!(local.authorize(&HeaderMap::new()), None);
     }
 }

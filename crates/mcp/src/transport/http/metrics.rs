@@ -25,6 +25,13 @@ struct StatusLabel {
     status: u16,
 }
 
+/// The client of a request, and the HTTP status of its response.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClientLabels {
+    client: String,
+    status: u16,
+}
+
 /// The transport of a session: `streamable` or `sse`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TransportLabel {
@@ -43,6 +50,7 @@ pub struct HttpMetrics {
     server: Option<McpServer>,
     open_sessions: Arc<HttpSessions>,
     responses: Family<StatusLabel, Counter>,
+    client_requests: Family<ClientLabels, Counter>,
     connections: Gauge,
     sessions: Family<TransportLabel, Gauge>,
     sizes: IndexSizeGauges,
@@ -71,7 +79,8 @@ impl HttpMetrics {
         let mut registry = Registry::with_prefix("codescry");
         let (responses, connections, sessions) =
             (Family::<StatusLabel, Counter>::default(), Gauge::default(), Family::default());
-        let sizes = IndexSizeGauges::default();
+        let (client_requests, sizes) = (Family::<ClientLabels, Counter>::default(), IndexSizeGauges::default());
+        registry.register("client_requests", "Requests by client and status", client_requests.clone());
         registry.register("http_responses", "Answers over HTTP by status", responses.clone());
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register("sessions", "Open sessions by transport", sessions.clone());
@@ -81,12 +90,18 @@ impl HttpMetrics {
         if let Some(server) = &server {
             server.call_metrics().register(&mut registry);
         }
-        Self { registry, server, open_sessions, responses, connections, sessions, sizes }
+        Self { registry, server, open_sessions, responses, client_requests, connections, sessions, sizes }
     }
 
     /// Counts a response by its status.
     pub fn count_response(&self, status: StatusCode) {
         self.responses.get_or_create(&StatusLabel { status: status.as_u16() }).inc();
+    }
+
+    /// Counts a request of a client of [`HttpOptions::clients`](super::options::HttpOptions::clients).
+    pub fn count_request(&self, client: &str, status: StatusCode) {
+        let labels = ClientLabels { client: client.to_owned(), status: status.as_u16() };
+        self.client_requests.get_or_create(&labels).inc();
     }
 
     /// Sets the number of open connections.

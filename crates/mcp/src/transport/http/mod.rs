@@ -17,5 +17,5 @@ mod router;
 mod serve;
 pub(super) mod sessions;
 
-pub use options::{BearerToken, HttpLimits, HttpOptions};
+pub use options::{BearerToken, ClientTokens, HttpLimits, HttpOptions};
 pub use serve::{serve_http, serve_service};

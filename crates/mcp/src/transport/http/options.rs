@@ -1,16 +1,15 @@
 //! Options of the HTTP server: address, token, host names and limits.
 
-use std::fmt;
+mod tokens;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use answer::AnswerForm;
-use subtle::ConstantTimeEq as _;
 
 use crate::error::McpError;
 
-/// Minimum length of a token, in characters; shorter tokens are too easy to guess.
-const MIN_TOKEN_CHARS: usize = 16;
+pub use tokens::{BearerToken, ClientTokens};
 
 /// The options of the HTTP server.
 #[derive(Clone, Debug)]
@@ -19,6 +18,9 @@ pub struct HttpOptions {
     pub address: SocketAddr,
     /// The secret that requests other than for `/healthz` must carry; optional on a loopback address.
     pub token: Option<BearerToken>,
+    /// The tokens of several clients, one of which requests other than for `/healthz` must carry, besides
+    /// [`HttpOptions::token`].
+    pub clients: Option<ClientTokens>,
     /// Names that the `Host` header may hold besides IP addresses and `localhost`.
     pub hosts: Vec<String>,
     /// The forms of answers.
@@ -71,7 +73,8 @@ impl Default for HttpLimits {
 impl HttpOptions {
     /// Returns options for `address`, with default limits and without a token.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, token: None, hosts: Vec::new(), form: AnswerForm::default(), limits: HttpLimits::default() }
+        let (form, limits) = (AnswerForm::default(), HttpLimits::default());
+        Self { address, token: None, clients: None, hosts: Vec::new(), form, limits }
     }
 
     /// Checks that a server that other machines can reach has a token.
@@ -79,39 +82,10 @@ impl HttpOptions {
     /// # Errors
     /// When the address is not a loopback address and there is no token.
     pub fn validate(&self) -> Result<(), McpError> {
-        if self.token.is_none() && !self.address.ip().is_loopback() {
+        if self.token.is_none() && self.clients.is_none() && !self.address.ip().is_loopback() {
             return Err(McpError::NoToken(self.address));
         }
         Ok(())
-    }
-}
-
-/// The secret of the `Authorization: Bearer` header, kept as its BLAKE3 hash.
-#[derive(Clone)]
-pub struct BearerToken(blake3::Hash);
-
-impl BearerToken {
-    /// Creates a token from `secret`.
-    ///
-    /// # Errors
-    /// When the secret is shorter than 16 characters or has characters that are not visible ASCII.
-    pub fn new(secret: &str) -> Result<Self, McpError> {
-        let printable = secret.chars().all(|c| c.is_ascii_graphic());
-        if secret.len() < MIN_TOKEN_CHARS || !printable {
-            return Err(McpError::WeakToken { least: MIN_TOKEN_CHARS });
-        }
-        Ok(Self(blake3::hash(secret.as_bytes())))
-    }
-
-    /// Returns whether `secret` is this token; the time depends only on the length of `secret`.
-    pub fn matches(&self, secret: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(blake3::hash(secret).as_bytes()).into()
-    }
-}
-
-impl fmt::Debug for BearerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BearerToken(…)")
     }
 }
 

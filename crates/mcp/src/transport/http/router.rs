@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::body::{self, BodyBudget, BodyWithGuard, ResponseBody};
-use super::guard::RequestGuard;
+use super::guard::{RequestClient, RequestGuard};
 use super::in_flight::InFlightRequests;
 
 use super::metrics::HttpMetrics;
@@ -75,17 +75,23 @@ impl<S: ServerHandler + Clone> RequestRouter<S> {
     /// Answers one request of a client at `from`.
     pub async fn respond(&self, request: Request<Incoming>, from: IpAddr) -> Response<ResponseBody> {
         let (parts, body) = request.into_parts();
-        let response = match self.rejection(&parts, from) {
+        let client = self.guard.authorize(&parts.headers);
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let response = match self.rejection(&parts, from, client.is_some()) {
             Some(rejection) => rejection,
             None => self.route(parts, body).await,
         };
-        self.metrics.count_response(response.status());
+        let status = response.status();
+        self.metrics.count_response(status);
+        if let Some(RequestClient::Named(name)) = client {
+            self.metrics.count_request(&name, status);
+            tracing::info!(client = %name, "{method} {path}: {}", status.as_u16());
+        }
         response
     }
 
     /// Returns the response to a request that fails a check, or `None` if it may proceed.
-    fn rejection(&self, parts: &Parts, from: IpAddr) -> Option<Response<ResponseBody>> {
-        let is_authorized = self.guard.is_authorized(&parts.headers);
+    fn rejection(&self, parts: &Parts, from: IpAddr, is_authorized: bool) -> Option<Response<ResponseBody>> {
         if !self.rate_limiter.try_acquire(from, is_authorized, Instant::now()) {
             let mut response =
                 body::text_response(StatusCode::TOO_MANY_REQUESTS, "too many requests; try again in a second");

@@ -291,11 +291,16 @@ pub(in crate::lance) fn decode_chunks(
             kind: SymbolKind::parse(head.kind).unwrap_or(SymbolKind::Block),
             symbol: head.symbol.to_owned(),
             container: head.container.to_owned(),
-            defines: head.defines.split(SEPARATOR).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            defines: split_defined_names(head.defines).map(str::to_owned).collect(),
             vector: head.vector.to_f32_vec(),
         });
     }
     Ok(damaged)
+}
+
+/// Returns the names in a value of the column `defines`.
+pub(in crate::lance) fn split_defined_names(defines: &str) -> impl Iterator<Item = &str> {
+    defines.split(SEPARATOR).filter(|name| !name.is_empty())
 }
 
 /// Decodes a batch of [`RowLayout::text_columns`]. Marks damaged texts; leaves [`ChunkText::is_masked`] false.

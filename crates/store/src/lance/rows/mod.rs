@@ -7,11 +7,16 @@
 mod chunks;
 mod columns;
 mod files;
+mod search_columns;
 mod tree_stats;
 
 pub(super) use chunks::{
-    MASKED, chunks_schema, decode_chunk_texts, decode_chunks, decode_masked, encode_chunk_batches,
+    MASKED, chunks_schema, decode_chunk_texts, decode_chunks, decode_masked, encode_chunk_batches, split_defined_names,
 };
 pub(super) use columns::{RowLayout, typed_column};
 pub(super) use files::{decode_files, encode_files, files_schema, hash_file_record};
+pub(super) use search_columns::{
+    SIGNS, SOURCE_COLUMNS, WORDS, add_search_columns, derive_search_columns, search_columns_schema, sign_bytes,
+    with_search_columns,
+};
 pub(super) use tree_stats::TreeStats;

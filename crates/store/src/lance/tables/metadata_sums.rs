@@ -11,6 +11,7 @@ use std::io;
 use std::path::Path;
 
 use lance::Dataset;
+use lance::index::DatasetIndexExt as _;
 
 use crate::error::StoreError;
 use crate::lance::location::IndexLocation;
@@ -26,8 +27,12 @@ const BUFFER_ENTRY_BYTES: usize = 16;
 /// Maximum size of the metadata of a data file, in bytes.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 
-/// Returns the names of the files of a table's version that contain metadata, relative to the table's folder.
-pub fn list_metadata_files(dataset: &Dataset) -> Vec<String> {
+/// Returns the names of the files of a table's version that contain metadata, relative to the table's folder, those of its
+/// indexes included.
+///
+/// # Errors
+/// When the list of indexes cannot be read.
+pub async fn list_metadata_files(dataset: &Dataset) -> lance::Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     names.extend(dataset.manifest_location().path.filename().map(|name| format!("_versions/{name}")));
     for fragment in dataset.fragments().iter() {
@@ -37,7 +42,11 @@ pub fn list_metadata_files(dataset: &Dataset) -> Vec<String> {
             format!("_deletions/{}-{}-{}.{suffix}", fragment.id, file.read_version, file.id)
         }));
     }
-    names
+    for index in dataset.load_indices().await?.iter() {
+        let files = index.files.iter().flatten();
+        names.extend(files.map(|file| format!("_indices/{}/{}", index.uuid, file.path)));
+    }
+    Ok(names)
 }
 
 /// Returns the checksums of the metadata in the files `names` of a table. Files never change, so those in `known` are
@@ -94,7 +103,7 @@ fn table_folder(location: &IndexLocation, table: &str) -> std::path::PathBuf {
 
 /// Returns the checksum of the metadata in a file: of all its bytes, or of the end of a data file.
 fn sum_file(path: &Path) -> io::Result<u64> {
-    let is_data = path.extension().is_some_and(|extension| extension == "lance");
+    let is_data = path.extension().is_some_and(|extension| extension == "lance" || extension == "idx");
     if !is_data {
         return std::fs::read(path).map(|bytes| checksum64(&bytes));
     }

@@ -1,0 +1,96 @@
+//! The condition of a filter that a store tests itself.
+
+use std::collections::BTreeSet;
+
+use super::FileFilter;
+use crate::query::request::ContentFilter;
+use crate::snapshot::file_chunks::FileChunks;
+use source::language;
+use store::{RowFilter, StoreError};
+use types::{Language, RepoPath};
+
+/// Maximum number of files in a condition. If more files pass, the condition has folders, which may contain others.
+const MAX_FILES: usize = 1_000;
+
+/// Maximum number of folders in a condition.
+const MAX_FOLDERS: usize = 48;
+
+/// Maximum depth of a folder in a condition.
+const MAX_DEPTH: usize = 32;
+
+impl FileFilter {
+    /// Returns a condition that holds for every file that passes, and rarely for others. `for_each_path` calls its argument
+    /// with the path of every file of the index; it is called only if the filter depends on paths.
+    ///
+    /// # Errors
+    /// If `for_each_path` fails.
+    pub fn to_row_filter(
+        &self,
+        for_each_path: impl FnOnce(&mut dyn FnMut(&str)) -> Result<(), StoreError>,
+    ) -> Result<RowFilter, StoreError> {
+        // Most languages pass the other filters, so testing each row would take longer than it saves.
+        let is_narrow = matches!(self.content, ContentFilter::Docs | ContentFilter::Config);
+        let languages = (is_narrow || !self.languages.is_empty()).then(|| {
+            let all = language::all_languages().map(|row| Language(row.name));
+            all.filter(|language| self.has_language(*language)).collect::<Vec<Language>>()
+        });
+        let mut filter = RowFilter { languages, files: None, below: self.folders.inside.clone() };
+        let only_folders = self.folders.outside.is_empty()
+            && self.paths.is_empty()
+            && self.files.is_empty()
+            && self.exclusions.paths.iter().all(globset::GlobSet::is_empty)
+            && !(self.no_tests || self.no_examples || self.no_vendored);
+        if !only_folders {
+            let mut paths = BTreeSet::new();
+            for_each_path(&mut |path| {
+                let file = FileChunks::without_chunks(RepoPath::new(path));
+                if self.matches_path(&file) {
+                    paths.insert(path.to_owned());
+                }
+            })?;
+            if paths.len() <= MAX_FILES {
+                filter.files = Some(paths.into_iter().collect());
+            } else {
+                filter.below.extend(enclosing_folders(&paths));
+            }
+        }
+        Ok(filter)
+    }
+
+    /// Returns the condition without its languages, for files that a query names.
+    pub fn without_languages(filter: &RowFilter) -> RowFilter {
+        RowFilter { languages: None, ..filter.clone() }
+    }
+}
+
+/// Returns the deepest folders that contain all `paths` and of which there are at most [`MAX_FOLDERS`]; `None` if there are
+/// more at the top.
+fn enclosing_folders(paths: &BTreeSet<String>) -> Option<Vec<String>> {
+    let mut enclosing: Option<Vec<String>> = None;
+    for depth in 0.. {
+        let cut = |path: &String| {
+            let end = path.match_indices('/').nth(depth).map_or(path.len(), |(at, _)| at);
+            path[..end].to_owned()
+        };
+        let folders: BTreeSet<String> = paths.iter().map(cut).collect();
+        if folders.len() > MAX_FOLDERS || depth > MAX_DEPTH {
+            break;
+        }
+        enclosing = Some(folders.into_iter().collect());
+    }
+    enclosing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_described_by_their_folders() {
+        let paths: BTreeSet<String> = (0..2_000).map(|at| format!("top/{}/{at}/a.rs", at % 7)).collect();
+        let folders = enclosing_folders(&paths).expect("few folders");
+        assert_eq!((folders.len(), folders[0].as_str()), (7, "top/0"));
+        let flat: BTreeSet<String> = (0..2_000).map(|at| format!("{at}.rs")).collect();
+        assert_eq!(enclosing_folders(&flat), None);
+    }
+}

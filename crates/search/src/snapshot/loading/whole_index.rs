@@ -1,0 +1,24 @@
+//! What the ranking knows of a whole index if only some of its files are loaded.
+
+use std::any::Any;
+use std::collections::HashSet;
+
+use store::inverted_index::SegmentError;
+
+/// An index whose chunks are not all held in memory, as a snapshot of some of its files sees it.
+pub trait WholeIndex: Any + Send + Sync {
+    /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
+    fn has_file(&self, name: &str, is_exact: bool) -> bool;
+
+    /// Returns whether a definition has this name, ignoring case and separators.
+    fn has_definition(&self, name: &str) -> bool;
+
+    /// Returns the root folders of projects: all folders with a manifest or a readme.
+    fn project_folders(&self) -> &HashSet<String>;
+
+    /// Returns the number of chunks that contain the term with this hash.
+    ///
+    /// # Errors
+    /// If the inverted index cannot be read.
+    fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError>;
+}
