@@ -103,7 +103,10 @@ impl Snapshot {
         }
         let mut builder = ColumnBlockBuilder::new(dimensions);
         view.chunks_by_key(&missing)?.into_iter().for_each(|chunk| builder.push(chunk));
-        let read = split_into_files(builder.finish_for(view.as_ref())?);
+        let block = Arc::new(builder.finish_for(view.as_ref())?);
+        let mut read = split_into_files(&block);
+        read.extend(returned);
+        read.sort_by(|a, b| a.path.cmp(&b.path));
         let records = view.files()?;
         let chunks_in_memory = self.chunks_in_memory + block.len();
         let snapshot = run_on_search_pool(|| {

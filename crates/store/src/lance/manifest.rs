@@ -167,6 +167,8 @@ pub(super) struct SavedCommit {
     pub rows_generation: u64,
     pub chunk_rows: Option<RowDigest>,
     pub file_rows: Option<RowDigest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searchable_chunks: Option<u64>,
     /// Time at which it was saved, in milliseconds since the Unix epoch.
     pub at_ms: u64,
 }
@@ -189,6 +191,7 @@ impl SavedCommit {
             rows_generation: commit.rows_generation,
             chunk_rows: commit.chunk_rows,
             file_rows: commit.file_rows,
+            searchable_chunks: commit.searchable_chunks,
             at_ms: now_ms(),
         })
     }
@@ -218,6 +221,7 @@ impl SavedCommit {
             saved: Vec::new(),
             chunk_rows: self.chunk_rows,
             file_rows: self.file_rows,
+            searchable_chunks: self.searchable_chunks,
         }
     }
 }
