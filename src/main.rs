@@ -5,6 +5,8 @@ mod cli;
 use std::process::ExitCode;
 
 use cli::arguments::{CliArguments, CliCommand, ServeArguments, parse_command_line};
+#[cfg(feature = "locations")]
+use cli::commands::collection;
 use cli::commands::{
     bench, completions, doctor, eval, gc, hook, index, indexes, install, man, models, outline, publish, read,
     references, search, serve, similar, status, symbol, tune, uninstall, watch,
@@ -36,6 +38,8 @@ fn run_command(arguments: &CliArguments) -> anyhow::Result<CommandExit> {
         Some(CliCommand::Status(arguments)) => status::run_status(shared, arguments),
         Some(CliCommand::Indexes(arguments)) => indexes::run_indexes(shared, &arguments.command),
         Some(CliCommand::Publish(arguments)) => publish::run_publish(shared, arguments),
+        #[cfg(feature = "locations")]
+        Some(CliCommand::Collection(arguments)) => collection::run_collection(shared, &arguments.command),
         Some(CliCommand::Gc(arguments)) => gc::run_gc(shared, arguments),
         Some(CliCommand::Serve(arguments)) => serve::run_serve(shared, arguments),
         Some(CliCommand::Watch(arguments)) => watch::run_watch(shared, arguments),

@@ -59,6 +59,7 @@ pub fn update_index_if_free(
     shared: &SharedArguments,
 ) -> Result<(), EngineError> {
     if engine.trusts_base() || engine.missing_base_model().is_some() {
+        // A collection was fetched when it was opened.
         return Ok(());
     }
     let is_searchable = || engine.is_complete().unwrap_or(false);

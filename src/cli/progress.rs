@@ -139,6 +139,43 @@ impl TransferProgressBar {
     }
 }
 
+/// The progress bar of [`engine::compact_collection`]; hidden unless standard error is a terminal.
+#[cfg(feature = "locations")]
+pub struct CompactProgress {
+    copies: TerminalBar,
+    transfers: TerminalBar,
+}
+
+#[cfg(feature = "locations")]
+impl CompactProgress {
+    /// Creates the bar.
+    pub fn new(shared: &SharedArguments) -> Self {
+        Self {
+            copies: TerminalBar::new(shared, "{bar:12} {pos}/{len} {wide_msg}"),
+            transfers: TerminalBar::new(shared, "{bar:12} {bytes}/{total_bytes} {wide_msg}"),
+        }
+    }
+
+    /// Updates the bar.
+    pub fn show(&self, step: &engine::CompactStep) {
+        use engine::CompactStep::{Copying, Fetching, Indexing, Publishing};
+
+        match step {
+            Fetching(state) => {
+                self.transfers.show(state.done_bytes, Some(state.bytes), "fetching published indexes".to_owned());
+            }
+            Copying { name, number, count } => {
+                let name = terminal_text::escape_controls(name);
+                self.copies.show(*number as u64, Some(*count as u64), name);
+            }
+            Indexing => self.copies.show(0, None, "building search indexes".to_owned()),
+            Publishing(state) => {
+                self.transfers.show(state.done_bytes, Some(state.bytes), "publishing".to_owned());
+            }
+        }
+    }
+}
+
 /// The progress display of a download: a bar on a terminal, otherwise notes at intervals.
 pub struct DownloadProgress {
     bar: TerminalBar,

@@ -11,6 +11,11 @@ pub enum ConfigError {
     /// The folder is a file.
     #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
     NotAFolder { path: PathBuf },
+    /// A command on a collection names a folder.
+    #[error(
+        "a collection is searched without a folder; leave out {path}, or leave out --collection to search that folder"
+    )]
+    CollectionFolder { path: PathBuf },
     /// The working folder cannot be determined, such as after its removal.
     #[error("cannot determine the working folder: {0}; change to a folder that exists")]
     WorkingFolder(std::io::Error),

@@ -1,7 +1,7 @@
 //! The options of codescry, and the settings of one folder that they resolve to.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Options {
     pub base: Option<OsString>,
     /// `--trust-base`: answer from the published index although its files are not here.
     pub trust_base: bool,
+    /// `--collection`: answer from the combined index of this collection, without a folder.
+    pub collection: Option<OsString>,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
     /// `--cross-file-systems`, `CODESCRY_CROSS_FILE_SYSTEMS`: index folders on other file systems than the root's.
@@ -88,6 +90,9 @@ pub struct BaseSettings {
     pub publishes: bool,
     /// Whether answers come from the published index although its files are not here.
     pub is_trusted: bool,
+    /// Whether the location is a collection: answers come from the combined index of all its repositories, which is
+    /// never changed here, only replaced by a newer one.
+    pub is_collection: bool,
 }
 
 impl Options {
@@ -118,6 +123,13 @@ impl Settings {
     /// When the folder to index does not exist or is not a folder, the user's folders, the working folder or the
     /// program's file cannot be determined, a variable has an invalid value, or the memory limit is too low.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
+        match &options.collection {
+            Some(location) => Self::resolve_collection(options, location),
+            None => Self::resolve_folder(options),
+        }
+    }
+
+    fn resolve_folder(options: &Options) -> Result<Self, ConfigError> {
         let path = match &options.path {
             Some(path) => path.clone(),
             None => env::current_dir().map_err(ConfigError::WorkingFolder)?,
@@ -131,16 +143,44 @@ impl Settings {
         let base = published.clone().or_else(|| options.base.clone()).map(|location| BaseSettings {
             publishes: published.is_some(),
             is_trusted: options.trust_base,
+            is_collection: false,
             location,
         });
         let index_dir = match options.index_dir.as_ref().filter(|dir| !is_url(dir)) {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),
         };
-        let cache_dir = match &options.cache_dir {
-            Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
-            None => user_folder(etcetera::BaseStrategy::cache_dir)?,
+        let cache_dir = resolve_cache_dir(options)?;
+        Self::with_places(options, (root, index_dir, cache_dir), base)
+    }
+
+    /// Returns the settings of a collection, whose folder is an empty one in the cache.
+    fn resolve_collection(options: &Options, location: &OsStr) -> Result<Self, ConfigError> {
+        if let Some(path) = &options.path {
+            return Err(ConfigError::CollectionFolder { path: path.clone() });
+        }
+        let is_url = location.to_str().is_some_and(|text| text.contains("://"));
+        let location = match is_url {
+            true => location.to_owned(),
+            false => std::path::absolute(location).map_err(ConfigError::WorkingFolder)?.into_os_string(),
         };
+        let cache_dir = resolve_cache_dir(options)?;
+        let shown = location.to_string_lossy().into_owned();
+        let name = shown.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("collection");
+        let folder = cache_dir.join("collections").join(index_folder_name(Path::new(&location)));
+        let root = folder.join(name);
+        std::fs::create_dir_all(&root).map_err(|source| ConfigError::Root { path: root.clone(), source })?;
+        let root = AbsPath::canonical(&root).map_err(|source| ConfigError::Root { path: root, source })?;
+        let base = BaseSettings { location, publishes: false, is_trusted: true, is_collection: true };
+        Self::with_places(options, (root, folder.join("index"), cache_dir), Some(base))
+    }
+
+    /// Returns the settings of an indexed folder, its index folder and the cache folder.
+    fn with_places(
+        options: &Options,
+        (root, index_dir, cache_dir): (AbsPath, PathBuf, PathBuf),
+        base: Option<BaseSettings>,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             root,
             index_dir,
@@ -155,6 +195,13 @@ impl Settings {
             max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),
             pipeline: PipelineSettings::resolve(&options.pipeline)?,
         })
+    }
+}
+
+fn resolve_cache_dir(options: &Options) -> Result<PathBuf, ConfigError> {
+    match &options.cache_dir {
+        Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder),
+        None => user_folder(etcetera::BaseStrategy::cache_dir),
     }
 }
 

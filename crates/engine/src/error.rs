@@ -70,6 +70,17 @@ pub enum EngineError {
         "this program was built without the feature `locations`; build it with that feature, or leave out {option}"
     )]
     NoLocations { option: &'static str },
+    /// The collection has no combined index.
+    #[cfg(feature = "locations")]
+    #[error("the collection at {location} is not compacted yet; run `codescry collection compact {location}` first")]
+    NotCompacted { location: String },
+    /// The published index of a repository has a damaged row.
+    #[cfg(feature = "locations")]
+    #[error(
+        "the published index of {name} is damaged in {path}; publish it again from a rebuilt index: `codescry index \
+         --rebuild`, then `codescry publish`"
+    )]
+    DamagedMember { name: String, path: RepoPath },
     /// An index that is not complete is not published.
     #[error("the index of {root} is not complete, so it is not published; run `codescry index` until it is")]
     Unpublishable { root: PathBuf },

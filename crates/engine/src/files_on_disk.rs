@@ -24,6 +24,13 @@ impl Engine {
     /// # Errors
     /// When the path does not exist, cannot be examined, or is outside of the root.
     pub(crate) fn resolve_path(&self, path: &str) -> Result<RepoPath, PathError> {
+        match self.resolve_path_on_disk(path) {
+            Err(PathError::Missing { .. }) if self.reads_stored_texts() => self.resolve_stored_path(path),
+            resolved => resolved,
+        }
+    }
+
+    fn resolve_path_on_disk(&self, path: &str) -> Result<RepoPath, PathError> {
         let root = self.root();
         let named = unescape_name(path);
         let path = if root.join(&*named).symlink_metadata().is_ok() { &named } else { path };
@@ -73,6 +80,15 @@ impl Engine {
     /// [`Engine::read_included_file`].
     pub(crate) fn read_visible_file(&self, path: &str) -> Result<(RepoPath, FileContents), PathError> {
         let resolved = self.resolve_path(path)?;
+        if self.reads_stored_texts() && resolved.under(self.root()).symlink_metadata().is_err() {
+            let read = self.read_stored_file(&resolved).map_err(|error| match error {
+                PathError::Io { ref source, .. } if source.kind() == ErrorKind::NotFound => {
+                    PathError::Folder { path: resolved.clone() }
+                }
+                other => other,
+            })?;
+            return Ok((resolved, read));
+        }
         // The name of a link can match a secret rule that its target does not match.
         let link_path = RepoPath::below(self.root(), &self.root().join(path)).unwrap_or_else(|| resolved.clone());
         if let Some(rule) = secrets::secret_pattern(&resolved).or_else(|| secrets::secret_pattern(&link_path)) {
@@ -109,8 +125,12 @@ impl Engine {
             return Err(PathError::Secret { path: path.clone(), rule });
         }
         let max_bytes = walk::max_bytes_of(path, self.settings.max_file_bytes);
-        let read = FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1))
-            .map_err(|source| PathError::Io { path: path.clone(), source })?;
+        let read = match FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.reads_stored_texts() => {
+                return self.read_stored_file(path);
+            }
+            read => read.map_err(|source| PathError::Io { path: path.clone(), source })?,
+        };
         if read.bytes.len() as u64 > max_bytes {
             return Err(PathError::TooLarge { path: path.clone(), size_bytes: read.stat.size_bytes, max_bytes });
         }
@@ -123,11 +143,16 @@ impl Engine {
 
     /// Compares texts from the index with the lines of their file; `record` is the file's record. All are stale without
     /// a record, or if the file cannot be read or has changed; in a changed notebook, only the texts that differ are
-    /// stale.
+    /// stale. If answers come from a published index alone, the texts of a missing file are current.
     pub(crate) fn compare_texts(&self, record: Option<&FileRecord>, texts: &[(Span, &str)]) -> Vec<TextState> {
         let stale = || vec![TextState::Stale; texts.len()];
         let Some(record) = record else { return stale() };
-        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return stale() };
+        let metadata = match fs::symlink_metadata(record.path.under(self.root())) {
+            Ok(metadata) => metadata,
+            // There is no file to compare with.
+            Err(_) if self.reads_stored_texts() => return vec![TextState::Current; texts.len()],
+            Err(_) => return stale(),
+        };
         let stat = FileStat::from_metadata(&metadata);
         if let Some(states) = self.current_texts.recall(record, stat, texts) {
             return states;

@@ -6,6 +6,8 @@
 
 mod answer;
 mod calls;
+#[cfg(feature = "locations")]
+mod collection_store;
 mod current_snapshot;
 mod damage;
 mod error;
@@ -14,6 +16,7 @@ pub mod models;
 mod project_scope;
 mod query_source;
 mod state;
+mod stored_files;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,11 @@ pub use calls::{
     StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, collect_location, fetch_base,
     find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
     remove_stored_index,
+};
+#[cfg(feature = "locations")]
+pub use calls::{
+    CollectionList, CompactObserver, CompactStep, CompactedCollection, ListedRepository, VerifiedCollection,
+    compact_collection, list_collection, remove_repository, verify_collection,
 };
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;

@@ -1,12 +1,13 @@
 //! Finds the projects that a filter names and the projects that hits belong to.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::EngineError;
 use crate::state::Engine;
 use search::{Filter, FilterValues, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
 use source::walk;
-use types::{FileRecord, Project, RepoPath};
+use types::{FileOutcome, FileRecord, Project, RepoPath};
 
 impl Engine {
     /// Returns the projects that contain the files of `records`, which belong to `generation`.
@@ -15,6 +16,9 @@ impl Engine {
         generation: u64,
         records: impl Iterator<Item = &'r FileRecord>,
     ) -> Arc<Vec<Project>> {
+        if let Some(names) = self.list_collection_repositories() {
+            return Arc::new(list_collection_projects(names, records));
+        }
         self.projects.find(self.root(), generation, records)
     }
 
@@ -42,7 +46,9 @@ impl Engine {
             return Ok(folders);
         }
         let manifest = snapshot.manifest();
-        let all = if snapshot.is_part() { self.require_view()?.files()? } else { Vec::new() };
+        // The projects of a collection are known without its files.
+        let reads_all = snapshot.is_part() && !self.is_collection();
+        let all = if reads_all { self.require_view()?.files()? } else { Vec::new() };
         let records = if snapshot.is_part() { &all } else { snapshot.records() };
         let projects = self.projects_of(manifest.generation, records.iter());
         let resolve = |name: &String| {
@@ -74,6 +80,12 @@ impl Engine {
     /// Sets the project of each hit; `path_of` returns the path below the root for that of a hit. Examines only the
     /// folders of the hits and their ancestors, because most searches have no project filter.
     pub(crate) fn set_project_names(&self, hits: &mut [&mut Hit], path_of: impl Fn(&RepoPath) -> RepoPath) {
+        if self.is_collection() {
+            for hit in hits.iter_mut() {
+                hit.project = path_of(&hit.path).as_str().split('/').next().map(str::to_owned);
+            }
+            return;
+        }
         let paths: Vec<RepoPath> = hits.iter().map(|hit| path_of(&hit.path)).collect();
         let projects = walk::find_projects(self.root(), paths.iter().map(RepoPath::folder));
         for (hit, path) in hits.iter_mut().zip(&paths) {
@@ -81,4 +93,17 @@ impl Engine {
             hit.project = holding.max_by_key(|project| project.folder.len()).map(|project| project.name.clone());
         }
     }
+}
+
+/// Returns the repositories of a collection as projects, with the numbers of their files among `records`.
+fn list_collection_projects<'r>(names: Vec<String>, records: impl Iterator<Item = &'r FileRecord>) -> Vec<Project> {
+    let mut files: HashMap<&str, u64> = HashMap::new();
+    for record in records.filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. })) {
+        *files.entry(record.path.as_str().split('/').next().unwrap_or_default()).or_default() += 1;
+    }
+    let project = |name: String| {
+        let count = files.get(name.as_str()).copied().unwrap_or(0);
+        Project { folder: name.clone(), kind: "repository", files: count, name }
+    };
+    names.into_iter().map(project).collect()
 }

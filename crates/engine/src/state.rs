@@ -90,6 +90,21 @@ impl Engine {
         Self { part, ..self }
     }
 
+    /// Returns whether the index is the combined one of a collection.
+    pub fn is_collection(&self) -> bool {
+        self.settings.base.as_ref().is_some_and(|base| base.is_collection)
+    }
+
+    /// Returns the names of the repositories of a collection, sorted; `None` for any other index.
+    pub(crate) fn list_collection_repositories(&self) -> Option<Vec<String>> {
+        #[cfg(feature = "locations")]
+        if self.is_collection() {
+            let fetched = crate::collection_store::FetchedCollection::read(&self.settings.index_dir);
+            return Some(fetched.map_or_else(Vec::new, |fetched| fetched.repositories));
+        }
+        None
+    }
+
     /// Returns the root folder.
     pub fn root(&self) -> &Path {
         self.settings.root.as_path()
@@ -108,7 +123,7 @@ impl Engine {
     pub(crate) fn open_view(&self) -> Result<Option<Arc<dyn StoreView>>, EngineError> {
         let view = self.store.view()?;
         match view.as_ref().map(|view| &view.manifest().root) {
-            Some(indexed) if indexed != self.root() => Err(EngineError::OtherRoot {
+            Some(indexed) if indexed != self.root() && !self.is_collection() => Err(EngineError::OtherRoot {
                 index_dir: self.settings.index_dir.clone(),
                 indexed: indexed.clone(),
                 root: self.root().to_owned(),
@@ -164,6 +179,10 @@ pub fn project_folder(root: &AbsPath) -> PathBuf {
 
 #[cfg(feature = "lance")]
 fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+    #[cfg(feature = "locations")]
+    if settings.base.as_ref().is_some_and(|base| base.is_collection) {
+        return Ok(Box::new(crate::collection_store::CollectionStore::new(settings)));
+    }
     let store = store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
     let store = store.with_resident_limit(settings.pipeline.resident_chunks);
     Ok(Box::new(store))

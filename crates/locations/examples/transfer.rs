@@ -49,6 +49,7 @@ fn run(words: &[&str]) -> Result<String, LocationError> {
                 is_modified: false,
                 model_id: "test",
                 again: false,
+                combined: None,
             };
             let done = publish(&url, &settings, &request, &cancel, &|_| ())?;
             Ok(format!("published {} of {} parts, {} bytes", done.uploaded_parts, done.parts, done.uploaded_bytes))

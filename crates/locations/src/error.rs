@@ -52,6 +52,11 @@ pub enum LocationError {
         "others changed the list of {project} at {location} {attempts} times in a row; run `codescry publish` again"
     )]
     Contended { location: String, project: String, attempts: u32 },
+    /// Another combined index was published while this one was made.
+    #[error(
+        "another process compacted {location} at the same time; run `codescry collection compact {location}` again"
+    )]
+    Superseded { location: String },
     /// A file of the index that is published changed or vanished.
     #[error("the index in {dir} changed while it was published ({file}); run `codescry publish` again")]
     Changed { dir: PathBuf, file: String },

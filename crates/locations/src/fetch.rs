@@ -23,8 +23,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use self::part_file::{fetch_part, is_intact};
 use crate::error::LocationError;
 use crate::layout::{
-    BASES, BaseEntry, BaseList, BaseManifest, BasePart, CURRENT, LOCATION_FILE, LocationHeader, base_object, hash,
-    read, read_base,
+    BASES, BaseEntry, BaseList, BaseManifest, BasePart, COMBINED, CURRENT, LOCATION_FILE, LocationHeader, base_object,
+    hash, read, read_base,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -180,7 +180,7 @@ async fn find_list(storage: &Storage, url: &LocationUrl, wanted: &str) -> Result
     if read::<LocationHeader>(storage, LOCATION_FILE).await?.is_none() {
         return Err(nothing());
     }
-    let projects = list_projects(storage).await?;
+    let projects = list_repositories(storage).await?;
     match projects.as_slice() {
         [] => Err(nothing()),
         [only] if url.project.is_none() => {
@@ -195,7 +195,14 @@ async fn find_list(storage: &Storage, url: &LocationUrl, wanted: &str) -> Result
     }
 }
 
-/// Lists the projects that have a list of bases.
+/// Lists the projects that have a list of bases, without the combined index.
+pub async fn list_repositories(storage: &Storage) -> Result<Vec<String>, LocationError> {
+    let mut projects = list_projects(storage).await?;
+    projects.retain(|project| project != COMBINED);
+    Ok(projects)
+}
+
+/// Lists the projects that have a list of bases, including [`COMBINED`], sorted.
 pub async fn list_projects(storage: &Storage) -> Result<Vec<String>, LocationError> {
     let objects = storage.list(BASES).await?;
     let project = |name: &str| {
@@ -281,6 +288,11 @@ fn list_cached_parts(folder: &Path) -> HashMap<String, PathBuf> {
         .into_iter()
         .flat_map(|(dir, base)| base.parts.into_iter().map(move |part| (part.sha256, dir.join(part.path))));
     parts.collect()
+}
+
+/// Makes the next fetch bring every part of the base in `dir` again, because the base is damaged.
+pub fn forget_fetched(dir: &Path) {
+    _ = fs::remove_file(dir.join(BASE_FILE));
 }
 
 /// Removes the bases of a project from the cache except [`KEPT_BASES`]: `keep` and the newest others. Indexes that were

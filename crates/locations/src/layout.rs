@@ -5,6 +5,7 @@
 //! parts/AB/SHA256               the files of indexes, named by their content; never changed
 //! bases/PROJECT/COMMIT-ID.json  a published index: which parts it consists of; never changed
 //! bases/PROJECT/current.json    the list of published indexes, replaced by a conditional write
+//! bases/-all/…                  the same for the combined index of all projects, if the location is used as a collection
 //! ```
 
 use serde::de::DeserializeOwned;
@@ -29,8 +30,14 @@ pub const BASES: &str = "bases";
 /// Name of the list of a project's published indexes.
 pub const CURRENT: &str = "current.json";
 
+/// Name of the combined index of all projects of a location. [`project_name`] returns no such name.
+pub const COMBINED: &str = "-all";
+
 /// Number of indexes of one model that a list keeps.
 pub const KEPT_PER_MODEL: usize = 8;
+
+/// Number of combined indexes that a list keeps.
+pub const KEPT_COMBINED: usize = 2;
 
 #[derive(Serialize, Deserialize)]
 pub struct LocationHeader {
@@ -63,9 +70,20 @@ pub struct BaseManifest {
     /// The text of the index's `manifest.json`.
     pub index: String,
     pub parts: Vec<BasePart>,
+    /// The published indexes that a combined index consists of, sorted by project; empty for any other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<BaseMember>,
 }
 
-/// An entry of the list of a project's published indexes.
+/// A published index that is part of a combined index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseMember {
+    pub project: String,
+    /// Name of the object with the [`BaseManifest`], in the folder of the project.
+    pub file: String,
+}
+
+/// A published index in the list of its project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseEntry {
     /// Name of the object with the [`BaseManifest`], in the folder of the project.
@@ -104,9 +122,12 @@ impl BaseList {
 
 impl BaseManifest {
     /// Returns the name of the manifest's object: the commit, or `tree` without one, and a checksum of the index's
-    /// manifest and parts.
+    /// manifest, parts and members.
     pub fn object_name(&self) -> String {
-        let content = serde_json::json!([self.index, self.parts]).to_string();
+        let content = match self.members.is_empty() {
+            true => serde_json::json!([self.index, self.parts]).to_string(),
+            false => serde_json::json!([self.index, self.parts, self.members]).to_string(),
+        };
         let commit = self.commit.as_deref().unwrap_or("tree");
         format!("{commit}-{}.json", &hash(content.as_bytes())[..16])
     }
@@ -263,6 +284,7 @@ mod tests {
             model_id: "m".to_owned(),
             index: String::new(),
             parts: vec![BasePart { path: path.to_owned(), bytes: 0, sha256: "0".repeat(64) }],
+            members: Vec::new(),
         };
         assert_eq!(part("data/chunks_1.lance/_versions/18446744073709551614.manifest").check(), Ok(()));
         for path in ["../a", "/etc/passwd", "a/../b", "a//b", ".ssh", "", "a\\b", "lock", "manifest.json"] {

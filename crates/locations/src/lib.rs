@@ -2,11 +2,12 @@
 //!
 //! A location holds the files of indexes as immutable parts that are named by their content, immutable manifests, and
 //! one list of bases for each project, which is replaced by a conditional write (`layout`). [`publish`] adds an index,
-//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. `storage` hides whether
-//! the location is a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous
-//! code.
+//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. As a collection, a
+//! location also has one combined index of all its repositories (`collection`). `storage` hides whether the location is
+//! a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous code.
 
 mod collect;
+mod collection;
 mod error;
 mod fetch;
 mod http;
@@ -19,8 +20,11 @@ mod url;
 
 pub use self::url::LocationUrl;
 pub use collect::{CollectReport, collect_garbage};
+pub use collection::{
+    Collection, CombinedIndex, PublishedRepository, VerifyReport, list_collection, remove_repository, verify_collection,
+};
 pub use error::LocationError;
-pub use fetch::{FetchRequest, FetchedBase, fetch};
-pub use layout::{BaseManifest, project_name};
+pub use fetch::{FetchRequest, FetchedBase, fetch, forget_fetched};
+pub use layout::{BaseEntry, BaseManifest, BaseMember, COMBINED, project_name};
 pub use progress::{TransferObserver, TransferProgress};
-pub use publish::{PublishReport, PublishRequest, publish};
+pub use publish::{CombinedOrigin, PublishReport, PublishRequest, publish};

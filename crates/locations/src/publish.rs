@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::LocationError;
 use crate::layout::{
-    BaseList, BaseManifest, BasePart, CURRENT, LOCATION_FILE, LOCATION_FORMAT, LocationHeader, base_object, hash,
-    parse, part_object, read,
+    BaseList, BaseManifest, BaseMember, BasePart, CURRENT, KEPT_COMBINED, LOCATION_FILE, LOCATION_FORMAT,
+    LocationHeader, base_object, hash, parse, part_object, read,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -53,6 +53,16 @@ pub struct PublishRequest<'p> {
     pub model_id: &'p str,
     /// Whether parts are uploaded although they are there, because some of them are damaged.
     pub again: bool,
+    /// The origin of a combined index, whose project is [`crate::COMBINED`]; `None` for any other.
+    pub combined: Option<CombinedOrigin<'p>>,
+}
+
+/// The origin of a combined index.
+pub struct CombinedOrigin<'p> {
+    /// The published indexes that it consists of, sorted by project.
+    pub members: &'p [BaseMember],
+    /// The object of the combined index that this one was made from; `None` if there was none.
+    pub replaces: Option<&'p str>,
 }
 
 /// The report on a published index.
@@ -110,10 +120,11 @@ async fn publish_to(
         model_id: request.model_id.to_owned(),
         index: request.index.clone(),
         parts: uploaded.iter().map(|uploaded| uploaded.part.clone()).collect(),
+        members: request.combined.as_ref().map_or_else(Vec::new, |combined| combined.members.to_vec()),
     };
     let text = to_json(&base);
     storage.create(&base_object(request.project, &base.object_name()), text).await?;
-    let (was_there, rebases) = add_to_list(storage, &base).await?;
+    let (was_there, rebases) = add_to_list(storage, &base, request.combined.as_ref()).await?;
     // Parts that were there before could be removed until the list named them.
     for old in uploaded.iter().filter(|uploaded| uploaded.was_old) {
         if storage.find(&part_object(&old.part.sha256)).await?.is_none() {
@@ -150,7 +161,14 @@ fn to_json(value: &impl serde::Serialize) -> Bytes {
 
 /// Adds a base to the list of its project. Returns whether it was the newest one there already, and the number of
 /// failed attempts to replace the list.
-async fn add_to_list(storage: &Storage, base: &BaseManifest) -> Result<(bool, u32), LocationError> {
+///
+/// # Errors
+/// [`LocationError::Superseded`] if the newest combined index is not the one that this one was made from.
+async fn add_to_list(
+    storage: &Storage,
+    base: &BaseManifest,
+    combined: Option<&CombinedOrigin<'_>>,
+) -> Result<(bool, u32), LocationError> {
     let name = base_object(&base.project, CURRENT);
     let entry = base.entry();
     for attempt in 0..SWAP_ATTEMPTS {
@@ -163,7 +181,13 @@ async fn add_to_list(storage: &Storage, base: &BaseManifest) -> Result<(bool, u3
             // After an attempt, it is this publisher's own entry, whose confirmation was lost.
             return Ok((attempt == 0, attempt));
         }
+        if combined.is_some_and(|combined| list.bases.first().map(|first| first.file.as_str()) != combined.replaces) {
+            return Err(LocationError::Superseded { location: storage.shown().to_owned() });
+        }
         list.add(entry.clone());
+        if combined.is_some() {
+            list.bases.truncate(KEPT_COMBINED);
+        }
         if storage.swap(&name, before.as_ref(), to_json(&list)).await? {
             return Ok((false, attempt));
         }

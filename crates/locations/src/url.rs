@@ -76,6 +76,12 @@ impl LocationUrl {
         Ok(Self { place: LocationPlace::Bucket { scheme, bucket: bucket.to_owned(), folder }, project })
     }
 
+    /// Returns the address of a project's indexes at this location.
+    #[must_use]
+    pub fn with_project(self, project: &str) -> Self {
+        Self { project: Some(project.to_owned()), ..self }
+    }
+
     /// Returns the folder, if the location is one of this machine.
     pub fn folder(&self) -> Option<&Path> {
         match &self.place {

@@ -50,6 +50,7 @@ impl Team {
             is_modified: false,
             model_id: "model@1",
             again: false,
+            combined: None,
         };
         publish(&self.location(), &self.settings, &request, &CancelToken::default(), &|_| ())
     }
@@ -149,6 +150,7 @@ fn a_newer_format_is_refused_and_a_vanished_file_published_not_at_all() {
         is_modified: false,
         model_id: "m",
         again: false,
+        combined: None,
     };
     let error = publish(&team.location(), &team.settings, &gone, &CancelToken::default(), &|_| ());
     assert!(matches!(error, Err(LocationError::Changed { .. })), "{error:?}");

@@ -11,6 +11,8 @@ use console::Term;
 use text::edit_distance::count_edits_within;
 
 use super::bench::BenchArguments;
+#[cfg(feature = "locations")]
+use super::collection::CollectionArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::doctor::DoctorArguments;
 use super::eval::EvalArguments;
@@ -81,6 +83,9 @@ pub enum CliCommand {
     Indexes(IndexesArguments),
     /// Index a folder and publish its index at a location, for other machines to start from
     Publish(PublishArguments),
+    /// List, verify and compact the repositories that are published at one location
+    #[cfg(feature = "locations")]
+    Collection(CollectionArguments),
     /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need; or unused parts from a
     /// location
     Gc(GcArguments),

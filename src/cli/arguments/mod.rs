@@ -1,6 +1,8 @@
 //! The command line arguments: names, defaults and help texts, with one file per command or family of commands.
 
 mod bench;
+#[cfg(feature = "locations")]
+mod collection;
 mod command_line;
 mod completions;
 mod doctor;
@@ -23,6 +25,8 @@ mod values;
 mod words;
 
 pub use bench::{BenchCommand, BenchRunArguments, PipelineBenchArguments};
+#[cfg(feature = "locations")]
+pub use collection::CollectionCommand;
 pub use command_line::{CliArguments, CliCommand, parse_command_line};
 pub use doctor::DoctorArguments;
 pub use eval::{EvalArguments, EvalBaseline, EvalSetting};

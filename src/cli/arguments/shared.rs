@@ -26,6 +26,10 @@ pub struct SharedArguments {
     /// Answer from the published index of --base alone, in a folder without its files
     #[arg(long, global = true)]
     pub trust_base: bool,
+    /// Answer from the combined index of the repositories that are published at this location, without a folder; see
+    /// `codescry collection`
+    #[arg(long, global = true, value_name = "LOCATION", conflicts_with_all = ["index_dir", "base", "trust_base"])]
+    pub collection: Option<OsString>,
     /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
@@ -177,6 +181,7 @@ impl SharedArguments {
             index_dir: self.index_dir.clone(),
             base: self.base.clone(),
             trust_base: self.trust_base,
+            collection: self.collection.clone(),
             max_file_bytes: self.max_file_bytes,
             cross_file_systems: self.cross_file_systems.then_some(true),
             parse_time_limit_ms: self.parse_time_limit_ms,

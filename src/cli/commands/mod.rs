@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 pub mod bench;
+#[cfg(feature = "locations")]
+pub mod collection;
 pub mod completions;
 pub mod doctor;
 pub mod eval;

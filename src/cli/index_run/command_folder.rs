@@ -29,6 +29,9 @@ impl CommandFolder {
     /// If the folder does not exist, a setting is invalid, or the index of a folder above it cannot be opened.
     pub fn resolve(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Self> {
         let settings = shared.settings(path)?;
+        if shared.collection.is_some() {
+            return Ok(Self { settings, part: None });
+        }
         let named = settings.root.as_path();
         if engine::find_indexed_folder(&settings.index_dir).is_some_and(|root| root == named) {
             return Ok(Self { settings, part: None });

@@ -22,6 +22,12 @@ pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Resu
     let bar = TransferProgressBar::new(shared, "fetching the published index");
     let fetched = interrupts.run_cancellable(|cancel| engine::fetch_base(settings, cancel, &|state| bar.show(state)));
     drop(bar);
+    if settings.base.as_ref().is_some_and(|base| base.is_collection) {
+        if let Some(report) = fetched?.filter(|report| !shared.quiet && report.offline.is_some()) {
+            printer::print_note(&report.describe());
+        }
+        return Ok(());
+    }
     let remedy = "or leave out --base (CODESCRY_BASE) to index the folder here";
     let Some(report) = fetched.map_err(|error| anyhow::anyhow!("{error}; {remedy}"))? else { return Ok(()) };
     if !shared.quiet {

@@ -11,7 +11,8 @@ use store::IndexFingerprint;
 
 impl Engine {
     /// Updates the index to match the folder. One thread calls `observe` several times a second and once at
-    /// the end.
+    /// the end. If answers come from a published index alone, fetches the newest combined index of a collection instead,
+    /// and does nothing for any other base.
     ///
     /// # Errors
     /// When the index belongs to another folder or cannot be opened, when its model is not available or unusable, and
@@ -22,6 +23,9 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, EngineError> {
+        if self.trusts_base() {
+            return self.refresh_base(cancel);
+        }
         self.models.check_available()?;
         let model = self.models.current();
         let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
@@ -65,6 +69,26 @@ impl Engine {
             self.record_repair();
         }
         Ok(ended?)
+    }
+
+    /// Fetches the newest combined index of a collection, and all of it again if a read has met damage.
+    fn refresh_base(&self, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
+        let begun = std::time::Instant::now();
+        let mut report = IndexReport::default();
+        #[cfg(feature = "locations")]
+        if self.is_collection() {
+            let is_suspect = self.damage.take_suspicion();
+            let fetched = super::published_base::fetch_collection(&self.settings, is_suspect, cancel, &|_| ())?;
+            report.notes.extend(fetched.offline.is_some().then(|| fetched.describe()));
+        }
+        #[cfg(not(feature = "locations"))]
+        let _ = cancel;
+        if let Some(view) = self.open_view()? {
+            report.files_found = view.manifest().files_found;
+            report.files_unchanged = report.files_found;
+        }
+        report.elapsed = begun.elapsed();
+        Ok(report)
     }
 
     /// Runs a benchmark of this kind; see [`index::run_benchmark`].

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "lance")]
 mod base;
+#[cfg(feature = "locations")]
+mod collection;
 mod dry_run;
 mod explain_empty;
 mod explain_missed;
@@ -29,6 +31,11 @@ mod training_data;
 mod tune;
 mod watch;
 
+#[cfg(feature = "locations")]
+pub use collection::{
+    CollectionList, CompactObserver, CompactStep, CompactedCollection, ListedRepository, VerifiedCollection,
+    compact_collection, list_collection, remove_repository, verify_collection,
+};
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};

@@ -88,7 +88,11 @@ pub(crate) fn is_folder_in<S: QuerySource + ?Sized>(source: &S, path: &str) -> R
         return Ok(true);
     }
     let LocatedPath { engine, path, .. } = source.locate(path)?;
-    Ok(engine.resolve_path(&path)?.under(engine.root()).is_dir())
+    let resolved = engine.resolve_path(&path)?;
+    if engine.reads_stored_texts() && resolved.under(engine.root()).symlink_metadata().is_err() {
+        return Ok(engine.has_stored_folder(&engine.current_snapshot()?, resolved.as_str()));
+    }
+    Ok(resolved.under(engine.root()).is_dir())
 }
 
 /// Returns whether a path stands for the whole folder or group.
@@ -113,7 +117,8 @@ pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
         None => String::new(),
     };
     let snapshot = load_part(&source.snapshot()?, &PartRequest::Folder(&path))?;
-    if snapshot.manifest().is_unconfirmed_copy() {
+    let trusts_base = source.engines().iter().any(|engine| engine.trusts_base());
+    if snapshot.manifest().is_unconfirmed_copy() && !trusts_base {
         return Err(EngineError::NotIndexed { root: snapshot.manifest().root.clone() });
     }
     let start = if path.is_empty() { String::new() } else { format!("{path}/") };

@@ -126,6 +126,7 @@ impl Engine {
             is_modified: is_modified.unwrap_or(true),
             model_id: &parts.manifest.fingerprint.model_id,
             again,
+            combined: None,
         };
         let seen = |progress: &locations::TransferProgress| {
             observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });

@@ -36,6 +36,9 @@ pub struct BaseOrigin {
 impl BaseOrigin {
     /// Describes the index for a message, such as `the index of commit 0123456789ab, published 3 hours ago at s3://b`.
     pub fn describe(&self) -> String {
+        if self.is_collection() {
+            return format!("the collection at {}, as of {} ago", self.location, self.describe_age());
+        }
         let of = match &self.commit {
             Some(commit) => format!("commit {}", commit.get(..12).unwrap_or(commit)),
             None => self.project.clone(),
@@ -74,6 +77,41 @@ impl BaseOrigin {
         }
     }
 
+    /// Returns the origin of a copy of a published index.
+    #[cfg(feature = "locations")]
+    fn of_base(url: &locations::LocationUrl, base: &locations::BaseManifest) -> Self {
+        Self {
+            location: url.to_string(),
+            project: base.project.clone(),
+            commit: base.commit.clone(),
+            is_modified: base.is_modified,
+            published_at_ms: base.published_at_ms,
+            model_id: base.model_id.clone(),
+        }
+    }
+
+    /// Records the origin of the index in `index_dir`.
+    #[cfg(feature = "locations")]
+    fn save(&self, index_dir: &Path) -> Result<(), EngineError> {
+        use platform::atomic_file::{Durability, replace_with_bytes};
+
+        let path = index_dir.join(ORIGIN_FILE);
+        let text = serde_json::to_vec_pretty(self).expect("names and numbers are valid JSON");
+        replace_with_bytes(&path, Durability::Unsynced, &text)
+            .map_err(|source| EngineError::Location(locations::LocationError::Io { operation: "write", path, source }))
+    }
+
+    /// Returns whether the index is the combined one of a collection.
+    #[cfg(feature = "locations")]
+    fn is_collection(&self) -> bool {
+        self.project == locations::COMBINED
+    }
+
+    #[cfg(not(feature = "locations"))]
+    fn is_collection(&self) -> bool {
+        false
+    }
+
     /// Reads the origin of the index in `index_dir`; `None` if it is no copy of a published index, or the record
     /// cannot be read.
     fn read(index_dir: &Path) -> Option<Self> {
@@ -86,6 +124,13 @@ impl BaseOrigin {
 pub struct TransferState {
     pub done_bytes: u64,
     pub bytes: u64,
+}
+
+#[cfg(feature = "locations")]
+impl From<&locations::TransferProgress> for TransferState {
+    fn from(progress: &locations::TransferProgress) -> Self {
+        Self { done_bytes: progress.done_bytes, bytes: progress.bytes }
+    }
 }
 
 /// The report on a published index that was copied.
@@ -139,7 +184,8 @@ impl Engine {
 }
 
 /// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
-/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish.
+/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
+/// collection, fetches its combined index, and returns `None` if it was here already.
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
@@ -154,11 +200,14 @@ pub fn fetch_base(
 ) -> Result<Option<BaseReport>, EngineError> {
     use crate::models::IndexModels;
     use locations::{FetchRequest, LocationError, LocationUrl};
-    use platform::atomic_file::{Durability, replace_with_bytes};
     use store::Manifest;
     use store::lance::LanceStore;
 
     let Some(base) = &settings.base else { return Ok(None) };
+    if base.is_collection {
+        let report = fetch_collection(settings, false, cancel, observe)?;
+        return Ok(Some(report).filter(|report| report.fetched_bytes > 0 || report.offline.is_some()));
+    }
     let url = LocationUrl::parse(&base.location)?;
     // An index that cannot be read is reported when it is opened.
     let Ok(stored) = LanceStore::read_manifest(&settings.index_dir) else { return Ok(None) };
@@ -180,9 +229,7 @@ pub fn fetch_base(
         commit: checkout.commit.as_deref(),
         model_id: model_id.as_deref(),
     };
-    let seen = |progress: &locations::TransferProgress| {
-        observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });
-    };
+    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
     let fetched = match locations::fetch(&url, &settings.locations, &request, cancel, &seen) {
         Err(LocationError::Nothing { .. } | LocationError::NoProject { .. }) if base.publishes => return Ok(None),
         fetched => fetched?,
@@ -194,23 +241,52 @@ pub fn fetch_base(
         return Ok(None);
     }
     LanceStore::clone_index(&fetched.dir, &settings.index_dir, settings.root.as_path())?;
-    let origin = BaseOrigin {
-        location: url.to_string(),
-        project: fetched.base.project,
-        commit: fetched.base.commit,
-        is_modified: fetched.base.is_modified,
-        published_at_ms: fetched.base.published_at_ms,
-        model_id: fetched.base.model_id,
-    };
-    let path = settings.index_dir.join(ORIGIN_FILE);
-    let text = serde_json::to_vec_pretty(&origin).expect("names and numbers are valid JSON");
-    replace_with_bytes(&path, Durability::Unsynced, &text).map_err(|source| LocationError::Io {
-        operation: "write",
-        path,
-        source,
-    })?;
+    let origin = BaseOrigin::of_base(&url, &fetched.base);
+    origin.save(&settings.index_dir)?;
     let offline = fetched.offline.map(|error| error.to_string());
     Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline }))
+}
+
+/// Brings the combined index of the collection that `settings` name into the cache, unless the newest one is there. With
+/// `again`, fetches it again although it is there, because it is damaged.
+///
+/// # Errors
+/// When the address is invalid, the collection has no combined index, the location cannot be read and nothing was
+/// fetched from it before, the call is cancelled, or the cache cannot be written.
+#[cfg(feature = "locations")]
+pub(crate) fn fetch_collection(
+    settings: &Settings,
+    again: bool,
+    cancel: &CancelToken,
+    observe: &(dyn Fn(TransferState) + Send + Sync),
+) -> Result<BaseReport, EngineError> {
+    use crate::collection_store::FetchedCollection;
+    use locations::{COMBINED, FetchRequest, LocationError, LocationUrl};
+
+    let location = settings.base.as_ref().map(|base| base.location.clone()).unwrap_or_default();
+    let url = LocationUrl::parse(&location)?.with_project(COMBINED);
+    if again && let Some(fetched) = FetchedCollection::read(&settings.index_dir) {
+        locations::forget_fetched(&fetched.dir);
+    }
+    let request = FetchRequest { cache_dir: &settings.cache_dir, project: COMBINED, commit: None, model_id: None };
+    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
+    let fetched = match locations::fetch(&url, &settings.locations, &request, cancel, &seen) {
+        Err(LocationError::NoProject { location, .. }) => return Err(EngineError::NotCompacted { location }),
+        fetched => fetched?,
+    };
+    let origin = BaseOrigin::of_base(&url, &fetched.base);
+    let repositories = fetched.base.members.into_iter().map(|member| member.project).collect();
+    let current = FetchedCollection { dir: fetched.dir, repositories };
+    if FetchedCollection::read(&settings.index_dir).as_ref() != Some(&current) {
+        current.save(&settings.index_dir).map_err(|(path, source)| LocationError::Io {
+            operation: "write",
+            path,
+            source,
+        })?;
+        origin.save(&settings.index_dir)?;
+    }
+    let offline = fetched.offline.map(|error| error.to_string());
+    Ok(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline })
 }
 
 /// Refuses a base: this program cannot read locations.

@@ -192,6 +192,10 @@ impl Engine {
         match snapshot.as_ref().ok().and_then(|snapshot| snapshot.record(path)) {
             None => Freshness::Unknown,
             Some(record) if record.content.hash == ContentHash::of_bytes(&read.bytes) => Freshness::Indexed,
+            // The text was rebuilt from the index.
+            Some(_) if self.reads_stored_texts() && path.under(self.root()).symlink_metadata().is_err() => {
+                Freshness::Indexed
+            }
             Some(_) => Freshness::Changed,
         }
     }

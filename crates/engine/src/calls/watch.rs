@@ -15,6 +15,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Maximum pause between retries.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
+/// Interval at which a collection is asked for a newer combined index.
+const COLLECTION_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Interval of full refreshes while some folders cannot be watched.
 const FULL_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -31,7 +34,8 @@ pub enum RemainingWork {
 impl Engine {
     /// Watches the folder until `stop` is cancelled. Once the watch has started, calls `refresh` for the whole folder,
     /// and then for each batch of changes and for retries. The second argument of `refresh` is the reason why parts of
-    /// the folder are not watched, if there is one; the whole folder is then refreshed once a minute as well.
+    /// the folder are not watched, if there is one; the whole folder is then refreshed once a minute as well. A collection
+    /// is refreshed once a minute; another published index that answers come from alone is not.
     ///
     /// # Errors
     /// When the folder cannot be watched.
@@ -40,6 +44,17 @@ impl Engine {
         stop: &CancelToken,
         refresh: &mut dyn FnMut(IndexScope, Option<&str>) -> RemainingWork,
     ) -> Result<(), WatchError> {
+        if self.trusts_base() {
+            loop {
+                if self.is_collection() {
+                    // The next refresh comes in a minute, whatever this one left undone.
+                    refresh(IndexScope::All, None);
+                }
+                if stop.wait_timeout(COLLECTION_INTERVAL) {
+                    return Ok(());
+                }
+            }
+        }
         let Settings { root, index_dir, cross_file_systems, .. } = &self.settings;
         let watcher = FolderWatcher::start(root, index_dir, *cross_file_systems)?;
         let mut pending = PendingScope::everything();

@@ -29,6 +29,13 @@ const NO_FOLDER: &str = "the client has named none; open a folder in the client,
 /// folders of the group are refused.
 pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
     let checks = FolderChecks { shared: shared.clone() };
+    if shared.collection.is_some() {
+        let is_alone = arguments.paths.is_empty() && arguments.within.is_empty() && arguments.group.is_none();
+        anyhow::ensure!(is_alone, "--collection is served without folders; leave out PATH, --within and --group");
+        let settings = shared.settings(None)?;
+        bring_base(shared, &settings)?;
+        return Ok(SharedFolders { served: vec![settings], within: Vec::new(), access: FolderAccess::default() });
+    }
     let within = resolve_allowed(&checks, &arguments.within)?;
     let mut served: Vec<Settings> = Vec::new();
     let mut refusals = Vec::new();

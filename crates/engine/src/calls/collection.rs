@@ -1,0 +1,575 @@
+//! Collections: the repositories that are published at one location, and their combined index.
+//!
+//! The combined index is an ordinary published index of a folder that has a folder for each repository. It is made from
+//! the published indexes alone, without their files and without a model, so one machine can keep up with many that
+//! index. It always has search indexes, so that it can be searched without being held in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::published_base::TransferState;
+use crate::error::EngineError;
+use config::{LocationSettings, Settings};
+use locations::{
+    BaseEntry, BaseMember, COMBINED, Collection, CombinedOrigin, FetchRequest, LocationError, LocationUrl,
+    PublishRequest,
+};
+use platform::cancel::CancelToken;
+use source::secrets::MASK;
+use store::inverted_index::Terms;
+use store::lance::LanceStore;
+use store::{
+    ChunkStore as _, Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, RowKey, SCHEMA_VERSION, StoreView,
+    StoreWriter,
+};
+use types::{Chunk, FileOutcome, FileRecord, RepoPath};
+
+/// Number of chunks that are copied at once; with their vectors, texts and terms, about 6 kB each.
+const CHUNKS_PER_COMMIT: usize = 30_000;
+
+/// Number of chunks whose texts are read at once.
+const TEXTS_AT_ONCE: usize = 4_096;
+
+/// Maximum number of attempts to publish a combined index while other processes do the same.
+const COMPACT_ATTEMPTS: u32 = 4;
+
+/// The repositories of a collection, and their output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CollectionList {
+    /// The address of the location.
+    pub location: String,
+    pub repositories: Vec<ListedRepository>,
+    /// Time at which the combined index was published, in milliseconds since 1970; `None` if there is none.
+    pub combined_at_ms: Option<u64>,
+    /// Size of the combined index; 0 if there is none.
+    pub combined_bytes: u64,
+}
+
+/// A repository of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ListedRepository {
+    pub name: String,
+    /// The commit of the newest published index.
+    pub commit: Option<String>,
+    pub is_modified: bool,
+    /// Time of the newest published index, in milliseconds since 1970.
+    pub published_at_ms: u64,
+    pub model_id: String,
+    pub bytes: u64,
+    /// Whether the combined index has the newest published index of the repository.
+    pub is_combined: bool,
+}
+
+/// The result of a check of a collection, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifiedCollection {
+    /// The address of the location.
+    pub location: String,
+    pub repositories: u64,
+    /// Number of published indexes, including the combined ones.
+    pub indexes: u64,
+    pub parts: u64,
+    pub bytes: u64,
+    /// Descriptions of what is missing or damaged.
+    pub problems: Vec<String>,
+}
+
+/// The report on a combined index, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CompactedCollection {
+    /// The address of the location.
+    pub location: String,
+    pub model_id: String,
+    /// Number of repositories in the combined index.
+    pub repositories: u64,
+    /// Number of repositories that were copied, because they are new or have a newer index.
+    pub copied: u64,
+    pub removed: u64,
+    /// Repositories that are left out, each with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// Number of files in the combined index.
+    pub files: u64,
+    /// Number of chunks that were copied.
+    pub copied_chunks: u64,
+    pub bytes: u64,
+    pub uploaded_bytes: u64,
+    /// Whether nothing had to be done.
+    pub was_current: bool,
+}
+
+/// The progress of [`compact_collection`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompactStep {
+    /// The combined index, or the index of a repository, is fetched.
+    Fetching(TransferState),
+    /// The chunks of repository `number` of `count` are copied.
+    Copying { name: String, number: usize, count: usize },
+    /// Search indexes are built.
+    Indexing,
+    /// The combined index is uploaded.
+    Publishing(TransferState),
+}
+
+/// A function that receives the progress of [`compact_collection`].
+pub type CompactObserver<'o> = dyn Fn(CompactStep) + Send + Sync + 'o;
+
+/// Lists the repositories of a collection.
+///
+/// # Errors
+/// When nothing is published at the location, it refuses or fails, or a list is damaged.
+pub fn list_collection(
+    location: &OsStr,
+    settings: &LocationSettings,
+    cancel: &CancelToken,
+) -> Result<CollectionList, EngineError> {
+    let url = LocationUrl::parse(location)?;
+    let Collection { repositories, combined } = locations::list_collection(&url, settings, cancel)?;
+    let listed = repositories.iter().filter_map(|repository| {
+        let newest = repository.bases.first()?;
+        let in_combined = combined.as_ref().and_then(|combined| combined.file_of(&repository.project));
+        Some(ListedRepository {
+            name: repository.project.clone(),
+            commit: newest.commit.clone(),
+            is_modified: newest.is_modified,
+            published_at_ms: newest.published_at_ms,
+            model_id: newest.model_id.clone(),
+            bytes: newest.bytes,
+            is_combined: in_combined == Some(newest.file.as_str()),
+        })
+    });
+    Ok(CollectionList {
+        location: url.to_string(),
+        repositories: listed.collect(),
+        combined_at_ms: combined.as_ref().map(|combined| combined.entry.published_at_ms),
+        combined_bytes: combined.map_or(0, |combined| combined.entry.bytes),
+    })
+}
+
+/// Checks that every part of every published index of a collection is there; with `full`, reads them all and compares
+/// their checksums.
+///
+/// # Errors
+/// When nothing is published at the location, or it refuses or fails; what is missing or damaged is no error.
+pub fn verify_collection(
+    location: &OsStr,
+    settings: &LocationSettings,
+    full: bool,
+    cancel: &CancelToken,
+    observe: &(dyn Fn(TransferState) + Send + Sync),
+) -> Result<VerifiedCollection, EngineError> {
+    let url = LocationUrl::parse(location)?;
+    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
+    let report = locations::verify_collection(&url, settings, full, cancel, &seen)?;
+    Ok(VerifiedCollection {
+        location: url.to_string(),
+        repositories: report.repositories,
+        indexes: report.bases,
+        parts: report.parts,
+        bytes: report.bytes,
+        problems: report.problems,
+    })
+}
+
+/// Removes a repository from a collection. The combined index has it until it is compacted.
+///
+/// # Errors
+/// When the collection has no such repository, or the location refuses or fails.
+pub fn remove_repository(
+    location: &OsStr,
+    settings: &LocationSettings,
+    name: &str,
+    cancel: &CancelToken,
+) -> Result<(), EngineError> {
+    Ok(locations::remove_repository(&LocationUrl::parse(location)?, settings, name, cancel)?)
+}
+
+/// Brings the combined index of a collection up to date with the published indexes of its repositories, and publishes
+/// it. With `rebuild`, makes it from all of them again.
+///
+/// Copies only repositories that are new or have a newer index. Those whose vectors are of another model than those of
+/// the combined index, or of most repositories if there is none, are left out. If another process publishes a combined
+/// index in the meantime, starts again from that one.
+///
+/// # Errors
+/// When nothing is published at the location, it refuses or fails, an index cannot be read or written, the work is
+/// cancelled, or other processes were faster each time.
+pub fn compact_collection(
+    location: &OsStr,
+    settings: &Settings,
+    rebuild: bool,
+    cancel: &CancelToken,
+    observe: &CompactObserver<'_>,
+) -> Result<CompactedCollection, EngineError> {
+    let url = LocationUrl::parse(location)?;
+    for attempt in 1.. {
+        let compactor = Compactor { url: &url, settings, cancel, observe };
+        match compactor.compact(rebuild) {
+            Err(EngineError::Location(LocationError::Superseded { .. })) if attempt < COMPACT_ATTEMPTS => {}
+            done => return done,
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// A folder that is removed at the end.
+struct WorkFolder(PathBuf);
+
+impl WorkFolder {
+    /// Creates a folder with a new name in `parent`.
+    fn create(parent: &Path) -> Result<Self, EngineError> {
+        let name = format!("compact-{}-{:x}", std::process::id(), RandomState::new().hash_one(0));
+        let path = parent.join(name);
+        fs::create_dir_all(&path).map_err(|source| LocationError::Io {
+            operation: "create",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A repository whose published index is to be copied.
+struct WantedRepository {
+    project: String,
+    entry: BaseEntry,
+}
+
+struct Compactor<'c> {
+    url: &'c LocationUrl,
+    settings: &'c Settings,
+    cancel: &'c CancelToken,
+    observe: &'c CompactObserver<'c>,
+}
+
+impl Compactor<'_> {
+    fn compact(&self, rebuild: bool) -> Result<CompactedCollection, EngineError> {
+        let collection = locations::list_collection(self.url, &self.settings.locations, self.cancel)?;
+        let known = collection.combined.as_ref().filter(|_| !rebuild);
+        let model_id = choose_model(&collection, known.map(|combined| &combined.entry));
+        let mut report = CompactedCollection {
+            location: self.url.to_string(),
+            model_id: model_id.clone(),
+            ..CompactedCollection::default()
+        };
+        let wanted = choose_bases(&collection, &model_id, &mut report.left_out);
+        let is_current = |one: &&WantedRepository| {
+            known.is_some_and(|combined| combined.file_of(&one.project) == Some(one.entry.file.as_str()))
+        };
+        let changed: Vec<&WantedRepository> = wanted.iter().filter(|one| !is_current(one)).collect();
+        let is_wanted = |member: &&BaseMember| wanted.iter().any(|one| one.project == member.project);
+        let members: &[BaseMember] = known.map_or(&[], |combined| &combined.members);
+        let removed: Vec<String> =
+            members.iter().filter(|member| !is_wanted(member)).map(|member| member.project.clone()).collect();
+        report.repositories = wanted.len() as u64;
+        report.removed = removed.len() as u64;
+        if let Some(combined) = known.filter(|_| changed.is_empty() && removed.is_empty()) {
+            report.bytes = combined.entry.bytes;
+            report.was_current = true;
+            return Ok(report);
+        }
+        let work = WorkFolder::create(&self.settings.cache_dir.join("collections"))?;
+        let index_dir = work.0.join("index");
+        if let Some(combined) = known {
+            let fetched = self.fetch(&self.settings.cache_dir, COMBINED, Some(&combined.entry.model_id))?;
+            if fetched.base.object_name() != combined.entry.file {
+                return Err(LocationError::Superseded { location: self.url.to_string() }.into());
+            }
+            LanceStore::clone_index(&fetched.dir, &index_dir, &work.0)?;
+        }
+        let mut copier = Copier::new(&index_dir, &work.0)?;
+        copier.remove(&removed);
+        let mut sources: BTreeMap<String, String> =
+            wanted.iter().map(|one| (one.project.clone(), one.entry.file.clone())).collect();
+        for (at, one) in changed.iter().enumerate() {
+            let step = CompactStep::Copying { name: one.project.clone(), number: at + 1, count: changed.len() };
+            (self.observe)(step);
+            let cache = work.0.join("fetched");
+            let fetched = self.fetch(&cache, &one.project, Some(&model_id))?;
+            // A newer index may have been published meanwhile.
+            sources.insert(one.project.clone(), fetched.base.object_name());
+            let source = LanceStore::open(&fetched.dir, &fetched.dir)?.with_resident_limit(u64::MAX);
+            let Some(view) = source.view()? else { continue };
+            copier.copy(&one.project, &view, self.cancel)?;
+            report.copied += 1;
+            drop(view);
+            _ = fs::remove_dir_all(&cache);
+        }
+        (self.observe)(CompactStep::Indexing);
+        (report.files, report.copied_chunks) = copier.finish()?;
+        let members: Vec<BaseMember> =
+            sources.into_iter().map(|(project, file)| BaseMember { project, file }).collect();
+        let replaces = collection.combined.as_ref().map(|combined| combined.entry.file.as_str());
+        self.publish(&index_dir, &model_id, CombinedOrigin { members: &members, replaces }, &mut report)?;
+        Ok(report)
+    }
+
+    fn fetch(
+        &self,
+        cache_dir: &Path,
+        project: &str,
+        model_id: Option<&str>,
+    ) -> Result<locations::FetchedBase, EngineError> {
+        let url = self.url.clone().with_project(project);
+        let request = FetchRequest { cache_dir, project, commit: None, model_id };
+        let seen = |progress: &locations::TransferProgress| {
+            (self.observe)(CompactStep::Fetching(TransferState::from(progress)));
+        };
+        let fetched = locations::fetch(&url, &self.settings.locations, &request, self.cancel, &seen)?;
+        // An index of the cache may be outdated.
+        fetched.offline.map_or(Ok(()), Err).map_err(EngineError::from)?;
+        let model_id = model_id.unwrap_or_default();
+        if fetched.base.model_id == model_id {
+            return Ok(locations::FetchedBase { offline: None, ..fetched });
+        }
+        Err(LocationError::Missing { location: self.url.to_string(), object: format!("{project} by {model_id}") }
+            .into())
+    }
+
+    fn publish(
+        &self,
+        index_dir: &Path,
+        model_id: &str,
+        origin: CombinedOrigin<'_>,
+        report: &mut CompactedCollection,
+    ) -> Result<(), EngineError> {
+        let location = self.url.to_string();
+        let parts = LanceStore::list_parts(index_dir)?.filter(|parts| parts.manifest.complete);
+        let parts = parts.ok_or_else(|| EngineError::Unpublishable { root: index_dir.to_owned() })?;
+        let files: Vec<(String, u64)> = parts.files.iter().map(|part| (part.path.clone(), part.size_bytes)).collect();
+        let index = parts.manifest_file(Path::new(&location))?;
+        let request = PublishRequest {
+            dir: index_dir,
+            files: &files,
+            index: String::from_utf8_lossy(&index).into_owned(),
+            project: COMBINED,
+            commit: None,
+            is_modified: false,
+            model_id,
+            again: false,
+            combined: Some(origin),
+        };
+        let seen = |progress: &locations::TransferProgress| {
+            (self.observe)(CompactStep::Publishing(TransferState::from(progress)));
+        };
+        let done = locations::publish(self.url, &self.settings.locations, &request, self.cancel, &seen)?;
+        (report.bytes, report.uploaded_bytes) = (done.bytes, done.uploaded_bytes);
+        Ok(())
+    }
+}
+
+/// Returns the model of the combined index if a repository has an index by it, otherwise the one that most repositories
+/// have been published with last.
+fn choose_model(collection: &Collection, combined: Option<&BaseEntry>) -> String {
+    let has_model = |model_id: &str| {
+        let mut bases = collection.repositories.iter().flat_map(|repository| &repository.bases);
+        bases.any(|base| base.model_id == model_id)
+    };
+    if let Some(combined) = combined.filter(|combined| has_model(&combined.model_id)) {
+        return combined.model_id.clone();
+    }
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for newest in collection.repositories.iter().filter_map(|repository| repository.bases.first()) {
+        *counts.entry(&newest.model_id).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or_else(String::new, |(model_id, _)| model_id.to_owned())
+}
+
+/// Returns the newest index of each repository by the model. Adds the repositories without one to `left_out`.
+fn choose_bases(
+    collection: &Collection,
+    model_id: &str,
+    left_out: &mut Vec<(String, String)>,
+) -> Vec<WantedRepository> {
+    let mut wanted = Vec::new();
+    for repository in &collection.repositories {
+        match repository.bases.iter().find(|base| base.model_id == model_id) {
+            Some(entry) => {
+                wanted.push(WantedRepository { project: repository.project.clone(), entry: entry.clone() });
+            }
+            None => {
+                let other = repository.bases.first().map_or("", |newest| newest.model_id.as_str());
+                let reason = format!(
+                    "its vectors are by the model {other}, and those of the collection by {model_id}; publish it with that \
+                     model, or make the collection again with `codescry collection compact --rebuild` if most are by the other"
+                );
+                left_out.push((repository.project.clone(), reason));
+            }
+        }
+    }
+    wanted
+}
+
+/// Copies the rows of published indexes into a combined index.
+struct Copier {
+    store: LanceStore,
+    /// Opened with the fingerprint of the first copied index.
+    writer: Option<Box<dyn StoreWriter>>,
+    /// The files in the combined index, by repository.
+    files: HashMap<String, BTreeSet<RepoPath>>,
+    pending: Commit,
+    copied_chunks: u64,
+    has_commit: bool,
+}
+
+impl Copier {
+    /// Opens the combined index in `index_dir`, which may not exist yet.
+    fn new(index_dir: &Path, root: &Path) -> Result<Self, EngineError> {
+        let store = LanceStore::open(index_dir, root)?.with_resident_limit(0);
+        let mut copier = Self {
+            store,
+            writer: None,
+            files: HashMap::new(),
+            pending: Commit::default(),
+            copied_chunks: 0,
+            has_commit: false,
+        };
+        if let Some(view) = copier.store.view()? {
+            copier.has_commit = view.manifest().fingerprint.schema_version == SCHEMA_VERSION;
+            for record in view.files()? {
+                let project = record.path.as_str().split('/').next().unwrap_or_default().to_owned();
+                copier.files.entry(project).or_default().insert(record.path);
+            }
+            let fingerprint = view.manifest().fingerprint.clone();
+            drop(view);
+            copier.open_writer(&fingerprint)?;
+        }
+        Ok(copier)
+    }
+
+    fn open_writer(&mut self, fingerprint: &IndexFingerprint) -> Result<&mut Box<dyn StoreWriter>, EngineError> {
+        if self.writer.is_none() {
+            let fingerprint = IndexFingerprint { schema_version: SCHEMA_VERSION, ..fingerprint.clone() };
+            let mut writer = self.store.writer(&fingerprint, !self.has_commit)?;
+            if !self.has_commit {
+                writer.defer_publication();
+            }
+            self.writer = Some(writer);
+        }
+        Ok(self.writer.as_mut().expect("it was opened"))
+    }
+
+    /// Removes the files of repositories.
+    fn remove(&mut self, repositories: &[String]) {
+        for name in repositories {
+            self.pending.remove.extend(self.files.remove(name).unwrap_or_default());
+        }
+    }
+
+    /// Replaces the files of a repository by those of its published index.
+    fn copy(&mut self, name: &str, view: &Arc<dyn StoreView>, cancel: &CancelToken) -> Result<(), EngineError> {
+        self.open_writer(&view.manifest().fingerprint)?;
+        let mut old = self.files.remove(name).unwrap_or_default();
+        let records = view.files()?;
+        let mut chunks: HashMap<RepoPath, Vec<RowKey>> = HashMap::new();
+        let mut stored: HashMap<RowKey, store::StoredChunk> = HashMap::new();
+        view.for_each_chunk(&mut |chunk| {
+            chunks.entry(chunk.path.clone()).or_default().push(chunk.row);
+            stored.insert(chunk.row, chunk);
+        })?;
+        let mut new = BTreeSet::new();
+        let mut batch: Vec<(FileRecord, Vec<store::StoredChunk>)> = Vec::new();
+        let mut batched = 0;
+        for record in records {
+            if cancel.is_cancelled() {
+                return Err(LocationError::Stopped.into());
+            }
+            let rows = chunks.remove(&record.path).unwrap_or_default();
+            // A damaged row is left out by the store; half a file is no answer.
+            if let FileOutcome::Indexed { chunks, .. } = &record.content.outcome
+                && *chunks as usize != rows.len()
+            {
+                return Err(EngineError::DamagedMember { name: name.to_owned(), path: record.path });
+            }
+            let path = RepoPath::new(format!("{name}/{}", record.path));
+            old.remove(&path);
+            new.insert(path);
+            batched += rows.len();
+            let of_file = rows.iter().filter_map(|row| stored.remove(row)).collect();
+            batch.push((record, of_file));
+            if batched >= TEXTS_AT_ONCE {
+                self.add_files(name, view, std::mem::take(&mut batch))?;
+                batched = 0;
+            }
+        }
+        self.add_files(name, view, batch)?;
+        self.pending.remove.extend(old);
+        self.files.insert(name.to_owned(), new);
+        Ok(())
+    }
+
+    /// Adds files of a repository with their chunks, and commits if there are many.
+    fn add_files(
+        &mut self,
+        name: &str,
+        view: &Arc<dyn StoreView>,
+        files: Vec<(FileRecord, Vec<store::StoredChunk>)>,
+    ) -> Result<(), EngineError> {
+        let rows: Vec<RowKey> = files.iter().flat_map(|(_, chunks)| chunks.iter().map(|chunk| chunk.row)).collect();
+        let mut texts = view.chunk_texts(&rows)?.into_iter();
+        for (record, chunks) in files {
+            let path = RepoPath::new(format!("{name}/{}", record.path));
+            for chunk in chunks {
+                let text = texts.next().unwrap_or_default();
+                if text.is_damaged {
+                    return Err(EngineError::DamagedMember { name: name.to_owned(), path: record.path });
+                }
+                self.copied_chunks += 1;
+                self.pending.chunks.push(copy_chunk(&path, chunk, text));
+            }
+            self.pending.replace.push(FileRecord { path, ..record });
+        }
+        if self.pending.chunks.len() >= CHUNKS_PER_COMMIT { self.commit() } else { Ok(()) }
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(writer) = self.writer.as_mut().filter(|_| !pending.is_empty()) {
+            writer.commit(pending, &CommitStatus::default())?;
+        }
+        Ok(())
+    }
+
+    /// Commits the rest, and builds the search indexes. Returns the numbers of files in the index and of chunks that were
+    /// copied.
+    fn finish(mut self) -> Result<(u64, u64), EngineError> {
+        self.commit()?;
+        let files: u64 = self.files.values().map(|files| files.len() as u64).sum();
+        let state = CommitStatus { complete: true, files_found: files, ..CommitStatus::default() };
+        if let Some(mut writer) = self.writer.take() {
+            writer.finish(&state)?;
+        }
+        Ok((files, self.copied_chunks))
+    }
+}
+
+/// Returns a stored chunk as one of the file at `path`.
+fn copy_chunk(path: &RepoPath, stored: store::StoredChunk, text: store::ChunkText) -> EmbeddedChunk {
+    let masks = text.text.match_indices(MASK).filter(|_| text.is_masked);
+    // Texts are much smaller than 4 GiB.
+    let masked = masks.map(|(at, mask)| at as u32..(at + mask.len()) as u32).collect();
+    let chunk = Chunk {
+        path: path.clone(),
+        language: stored.language,
+        span: stored.span,
+        kind: stored.kind,
+        symbol: stored.symbol,
+        container: stored.container,
+        definitions: text.definitions,
+        signature: text.signature,
+        text: text.text,
+        masked,
+    };
+    EmbeddedChunk { terms: Terms::from_chunk(&chunk), chunk, vector: stored.vector }
+}
