@@ -6,6 +6,7 @@ mod assistants;
 mod bit_flips;
 mod branches;
 mod cli;
+mod collection;
 mod command_line;
 mod crash;
 mod doctor;
