@@ -123,7 +123,7 @@ fn repositories_published_at_once_are_searched_as_one() {
 #[test]
 fn a_collection_answers_as_one_folder_with_the_same_repositories() {
     let team = Team::of(&["billing", "shop", "web"]);
-    ["billing", "shop", "web"].map(|name| team.publish(name));
+    ["billing", "shop", "web"].iter().for_each(|name| team.publish(name));
     team.compact();
     let folder = shown(team.project.root());
     for query in ["invoice", "where is the invoice computed", "Settings", "how is the shop run", "invoice_of_billing"] {
@@ -138,7 +138,7 @@ fn a_collection_answers_as_one_folder_with_the_same_repositories() {
 #[test]
 fn a_newer_index_replaces_the_older_one_when_the_collection_is_compacted() {
     let team = Team::of(&["billing", "shop", "web"]);
-    ["billing", "shop", "web"].map(|name| team.publish(name));
+    ["billing", "shop", "web"].iter().for_each(|name| team.publish(name));
     team.compact();
     assert_eq!(team.compact()["was_current"], json!(true));
 
@@ -163,7 +163,7 @@ fn a_newer_index_replaces_the_older_one_when_the_collection_is_compacted() {
 #[test]
 fn missing_and_damaged_parts_are_told() {
     let team = Team::of(&["billing", "shop"]);
-    ["billing", "shop"].map(|name| team.publish(name));
+    ["billing", "shop"].iter().for_each(|name| team.publish(name));
     team.compact();
     assert_eq!(team.collection("verify", &["--full"]).code, 0);
     let manifest = fs::read_dir(team.location().join("bases/shop")).expect("a folder").flatten();
@@ -188,7 +188,7 @@ fn missing_and_damaged_parts_are_told() {
 #[test]
 fn a_server_answers_from_a_collection_and_is_given_no_folder() {
     let team = Team::of(&["billing", "web"]);
-    ["billing", "web"].map(|name| team.publish(name));
+    ["billing", "web"].iter().for_each(|name| team.publish(name));
     team.compact();
     let location = shown(&team.location());
     let mut client = RawClient::spawn(team.command("reader", &["serve", "--stdio", "--no-share", "--collection", &location]));
