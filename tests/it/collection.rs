@@ -91,9 +91,11 @@ fn shown(path: &Path) -> String {
 #[test]
 fn repositories_published_at_once_are_searched_as_one() {
     let team = Team::of(&["billing", "shop", "web"]);
-    thread::scope(|scope| ["billing", "shop", "web"].map(|name| scope.spawn(|| team.publish(name))).map(|one| one.join()))
-        .into_iter()
-        .for_each(|published| published.expect("it is published"));
+    thread::scope(|scope| {
+        ["billing", "shop", "web"].map(|name| scope.spawn(|| team.publish(name))).map(|one| one.join())
+    })
+    .into_iter()
+    .for_each(|published| published.expect("it is published"));
     let before = team.ask(&["search", "invoice"]);
     assert!(before.code == 2 && before.err.contains("codescry collection compact"), "{}", before.err);
     let listed = team.collection("list", &[]).out;
@@ -191,7 +193,8 @@ fn a_server_answers_from_a_collection_and_is_given_no_folder() {
     ["billing", "web"].iter().for_each(|name| team.publish(name));
     team.compact();
     let location = shown(&team.location());
-    let mut client = RawClient::spawn(team.command("reader", &["serve", "--stdio", "--no-share", "--collection", &location]));
+    let mut client =
+        RawClient::spawn(team.command("reader", &["serve", "--stdio", "--no-share", "--collection", &location]));
     client.initialize();
     let answer = client.call("search_code", json!({"query": "invoice_of_web"})).to_string();
     assert!(answer.contains("web/src/lib.rs"), "{answer}");
@@ -205,6 +208,7 @@ fn a_server_answers_from_a_collection_and_is_given_no_folder() {
     let answer = client.call("search_code", json!({"query": "count_zebras"})).to_string();
     assert!(answer.contains("web/src/new.rs"), "{answer}");
     client.close();
-    let refused = team.run("reader", &["search", "invoice", "--in", &shown(team.project.root()), "--collection", &location]);
+    let refused =
+        team.run("reader", &["search", "invoice", "--in", &shown(team.project.root()), "--collection", &location]);
     assert!(refused.code == 2 && refused.err.contains("searched without a folder"), "{}", refused.err);
 }

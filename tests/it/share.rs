@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::mcp::{PATIENCE, RawClient, Repository, poll_until};
+use crate::support::random::Xorshift;
 use crate::support::tested_program;
 
 const QUERY: &str = "check a login attempt against the stored hash";
@@ -139,6 +140,64 @@ fn no_call_is_lost_when_owners_are_killed() {
     let mut next = start(&repository, 2);
     next.iter_mut().for_each(RawClient::assert_search_works);
     assert_eq!(owners(&repository).len(), 1);
+}
+
+/// Number of clients that ask while processes are killed.
+const CLIENTS: usize = 64;
+
+/// Number of processes that are killed meanwhile.
+const KILLS: usize = 12;
+
+/// Returns the child processes of a process, such as its parsers. Each belongs to the thread that started it.
+fn children(id: u32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.collect::<String>().split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+#[test]
+fn no_call_is_lost_while_64_clients_ask_and_processes_of_the_tree_are_killed_at_random() {
+    let repository = Repository::new();
+    let mut servers = start(&repository, CLIENTS);
+    servers[0].indexed();
+    let mut random = Xorshift::seeded();
+    let mut killed_parsers = 0;
+    for round in 0..KILLS {
+        let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
+        let owner = owners(&repository);
+        let parsers: Vec<i32> = owner.iter().flat_map(|id| children(*id)).collect();
+        let kills_owner = round % 4 == 3;
+        let place = servers.iter().position(|server| owner.contains(&server.id()));
+        let mut gone = None;
+        match (place, parsers.is_empty()) {
+            (Some(place), _) if kills_owner => {
+                servers[place].kill();
+                gone = Some(place);
+            }
+            (_, false) => {
+                let parser = Pid::from_raw(*random.one_of(&parsers)).expect("an id");
+                // It may have ended by itself.
+                killed_parsers += usize::from(kill_process(parser, Signal::KILL).is_ok());
+            }
+            _ => {}
+        }
+        for (at, (server, ids)) in servers.iter_mut().zip(asked).enumerate() {
+            if gone != Some(at) {
+                answered(server, ids);
+            }
+        }
+        if let Some(gone) = gone {
+            servers.remove(gone);
+        }
+        // The next run has something to parse.
+        repository.write(&format!("src/round_{round}.rs"), &format!("/// Part {round}.\npub fn part_{round}() {{}}\n"));
+    }
+    assert_eq!(servers.len(), CLIENTS - KILLS / 4);
+    assert!(killed_parsers > 0, "no parser was running");
+    assert_eq!(owners(&repository).len(), 1);
+    servers[0].indexed();
+    let found = servers[1].call("search_code", json!({ "query": "part_7" })).to_string();
+    assert!(found.contains("src/round_7.rs"), "{found}");
 }
 
 #[test]
