@@ -202,8 +202,16 @@ impl SearchIndexes for LanceView {
     }
 
     fn measure_index(&self) -> Result<IndexSize, StoreError> {
-        let is_indexed = Some("skip IS NULL".to_owned());
-        let files = self.location.block_on_read("count the files", self.tables.files.count_rows(is_indexed))?;
+        // The program has no aggregate functions of DataFusion, by which LanceDB counts the rows that pass a filter.
+        let indexed = self.tables.files.query().only_if("skip IS NULL").select(Select::columns(&["skip"]));
+        let files = self.location.block_on_read("count the files", async {
+            let mut batches = indexed.execute().await?;
+            let mut rows = 0;
+            while let Some(batch) = batches.try_next().await? {
+                rows += batch.num_rows();
+            }
+            Ok::<_, lancedb::Error>(rows)
+        })?;
         let chunks = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         Ok(IndexSize { files: files as u64, chunks: chunks as u64 })
     }
