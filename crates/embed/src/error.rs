@@ -38,7 +38,7 @@ pub enum EmbedError {
     /// A call of the model failed.
     #[error("the model {model} failed on {device}: {problem}")]
     Run { model: String, device: String, problem: String },
-    /// The device's memory does not hold even one text.
+    /// The device's memory does not hold one text, or a batch of a model that fixes its number of rows.
     #[error(
         "{device} has too little memory for one text of {tokens} tokens with the model {model}; close other programs that use it, lower max_tokens in the model's description, or use --device cpu"
     )]

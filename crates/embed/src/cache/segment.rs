@@ -342,7 +342,7 @@ pub(super) fn is_live(path: &Path) -> bool {
     matches!(live.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// Creates a folder if it does not exist; on Unix, only the user may enter it.
+/// Creates a folder and its parents if they do not exist; on Unix, only the user may enter the created ones.
 fn create_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
