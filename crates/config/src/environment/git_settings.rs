@@ -107,8 +107,8 @@ impl SettingsReader<'_> {
         Some(GitSetting { name, value })
     }
 
-    /// Reads a value up to the end of its line, without quotes, comments and the spaces around it; `None` if it is
-    /// malformed.
+    /// Reads a value, with the lines that continue it, without quotes, comments and the spaces around it; `None` if it
+    /// is malformed.
     fn read_value(&mut self) -> Option<String> {
         let mut value = String::new();
         // Length of the value up to the last character that is quoted or not a space.
@@ -176,7 +176,8 @@ pub struct GitSettings {
     settings: Vec<GitSetting>,
     /// Files with attributes that apply to every repository; they need not exist.
     pub attribute_files: Vec<PathBuf>,
-    /// Whether a file with settings exists and could not be read.
+    /// Whether a file with settings could not be read, for another reason than that it does not exist, or is included
+    /// too deeply.
     pub has_unread_file: bool,
 }
 
@@ -354,7 +355,8 @@ mod tests {
         }
     }
 
-    /// Returns the excludes that these files name, which are in the home folder.
+    /// Writes these files into a home folder. Returns the path of the excludes that they name, with `~` for that
+    /// folder.
     fn excludes_of(files: &[(&str, &str)]) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path().canonicalize().expect("it is there");
