@@ -128,7 +128,7 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a definition is a function of the program itself, not of a test or an example.
+/// Returns whether a definition is a function with a body, of at least [`MIN_BYTES`], and not of a test or an example.
 fn is_candidate(one: &CodeDefinition) -> bool {
     use SymbolKind::{Constructor, Function, Method};
     let excluded = ["test", "tests", "spec", "specs", "example", "examples", "testing", "fixtures"];
