@@ -34,8 +34,8 @@ pub struct UserEnvironment {
     pub system: OperatingSystem,
     /// The user's home folder.
     pub home: PathBuf,
-    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`, or
-    /// `%APPDATA%`.
+    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config` on Linux, `~/Library/Application Support`
+    /// on macOS, `%APPDATA%` on Windows.
     pub settings: PathBuf,
     /// `$XDG_CONFIG_HOME` or `~/.config`, on every system.
     pub dot_config: PathBuf,

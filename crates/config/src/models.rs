@@ -51,7 +51,7 @@ pub struct ModelSettings {
 }
 
 impl ModelOptions {
-    /// Takes the options that were not given from `CODESCRY_…` variables.
+    /// Fills in the options that were not given, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When `CODESCRY_DEVICE` names no device.

@@ -89,8 +89,8 @@ pub struct PipelineSettings {
 /// The program whose processes parse, with the command `parse-worker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ParserProgram {
-    /// No program: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default
-    /// of the library, because another program may not have the command.
+    /// No program: files are parsed in this process, and a file on which a grammar crashes ends the process. This is
+    /// the default of the library, because another program may not have the command.
     #[default]
     InProcess,
     /// This program.
@@ -127,7 +127,7 @@ pub enum EmbedderChoice {
 }
 
 impl PipelineOptions {
-    /// Takes the options that were not given from `CODESCRY_…` variables.
+    /// Fills in the options that were not given, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When a variable has an invalid value.

@@ -97,7 +97,7 @@ pub struct BaseSettings {
 }
 
 impl Options {
-    /// Takes the options that were not given as flags from `CODESCRY_…` variables.
+    /// Fills in the options that were not given as flags, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When a variable has an invalid value.

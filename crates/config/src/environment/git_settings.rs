@@ -176,7 +176,7 @@ pub struct GitSettings {
     settings: Vec<GitSetting>,
     /// Files with attributes that apply to every repository; they need not exist.
     pub attribute_files: Vec<PathBuf>,
-    /// Whether a file with settings could not be read, for another reason than that it does not exist, or is included
+    /// Whether a file that may have settings was not read: it exists but cannot be read, is too large, or is included
     /// too deeply.
     pub has_unread_file: bool,
 }
