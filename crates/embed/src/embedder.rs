@@ -13,8 +13,8 @@ pub trait Embedder: Send + Sync {
     /// Returns the number of values in every vector.
     fn dimensions(&self) -> usize;
 
-    /// Embeds passages. Returns one vector per text, in order. It has unit length unless the model's description turns
-    /// that off, and is all zeros for a text without a known word.
+    /// Embeds passages. Returns one vector per text, in order. Each has unit length, unless the model's description
+    /// turns that off, or is all zeros for a text without a known word.
     ///
     /// # Errors
     ///
