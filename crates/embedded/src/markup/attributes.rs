@@ -172,7 +172,8 @@ fn scan_value(scanner: &mut MarkupState<'_>, element: &str, name: &str, value: R
     }
 }
 
-/// Returns whether the value of an attribute with this name is code: one of Vue, Angular or Alpine, or for an event.
+/// Returns whether an attribute with this name has code as its value: a directive of Vue, Angular or Alpine, or an
+/// event handler.
 fn is_expression(name: &str) -> bool {
     let event = name.strip_prefix("on").filter(|event| event.len() > 2);
     name.starts_with([':', '@', '(', '[', '*', '#'])

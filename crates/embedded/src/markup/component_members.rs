@@ -144,7 +144,8 @@ impl<'t> MemberFinder<'t> {
         self.text[open..].starts_with('{').then_some(open)
     }
 
-    /// Returns the name of the type after a pattern.
+    /// Returns the name of the type that annotates the pattern whose brace is at `open`; `None` if it has no such
+    /// annotation.
     fn annotation_after(&mut self, open: usize) -> Option<&'t str> {
         let colon = self.brackets.after_closing(open).map(|end| self.skip_white(end))?;
         let name = self.identifier_at(self.skip_white(colon + 1));
