@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::plan::{self, BatchLimits};
 use crate::session::model_session::SessionRunError;
 
-/// A callback that runs one batch, given the range of its texts and its number of tokens including padding. Returns
-/// false to stop.
+/// A callback that runs one batch, given the range of its texts in the order of their lengths, and its number of tokens
+/// including padding. Returns false to stop.
 pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRunError> + 'o;
 
 /// Runs texts in batches, given their lengths in tokens in ascending order. Returns false as soon as `run_batch` does.
