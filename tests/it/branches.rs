@@ -18,7 +18,7 @@ struct Branches {
     home: Project,
 }
 
-/// Returns the text of a file.
+/// Returns the text of a file with one function.
 fn module(word: &str, at: usize) -> String {
     format!("pub fn {word}_{at}(value: u64) -> u64 {{\n    value + {at}\n}}\n")
 }

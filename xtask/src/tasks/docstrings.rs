@@ -213,7 +213,7 @@ fn rank_sets(folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Searches for a question and returns the rank of the right candidate, or 0.
+/// Searches for a question and returns the rank of the right candidate; 0 if it is not among the hits.
 fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &SearchQuery) -> Result<usize> {
     let query = SearchQuery { text: text.clone(), ..settings.clone() };
     let hits = engine.search(&query, &CancelToken::default())?.hits;
