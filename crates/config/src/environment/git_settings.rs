@@ -16,13 +16,13 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Maximum depth of nested includes, as in git.
 const MAX_INCLUDE_DEPTH: usize = 10;
 
-/// A line `key = value` of a configuration file of git.
+/// A setting `key = value` in a configuration file of git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSetting {
     /// Section, subsection and key as `core.ignorecase` or `remote.origin.url`; lower case except for a quoted
     /// subsection.
     pub name: String,
-    /// The text of the value; `None` if the line consists of the key alone, which means true.
+    /// The text of the value; `None` if the setting consists of the key alone, which means true.
     pub value: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl SettingsReader<'_> {
         }
     }
 
-    /// Reads `[section]`, `[section.sub]` or `[section "sub"]`.
+    /// Reads `[section]`, `[section.sub]` or `[section "sub"]`; returns `None` if it is malformed.
     fn read_section(&mut self) -> Option<()> {
         let inside = &self.rest[1..];
         let end = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'))?;
