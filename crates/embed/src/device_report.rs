@@ -1,4 +1,4 @@
-//! A report of a device's work in an index run.
+//! A report of the work of a model's devices in an index run.
 
 use serde::{Deserialize, Serialize};
 

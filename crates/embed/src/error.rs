@@ -19,12 +19,12 @@ pub enum EmbedError {
     /// The ONNX Runtime library was found but cannot be used.
     #[error("cannot use the ONNX Runtime library {path}: {problem}; {remedy}")]
     Library { path: PathBuf, problem: String, remedy: &'static str },
-    /// The requested device is not available.
+    /// The requested device is not available, or `auto` found no device that works.
     #[error(
         "--device {device} is not available: {problem}; name another device, or use --device auto to fall back to the CPU"
     )]
     Device { device: String, problem: String },
-    /// The model's file is broken or is not a model.
+    /// A file of the model is broken, differs from the installed one, or is not a model.
     #[error(
         "cannot load the model {path}: {problem}; `codescry models verify {model}` checks its files, `codescry models install {model}` fetches them again"
     )]

@@ -79,7 +79,7 @@ impl VectorCacheState {
         }
     }
 
-    /// Returns the segment of this process.
+    /// Returns the segment of this process; `None` before the first write.
     pub fn own(&self) -> Option<&VectorSegment> {
         self.own.as_deref()
     }
