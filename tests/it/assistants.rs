@@ -58,7 +58,7 @@ fn config_file(project: &Project, client: &McpClient, is_project: bool) -> Clien
     files.into_iter().find(|file| file.client.name == client.name).expect("the client has such a file")
 }
 
-/// Returns the path of a fixture.
+/// Returns the path of the fixture `NAME.STATE.EXT` with a configuration of a client.
 fn fixture(name: &str, state: &str, client: &McpClient) -> PathBuf {
     let extension = match client.format {
         ConfigFormat::Json { .. } => "json",

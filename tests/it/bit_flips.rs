@@ -102,7 +102,7 @@ impl FlipFixture {
     }
 
     /// Checks the answers of a damaged index: each is right, or says that the index is damaged. Returns the number of
-    /// those that say so.
+    /// answers that say so.
     fn check_damaged(&self, place: &str) -> usize {
         let mut told = 0;
         for ((answer, intact), query) in self.ask().into_iter().zip(&self.answers).zip(QUERIES) {
@@ -138,8 +138,9 @@ impl FlipFixture {
         self.check_intact(&format!("{place}: after {command:?}"));
     }
 
-    /// Checks that no answer says that the index is damaged, and that each has the best hit of the intact index. The
-    /// scores may differ, because an index that was built again has no deleted rows, whose words count too.
+    /// Checks that no answer says that the index is damaged, and that each has as many hits as with the intact index,
+    /// among them the best one. The scores may differ, because an index that was built again has no deleted rows, whose
+    /// words count too.
     fn check_intact(&self, place: &str) {
         for (answer, intact) in self.ask().into_iter().zip(&self.answers) {
             let (places, is_told) = answer.unwrap_or_else(|error| panic!("{place}: {error}"));

@@ -18,7 +18,7 @@ struct Branches {
     home: Project,
 }
 
-/// Returns the text of a file.
+/// Returns the text of a file with one function.
 fn module(word: &str, at: usize) -> String {
     format!("pub fn {word}_{at}(value: u64) -> u64 {{\n    value + {at}\n}}\n")
 }
@@ -124,7 +124,8 @@ impl Branches {
         assert_eq!(self.places(tree, "only_in_main", &[]).len(), usize::from(branch == "main"), "{tree} on {branch}");
     }
 
-    /// Asserts that a tree's index equals a new index of the same files.
+    /// Asserts that a tree's index agrees with a new index of the same files: in the counts of its status, and in the
+    /// definitions of `names`.
     fn assert_like_new(&self, tree: &str, names: &[&str]) {
         let folder = tempfile::tempdir().expect("a folder");
         let fresh = ["--index-dir", folder.path().to_str().expect("UTF-8")];

@@ -16,7 +16,7 @@ struct Team {
 }
 
 impl Team {
-    /// Creates the repositories, each with a function named after it, and a function and a type that all have.
+    /// Creates the repositories, each with a function named after it, the same type, and a README.
     fn of(names: &[&str]) -> Self {
         let team = Self { project: Project::empty() };
         for name in names {

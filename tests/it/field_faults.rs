@@ -240,7 +240,7 @@ fn without_a_home_folder_it_works_or_says_which_folder_to_name() {
     assert!(ran.status.code() == Some(2) && err.contains("working folder"), "{err}");
 }
 
-/// Returns the bytes of the files in a folder.
+/// Returns the total size of all files below a folder, in bytes.
 #[cfg(feature = "lance")]
 fn folder_bytes(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
@@ -279,7 +279,7 @@ fn an_index_grows_evenly_with_edits_and_a_rebuild_makes_it_small_again() {
     assert!(rebuilt < 2 * fresh, "{fresh} bytes at first, {rebuilt} after 40 edits: {sizes:?}");
 }
 
-/// A container that does not exist is said, because the uses are those of every definition of the name.
+/// The answer says that the container does not exist, because it lists the uses of every definition of the name.
 #[test]
 fn references_of_a_name_in_a_missing_container_say_so() {
     let project = Project::empty();

@@ -14,8 +14,8 @@ const WEB: &str = "/// Keeps workers of the page server alive.\npub struct Conne
     impl ConnectionPool {\n    /// Wakes a worker.\n    pub fn wake(&self) {}\n}\n";
 const CALLER: &str = "fn main() {\n    ConnectionPool.acquire();\n}\n";
 
-/// Two repositories with a file of the same path and a type of the same name, below the project's folder, which is not
-/// indexed itself.
+/// Creates two repositories with a file of the same path and a type of the same name, below the project's folder, which
+/// is not indexed itself.
 fn two_repositories() -> Project {
     let project = Project::empty();
     project.write("api/src/pool.rs", API);
@@ -189,7 +189,7 @@ fn repositories_of_the_same_name_are_told_apart() {
     assert_eq!(found(&ran), [("two-app".to_owned(), "two-app/a.rs".to_owned())], "{}", ran.err);
 }
 
-/// Starts a server of both folders, and waits until they are indexed.
+/// Starts a server with these arguments, and waits until its folders are indexed.
 fn serve(project: &Project, arguments: &[&str]) -> RawClient {
     let serve = ["serve", "--no-share", "--structured"];
     let mut raw = RawClient::spawn(command(project, &[&serve[..], arguments].concat()));

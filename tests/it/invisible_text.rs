@@ -35,7 +35,7 @@ fn assert_visible(said: &str) {
     assert!(!said.contains(raw), "{said:?}");
 }
 
-/// Returns the text of a successful answer.
+/// Returns the text of a successful answer, after a check that it has no raw invisible characters.
 fn text_of(answer: &Value) -> String {
     assert_ne!(answer["result"]["isError"], true, "{answer}");
     let text = answer["result"]["content"][0]["text"].as_str().expect("an answer has a text").to_owned();

@@ -112,7 +112,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Creates a project with files of many sizes, larger in total than the memory limit.
+/// Creates a project with files of many sizes. An index run with the memory limit of [`INDEX`] commits several times.
 fn corpus() -> Project {
     let project = Project::empty();
     let note = "/// Says nothing, at length, so that memory is soon full of what waits for a commit.\n".repeat(60);

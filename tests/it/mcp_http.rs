@@ -21,7 +21,7 @@ use crate::support::mcp::{PATIENCE, ProgressListener, Repository, call, index_un
 const LOGIN: &str = "check a login attempt against the stored hash";
 const TOKEN: &str = "c0ffee-c0ffee-c0ffee-c0ffee";
 
-/// Arguments for an index run that does not end by itself: embedding one chunk takes longer than any test.
+/// Arguments for an index run that outlasts a test: each call of the embedder takes at least a minute.
 pub const ENDLESS: [&str; 2] = ["--embedder", "synthetic:1:60000"];
 
 fn best(answer: &Value) -> &Value {

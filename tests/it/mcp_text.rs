@@ -24,7 +24,7 @@ fn served(repository: &Repository, arguments: &[&str]) -> RawClient {
     raw
 }
 
-/// Calls `index_project` until the run has ended.
+/// Calls `index_project` until the run has ended, and returns the last answer's text.
 fn index(raw: &mut RawClient, arguments: Value) -> String {
     poll_until(|| text(raw, "index_project", arguments.clone()), |said| said.starts_with("done: "))
 }

@@ -32,7 +32,7 @@ enum HubFault {
     StopsAfter(usize),
     /// Sends bytes that do not match the checksum.
     Damages,
-    /// Answers the first requests with status 503.
+    /// Answers this number of requests, the first ones, with status 503.
     FailsFirst(usize),
 }
 

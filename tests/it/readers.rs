@@ -57,7 +57,8 @@ fn source_language() -> types::Language {
     types::Language("rust")
 }
 
-/// Recomputes the checksums of a segment whose numbers still fit its size, so that a mutant gets beyond them.
+/// Recomputes the checksums of a segment whose numbers still fit its size, so that the reader accepts the checksums of
+/// a mutant.
 fn reseal_segment(bytes: &mut [u8]) {
     const COUNTS: usize = HEADER_BYTES + 16;
     let Some(counts) = bytes.get(HEADER_BYTES..COUNTS) else { return };

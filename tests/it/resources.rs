@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::mcp::{RawClient, Repository};
 
-/// Some clients read the whole list when they start, so it has at most ten files, all of them at the top.
+/// Some clients read the whole list when they start, so it has at most ten files, all of them directly in the root.
 #[test]
 fn the_list_is_short_and_every_indexed_file_can_be_read() {
     let repository = Repository::new();

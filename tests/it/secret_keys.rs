@@ -26,7 +26,7 @@ fn join(before: &str, after: &str) -> String {
     key_lines().iter().map(|line| format!("{before}{line}{after}")).collect()
 }
 
-/// Files with the key, each in another way of writing it down.
+/// Returns files with the key, each in another notation or format.
 fn files() -> Vec<(&'static str, String)> {
     let hex = |text: String| text.bytes().map(|byte| format!("0x{byte:02x}")).collect::<Vec<_>>().join(", ");
     vec![

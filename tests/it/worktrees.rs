@@ -14,7 +14,7 @@ struct Trees {
     home: Project,
 }
 
-/// A file of some functions, for trees of many files.
+/// Returns the text of a file with one function.
 fn module(name: &str, word: &str) -> String {
     format!(
         "/// Finds the {word} of {name}.\npub fn find_{word}_{name}(input: &str) -> usize {{\n    input.len()\n}}\n"

@@ -34,8 +34,8 @@ pub struct UserEnvironment {
     pub system: OperatingSystem,
     /// The user's home folder.
     pub home: PathBuf,
-    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`, or
-    /// `%APPDATA%`.
+    /// The user's configuration directory: `$XDG_CONFIG_HOME` or `~/.config` on Linux, `~/Library/Application Support`
+    /// on macOS, `%APPDATA%` on Windows.
     pub settings: PathBuf,
     /// `$XDG_CONFIG_HOME` or `~/.config`, on every system.
     pub dot_config: PathBuf,
@@ -57,7 +57,8 @@ impl UserEnvironment {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// When the home folder, the working folder or the program's own file cannot be determined.
+    /// When the home folder, the data and cache folders, the working folder or the program's own file cannot be
+    /// determined.
     pub fn detect() -> Result<Self, ConfigError> {
         let home = etcetera::home_dir().map_err(|error| ConfigError::HomeFolder(error.to_string()))?;
         let dot_config = variable_path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
@@ -130,7 +131,7 @@ impl UserEnvironment {
 /// Returns a path that starts this program again.
 ///
 /// On Linux it is `/proc/self/exe`, which leads to the running program even after its file was replaced by another
-/// version or deleted.
+/// version or deleted. Elsewhere it is the program's file, or `codescry` if that is unknown.
 pub fn own_program() -> PathBuf {
     const RUNNING: &str = "/proc/self/exe";
     let is_linked = cfg!(target_os = "linux") && Path::new(RUNNING).exists();
@@ -208,7 +209,7 @@ pub fn data_folder() -> Result<PathBuf, ConfigError> {
     user_folder(etcetera::BaseStrategy::data_dir)
 }
 
-/// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
+/// Returns codescry's folder in the user's data, cache or configuration folder, such as `$XDG_DATA_HOME/codescry`.
 ///
 /// # Errors
 /// When the user's folders cannot be determined.

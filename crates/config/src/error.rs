@@ -8,7 +8,7 @@ pub enum ConfigError {
     /// The folder does not exist or cannot be opened.
     #[error("cannot open {path}: {source}; give a folder that exists")]
     Root { path: PathBuf, source: std::io::Error },
-    /// The folder is a file.
+    /// The path does not lead to a folder.
     #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
     NotAFolder { path: PathBuf },
     /// A command on a collection names a folder.
@@ -19,7 +19,7 @@ pub enum ConfigError {
     /// The working folder cannot be determined, such as after its removal.
     #[error("cannot determine the working folder: {0}; change to a folder that exists")]
     WorkingFolder(std::io::Error),
-    /// There is no home folder.
+    /// The home folder cannot be determined.
     #[error("cannot determine the home folder: {0}; set HOME")]
     HomeFolder(String),
     /// The system does not report the program's file.

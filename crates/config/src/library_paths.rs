@@ -83,7 +83,7 @@ fn python_package_folders(user: &UserEnvironment) -> Vec<PathBuf> {
     unique_folders(folders.into_iter().filter(|folder| folder.is_dir()))
 }
 
-/// Removes later paths to the same folder.
+/// Returns the folders in order, each only once even if several paths lead to it.
 fn unique_folders(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let mut seen = std::collections::HashSet::new();
     folders.filter(|folder| seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone()))).collect()

@@ -46,12 +46,12 @@ pub struct ModelSettings {
     pub library: LibrarySearchPaths,
     /// `CUDA_VISIBLE_DEVICES`: the GPUs that CUDA shows this process.
     pub visible_gpus: Option<String>,
-    /// The folder of the measured best batch sizes.
+    /// The folder in which measurements of devices are stored, such as the best batch sizes.
     pub probes_dir: PathBuf,
 }
 
 impl ModelOptions {
-    /// Takes the options that were not given from `CODESCRY_…` variables.
+    /// Fills in the options that were not given, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When `CODESCRY_DEVICE` names no device.

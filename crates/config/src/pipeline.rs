@@ -22,7 +22,8 @@ const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 /// from it.
 const RESERVED_BYTES: u64 = 384 << 20;
 
-/// Memory that a chunk takes in an index that is held in memory, in bytes: 392 MiB for 330,000 chunks.
+/// Memory that a chunk takes in an index that is held in memory, in bytes, rounded up from a measurement: 392 MiB for
+/// 330,000 chunks.
 const RESIDENT_CHUNK_BYTES: u64 = 1_280;
 
 /// The default of `--max-memory` if the machine's memory is unknown: 1 GiB.
@@ -88,8 +89,8 @@ pub struct PipelineSettings {
 /// The program whose processes parse, with the command `parse-worker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ParserProgram {
-    /// No program: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default
-    /// of the library, because another program may not have the command.
+    /// No program: files are parsed in this process, and a file on which a grammar crashes ends the process. This is
+    /// the default of the library, because another program may not have the command.
     #[default]
     InProcess,
     /// This program.
@@ -126,7 +127,7 @@ pub enum EmbedderChoice {
 }
 
 impl PipelineOptions {
-    /// Takes the options that were not given from `CODESCRY_…` variables.
+    /// Fills in the options that were not given, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When a variable has an invalid value.

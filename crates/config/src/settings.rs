@@ -27,7 +27,8 @@ const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 pub struct Options {
     /// The folder to index; by default, the working folder.
     pub path: Option<PathBuf>,
-    /// `--index-dir`, `CODESCRY_INDEX_DIR`: the folder that holds this project's index.
+    /// `--index-dir`, `CODESCRY_INDEX_DIR`: the folder that holds this project's index, or the URL where it is
+    /// published.
     pub index_dir: Option<PathBuf>,
     /// `--base`, `CODESCRY_BASE`: the location whose published index a new index starts from.
     pub base: Option<OsString>,
@@ -96,7 +97,7 @@ pub struct BaseSettings {
 }
 
 impl Options {
-    /// Takes the options that were not given as flags from `CODESCRY_…` variables.
+    /// Fills in the options that were not given as flags, from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When a variable has an invalid value.
@@ -121,7 +122,8 @@ impl Settings {
     ///
     /// # Errors
     /// When the folder to index does not exist or is not a folder, the user's folders, the working folder or the
-    /// program's file cannot be determined, a variable has an invalid value, or the memory limit is too low.
+    /// program's file cannot be determined, a variable has an invalid value, the memory limit is too low, or a
+    /// collection is given together with a folder or gets no folder in the cache.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
         match &options.collection {
             Some(location) => Self::resolve_collection(options, location),

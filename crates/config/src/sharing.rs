@@ -20,10 +20,10 @@ pub fn is_sharing_enabled(no_share: bool) -> Result<bool, ConfigError> {
 
 /// Returns the folder for this user's sockets.
 ///
-/// `CODESCRY_RUNTIME_DIR` if it is an absolute path, otherwise `/run/user/UID/codescry` where the system has
-/// created `/run/user/UID`, otherwise `/tmp/codescry-UID`. The path is short because the path of a socket is
-/// limited to about 100 bytes. No other variable counts: some clients start servers with almost no variables,
-/// and all servers of a user must use the same folder.
+/// `CODESCRY_RUNTIME_DIR` if it is an absolute path, otherwise `/run/user/UID/codescry` if `/run/user/UID` is a folder
+/// of the user, otherwise `/tmp/codescry-UID`; on Windows, `codescry` in the folder of temporary files. The path is
+/// short because the path of a socket is limited to about 100 bytes. No other variable counts: some clients start
+/// servers with almost no variables, and all servers of a user must use the same folder.
 pub fn runtime_dir() -> PathBuf {
     let named = variable_path("CODESCRY_RUNTIME_DIR").filter(|dir| dir.is_absolute());
     named.unwrap_or_else(|| process::user_runtime_dir("codescry"))

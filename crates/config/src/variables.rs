@@ -108,7 +108,7 @@ pub fn parse_bytes_or_zero(word: &str) -> Result<u64, String> {
 /// Parses an age with a unit of seconds, minutes, hours or days, such as `90m`, `12h` or `7d`.
 ///
 /// # Errors
-/// A description of the accepted values.
+/// When the text is no such value. The error describes the accepted ones.
 pub fn parse_age(word: &str) -> Result<Duration, String> {
     let refuse = || "give a number with a unit, such as 90m, 12h or 7d".to_owned();
     let digits = word.trim_end_matches(|character: char| !character.is_ascii_digit());

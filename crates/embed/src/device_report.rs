@@ -1,4 +1,4 @@
-//! A report of a device's work in an index run.
+//! A report of the work of a model's devices in an index run.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,11 @@ pub struct DeviceReport {
     pub model: String,
     /// The device that `--device` requested.
     pub asked: String,
-    /// The devices that ran the model; empty before the first text.
+    /// The devices that run the model; empty before the model is loaded.
     pub devices: Vec<String>,
     /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
-    /// The ONNX Runtime library and its version.
+    /// The ONNX Runtime library and its version; empty before the model is loaded.
     pub library: String,
     pub texts: u64,
     pub batches: u64,
@@ -29,7 +29,7 @@ pub struct DeviceReport {
     /// Seconds between calls, waiting for the tokenizer.
     #[serde(default)]
     pub waits_for_tokens_seconds: f64,
-    /// Seconds between calls, handing vectors to the writer.
+    /// Seconds between calls, pooling vectors and handing them on.
     pub waits_for_output_seconds: f64,
     /// Seconds spent in calls of the tokenizer, summed over the threads that embed.
     pub tokenizing_seconds: f64,

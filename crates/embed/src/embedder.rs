@@ -13,8 +13,8 @@ pub trait Embedder: Send + Sync {
     /// Returns the number of values in every vector.
     fn dimensions(&self) -> usize;
 
-    /// Embeds passages. Returns one unit vector per text, in order; the vector of a text without a known word
-    /// is all zeros.
+    /// Embeds passages. Returns one vector per text, in order. Each has unit length, unless the model's description
+    /// turns that off, or is all zeros for a text without a known word.
     ///
     /// # Errors
     ///

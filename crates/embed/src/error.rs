@@ -19,12 +19,12 @@ pub enum EmbedError {
     /// The ONNX Runtime library was found but cannot be used.
     #[error("cannot use the ONNX Runtime library {path}: {problem}; {remedy}")]
     Library { path: PathBuf, problem: String, remedy: &'static str },
-    /// The requested device is not available.
+    /// The requested device is not available, or `auto` found no device that works.
     #[error(
         "--device {device} is not available: {problem}; name another device, or use --device auto to fall back to the CPU"
     )]
     Device { device: String, problem: String },
-    /// The model's file is broken or is not a model.
+    /// A file of the model is broken, differs from the installed one, or is not a model.
     #[error(
         "cannot load the model {path}: {problem}; `codescry models verify {model}` checks its files, `codescry models install {model}` fetches them again"
     )]
@@ -38,7 +38,7 @@ pub enum EmbedError {
     /// A call of the model failed.
     #[error("the model {model} failed on {device}: {problem}")]
     Run { model: String, device: String, problem: String },
-    /// The device's memory does not hold even one text.
+    /// The device's memory does not hold one text, or a batch of a model that fixes its number of rows.
     #[error(
         "{device} has too little memory for one text of {tokens} tokens with the model {model}; close other programs that use it, lower max_tokens in the model's description, or use --device cpu"
     )]

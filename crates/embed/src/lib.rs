@@ -3,7 +3,8 @@
 //! All models implement [`Embedder`]: the built-in [`static_model`], the tables of word vectors in [`embedders`], and
 //! the transformers of the crate `onnx`. [`passage`] builds the text that is embedded for a chunk, and [`cache`] keeps
 //! computed vectors on disk. Vectors have unit length, or are all zero for a text without a known word, so a dot
-//! product is a cosine. A model that fails returns an error, never a zero vector.
+//! product is a cosine. Only the description of a model can turn this off. A model that fails returns an error, never a
+//! zero vector.
 
 pub mod cache;
 mod device_report;

@@ -46,7 +46,8 @@ impl<'t> BracketFinder<'t> {
     }
 }
 
-/// Returns the position of the quote that closes the one at `at`; `at` itself if none does, as for an apostrophe.
+/// Returns the position of the quote that closes the one at `at`; `at` itself if none does, as for an apostrophe. Only
+/// strings in backticks can span several lines.
 pub(crate) fn string_end(bytes: &[u8], at: usize) -> usize {
     let quote = bytes[at];
     let mut end = at + 1;

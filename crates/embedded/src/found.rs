@@ -73,7 +73,7 @@ pub struct HostScan {
     /// Uses of the requested name: byte position and kind.
     pub uses: Vec<(usize, HostUse)>,
     /// The bytes at which the nesting depth changes, in order, each with the depth from there on; [`INSIDE_DEPTH`]
-    /// inside of a tag or a statement.
+    /// inside of a tag, a statement or a comment.
     pub depths: Vec<(usize, u32)>,
 }
 

@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// A scanner that reads the rest of the text again for each opening would not end here.
+    /// A scanner that reads the rest of the text again for each opening would take hours here.
     #[test]
     fn texts_of_many_openings_without_an_end_are_scanned_and_positions_are_in_the_text() {
         let languages =

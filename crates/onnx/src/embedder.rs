@@ -15,7 +15,8 @@ use crate::queue::device_queue::EmbedWindow;
 use crate::queue::device_queues::{self, WINDOWS_PER_DEVICE};
 use crate::queue::timing::DeviceTiming;
 
-/// Number of chunks in a window for a GPU. A window of the default size could fit in a single GPU batch.
+/// Number of chunks in a window for a device other than the CPU. A window of the default size could fit in a single
+/// batch of a GPU.
 const GPU_WINDOW_CHUNKS: usize = 8_192;
 
 /// An embedder that runs a transformer on ONNX Runtime. The model is loaded on first use.

@@ -36,7 +36,7 @@ impl VisibleGpus {
         Self::Listed(entries.split(',').map_while(selector).collect())
     }
 
-    /// Returns the entry of the GPU with the CUDA device number `id`.
+    /// Returns the entry of the GPU with the CUDA device number `id`; `None` if the list is shorter.
     fn selector(&self, id: u32) -> Option<GpuSelector> {
         match self {
             Self::All => Some(GpuSelector::Index(id)),
@@ -45,7 +45,7 @@ impl VisibleGpus {
     }
 }
 
-/// Returns the driver's library, loaded on first use.
+/// Returns the driver's library, loaded on first use; `None` if it does not load.
 fn nvml() -> Option<&'static Nvml> {
     static NVML: OnceLock<Option<Nvml>> = OnceLock::new();
     NVML.get_or_init(|| Nvml::init().ok()).as_ref()
@@ -81,7 +81,7 @@ struct GpuTotals {
     samples: u64,
     /// Utilization in percent, summed over samples.
     busy_percent: u64,
-    /// Maximum memory in use in any sample, in bytes.
+    /// Maximum memory in use on one GPU in any sample, in bytes.
     peak_memory_bytes: u64,
 }
 
@@ -111,17 +111,18 @@ impl GpuSampler {
         }
     }
 
-    /// Returns the name of a GPU, given its CUDA device number.
+    /// Returns the name of a GPU, given its CUDA device number; `None` if NVML does not report it.
     pub fn gpu_name(&self, id: u32) -> Option<String> {
         gpu_device(&self.visible, id)?.name().ok()
     }
 
-    /// Returns the free memory of a GPU in bytes, given its CUDA device number.
+    /// Returns the free memory of a GPU in bytes, given its CUDA device number; `None` if NVML does not report it.
     pub fn free_bytes(&self, id: u32) -> Option<u64> {
         Some(gpu_device(&self.visible, id)?.memory_info().ok()?.free)
     }
 
-    /// Returns the mean utilization (0 to 1) and the peak memory in use (bytes); `None` without samples.
+    /// Returns the mean utilization of the GPUs (0 to 1) and the peak memory in use on one of them (bytes); `None`
+    /// without samples.
     pub fn totals(&self) -> Option<(f64, u64)> {
         let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         (totals.samples > 0)

@@ -13,10 +13,11 @@ pub struct OnnxOptions {
     pub library: LibrarySearchPaths,
     /// The GPUs that CUDA exposes to this process.
     pub visible_gpus: VisibleGpus,
-    /// The folder in which measured batch sizes are stored.
+    /// The folder in which measurements of devices are stored.
     pub probes_dir: PathBuf,
     /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
-    /// The number of tokens per batch, including padding. `None` measures the best size.
+    /// The number of tokens per batch, including padding. `None` uses the stored measurement, or measures the best
+    /// size.
     pub batch_tokens: Option<usize>,
 }

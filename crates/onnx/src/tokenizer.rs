@@ -17,7 +17,7 @@ impl ModelTokenizer {
     ///
     /// # Errors
     /// Fails if the file cannot be read or is not a tokenizer, if `max_tokens` leaves no room for the model's special
-    /// tokens, or if the tokenizer fails on a word.
+    /// tokens, or if the tokenizer fails on a test word or makes no token of it.
     pub fn load(path: &Path, max_tokens: usize) -> Result<Self, EmbedError> {
         let misfit = |problem: String| EmbedError::Tokenizer { path: path.to_owned(), problem };
         let bytes = std::fs::read(path).map_err(|error| misfit(error.to_string()))?;

@@ -1,9 +1,9 @@
 //! Training of the built-in embedding's table, on pairs of texts found in repositories: a doc comment and its
 //! definition, a name and its body, a heading and its section.
 //!
-//! [`pairs`] finds the pairs, [`table`] is the table in training, [`optimizer`] changes it, and [`evaluate`]
-//! selects the best epoch. [`train_model`] makes the built-in model, [`tune`] adapts it to one folder. Equal
-//! pairs, options and initial models give equal bytes, for any number of threads.
+//! [`pairs`] finds the pairs, [`table`] is the table in training, [`optimizer`] changes it, and [`evaluate`] scores
+//! each epoch. [`train_model`] makes the built-in model, [`tune`] adapts it to one folder. Equal pairs, options and
+//! initial models give equal bytes, for any number of threads.
 //!
 //! ```text
 //! folder ─▶ pairs ─▶ examples ─▶ optimizer ⇄ evaluate ─▶ artifact

@@ -70,7 +70,8 @@ impl Project {
         fs::remove_file(self.root.join(path)).expect("a file can be removed");
     }
 
-    /// Returns a command that runs the program in the folder, without the environment of this machine's user.
+    /// Returns a command that runs the program in the folder, without the variables by which this machine's user sets
+    /// up the program.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(tested_program());
         for (name, _) in std::env::vars_os() {

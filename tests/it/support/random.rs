@@ -60,8 +60,8 @@ impl Xorshift {
 }
 
 /// Feeds `cases` mutants of `seeds` to `target`, which returns a text about its behaviour, and counts these texts. A
-/// mutant with a new text is a seed of later mutants. Digits in the texts are ignored. `CODESCRY_TEST_MUTANTS`
-/// overrides `cases`.
+/// mutant with a new text is a seed of later mutants. Only the first 60 characters of the texts count, without digits.
+/// `CODESCRY_TEST_MUTANTS` overrides `cases`.
 pub fn fuzz(seeds: &[Vec<u8>], cases: u64, mut target: impl FnMut(&[u8]) -> String) -> BTreeMap<String, u64> {
     let (mut random, mut corpus, mut outcomes) = (Xorshift::seeded(), seeds.to_vec(), BTreeMap::new());
     for _ in 0..number("CODESCRY_TEST_MUTANTS", cases) {

@@ -21,7 +21,7 @@ pub fn protoc() -> PathBuf {
 /// Returns the folder of the well-known `.proto` files.
 ///
 /// # Panics
-/// As [`protoc`].
+/// On the same platforms as [`protoc`].
 pub fn include() -> PathBuf {
     match protoc_bin_vendored::include_path() {
         Ok(path) => path,

@@ -128,7 +128,7 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a definition is a function of the program itself, not of a test or an example.
+/// Returns whether a definition is a function with a body, of at least [`MIN_BYTES`], and not of a test or an example.
 fn is_candidate(one: &CodeDefinition) -> bool {
     use SymbolKind::{Constructor, Function, Method};
     let excluded = ["test", "tests", "spec", "specs", "example", "examples", "testing", "fixtures"];
@@ -213,7 +213,7 @@ fn rank_sets(folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Searches for a question and returns the rank of the right candidate, or 0.
+/// Searches for a question and returns the rank of the right candidate; 0 if it is not among the hits.
 fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &SearchQuery) -> Result<usize> {
     let query = SearchQuery { text: text.clone(), ..settings.clone() };
     let hits = engine.search(&query, &CancelToken::default())?.hits;

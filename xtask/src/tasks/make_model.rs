@@ -73,8 +73,8 @@ struct Eigen {
 /// Makes the model and prints its measurements.
 ///
 /// # Errors
-/// If an option is not above zero, the teacher or a corpus cannot be read, the corpora have no words, the teacher's
-/// vectors span too few dimensions, or the model cannot be written.
+/// If an option is not above zero, the teacher or a corpus cannot be read, the corpora have no words, the eigenvectors
+/// do not converge, the teacher's vectors span too few dimensions, or the model cannot be written.
 pub fn run_make_model(arguments: &MakeModelArguments) -> Result<()> {
     let MakeModelArguments { dimensions, sif, .. } = *arguments;
     ensure!(dimensions > 0 && sif > 0.0, "--dimensions and --sif must be above zero");

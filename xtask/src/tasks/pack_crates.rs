@@ -97,7 +97,7 @@ fn adapt_manifest(text: &str) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// Prints the packed crates, largest first. Fails if one exceeds [`CRATE_LIMIT_BYTES`].
+/// Prints the packed crates, largest first. Fails if there is no crate, or if one exceeds [`CRATE_LIMIT_BYTES`].
 fn check_sizes(folder: &Path) -> Result<()> {
     let mut crates = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {

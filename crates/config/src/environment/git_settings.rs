@@ -16,13 +16,13 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Maximum depth of nested includes, as in git.
 const MAX_INCLUDE_DEPTH: usize = 10;
 
-/// A line `key = value` of a configuration file of git.
+/// A setting `key = value` in a configuration file of git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSetting {
     /// Section, subsection and key as `core.ignorecase` or `remote.origin.url`; lower case except for a quoted
     /// subsection.
     pub name: String,
-    /// The text of the value; `None` if the line consists of the key alone, which means true.
+    /// The text of the value; `None` if the setting consists of the key alone, which means true.
     pub value: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl SettingsReader<'_> {
         }
     }
 
-    /// Reads `[section]`, `[section.sub]` or `[section "sub"]`.
+    /// Reads `[section]`, `[section.sub]` or `[section "sub"]`; returns `None` if it is malformed.
     fn read_section(&mut self) -> Option<()> {
         let inside = &self.rest[1..];
         let end = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'))?;
@@ -107,8 +107,8 @@ impl SettingsReader<'_> {
         Some(GitSetting { name, value })
     }
 
-    /// Reads a value up to the end of its line, without quotes, comments and the spaces around it; `None` if it is
-    /// malformed.
+    /// Reads a value, with the lines that continue it, without quotes, comments and the spaces around it; `None` if it
+    /// is malformed.
     fn read_value(&mut self) -> Option<String> {
         let mut value = String::new();
         // Length of the value up to the last character that is quoted or not a space.
@@ -176,7 +176,8 @@ pub struct GitSettings {
     settings: Vec<GitSetting>,
     /// Files with attributes that apply to every repository; they need not exist.
     pub attribute_files: Vec<PathBuf>,
-    /// Whether a file with settings exists and could not be read.
+    /// Whether a file that may have settings was not read: it exists but cannot be read, is too large, or is included
+    /// too deeply.
     pub has_unread_file: bool,
 }
 
@@ -354,7 +355,8 @@ mod tests {
         }
     }
 
-    /// Returns the excludes that these files name, which are in the home folder.
+    /// Writes these files into a home folder. Returns the path of the excludes that they name, with `~` for that
+    /// folder.
     fn excludes_of(files: &[(&str, &str)]) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path().canonicalize().expect("it is there");

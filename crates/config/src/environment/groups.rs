@@ -55,7 +55,7 @@ fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(bytes).map_err(std::io::Error::other)
 }
 
-/// Returns the path that a folder stands for: `~` is the home folder, and other paths are relative to `base`.
+/// Returns the path that a folder stands for: `~` is the home folder, and other relative paths are relative to `base`.
 fn resolve_folder(folder: &str, home: &Path, base: &Path) -> PathBuf {
     match folder.strip_prefix("~/") {
         Some(below) => home.join(below),

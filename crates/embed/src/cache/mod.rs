@@ -10,8 +10,8 @@
 //!
 //! Each record has a checksum and is ignored if it is damaged. A killed process loses only the records that it had not
 //! written, usually those of the last two seconds. No process waits for another one. A segment does not change after
-//! its process has ended, and is not removed before. [`VectorCache::refresh`] reads the keys of the records that other
-//! processes have written.
+//! its process has ended, and no process merges or removes it before that. [`VectorCache::refresh`] reads the keys of
+//! the records that other processes have written.
 
 mod folder;
 mod key;

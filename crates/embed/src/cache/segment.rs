@@ -273,8 +273,8 @@ impl VectorSegment {
         is_read
     }
 
-    /// Sets the file's modification time to now if the segment was used, so that segments that were not used are
-    /// removed first.
+    /// Sets the file's modification time to now if a vector was read from it since the last call, so that unused
+    /// segments are removed first.
     pub fn touch_if_used(&self) {
         if self.used.swap(false, Ordering::Relaxed)
             && let Ok(file) = File::options().append(true).open(&self.path)
@@ -336,13 +336,13 @@ impl Drop for VectorSegmentWriter {
     }
 }
 
-/// Returns whether a process may still append to the segment.
+/// Returns whether a process may still append to the segment; false on a file system without file locks.
 pub(super) fn is_live(path: &Path) -> bool {
     let Ok(live) = File::options().write(true).open(path.with_extension(LIVE)) else { return false };
     matches!(live.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// Creates a folder if it does not exist; on Unix, only the user may enter it.
+/// Creates a folder and its parents if they do not exist; on Unix, only the user may enter the created ones.
 fn create_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

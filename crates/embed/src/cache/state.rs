@@ -79,7 +79,7 @@ impl VectorCacheState {
         }
     }
 
-    /// Returns the segment of this process.
+    /// Returns the segment of this process; `None` before the first write.
     pub fn own(&self) -> Option<&VectorSegment> {
         self.own.as_deref()
     }
@@ -146,7 +146,8 @@ impl VectorCacheState {
         in_memory.map(RecordSource::Memory).or_else(|| Some(RecordSource::File(self.own.as_ref()?, number)))
     }
 
-    /// Adds a record to the pending ones unless its key is known. Returns true if they should be written now.
+    /// Adds a record to the pending ones unless its key is known or an earlier write failed. Returns true if the
+    /// pending ones should be written now.
     pub fn push_record(&mut self, key: VectorKey, record: &[u8]) -> bool {
         if self.is_off {
             return false;

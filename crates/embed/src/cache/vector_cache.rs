@@ -16,7 +16,7 @@ use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
 
-/// A failure to write vectors to the cache. The run continues without it.
+/// A failure to write vectors to the cache. The run continues without the cache.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot write vectors to the cache {path}: {source}; choose another --cache-dir, or turn the cache off with --max-cache-bytes 0"
@@ -89,8 +89,8 @@ impl VectorCache {
     }
 
     /// Reads the keys of the vectors that other processes have written. Before that, merges small segments if there are
-    /// many, and removes the least recently used ones above the size limit. Stops early when cancelled; the next call
-    /// continues.
+    /// many, and removes the least recently used segments above the size limit. Stops early when cancelled; the next
+    /// call continues.
     pub fn refresh(&self, cancel: &CancelToken) {
         let _scanning = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         self.was_scanned.store(true, Ordering::Relaxed);
@@ -182,11 +182,12 @@ impl VectorCache {
         }
     }
 
-    /// Writes all pending records.
+    /// Writes all pending records, and updates the modification times of the segments that lookups have used.
     ///
     /// # Errors
     ///
-    /// Fails if the records cannot be written; this process then caches no more vectors.
+    /// Fails if the records cannot be written; the pending ones are lost, and the cache then ignores further
+    /// insertions.
     pub fn flush(&self) -> Result<(), VectorCacheError> {
         self.state().segments().for_each(VectorSegment::touch_if_used);
         self.write_pending(&mut self.own())

@@ -29,8 +29,8 @@ impl StaticModel {
     }
 }
 
-/// Returns the artifact with these tokens, ascending and distinct, and their rows: `[tokens, dimensions]`,
-/// row-major. Values that are not finite count as zero.
+/// Returns the artifact with these tokens, ascending and distinct, and their rows: `[tokens, dimensions]`, row-major.
+/// Values must be finite; NaN counts as zero. `version` must be at least 1.
 ///
 /// # Errors
 ///

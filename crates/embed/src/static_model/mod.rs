@@ -23,9 +23,9 @@
 //! | count × dimensions | int8 rows; vector = scale × row |
 //! | 8 | u64 checksum of everything before it |
 //!
-//! The checksum of the built-in model is not verified when the program starts; a test does it. Artifacts of
-//! version 1, which began with `CSCRYSM1` and had no checksum, are still opened. The model id is the hash of an
-//! artifact in that version, so that it does not depend on the format.
+//! The checksum of the built-in model is not verified when the program starts; a test does it. Artifacts of version 1,
+//! which began with `CSCRYSM1` and had no checksum, are still opened. The model id contains the hash that the artifact
+//! has in version 1, so that it does not depend on the format.
 //!
 //! # The vector of a text
 //!

@@ -3,14 +3,14 @@
 use super::format::StaticModelError;
 use text::words::{self, WORD_HASH_START, extend_word_hash};
 
-/// Minimum length in bytes of a token that is used as a piece inside a longer run of letters.
+/// Minimum length in bytes of a token that is used as a piece inside a longer run of letters or of digits.
 const MIN_PIECE_BYTES: usize = 3;
 
 /// Minimum length in bytes of a run of letters or digits that is used as a piece if the whole run is a token.
 const MIN_RUN_BYTES: usize = 2;
 
-/// A hash table from bytes to tokens, with linear probing over the token block, so that no token needs an
-/// allocation. At least half of the slots stay free.
+/// A hash table from bytes to tokens, with linear probing. Its entries refer to ranges of the token block, so no token
+/// needs an allocation. At least half of the slots stay free.
 #[derive(Debug)]
 pub(super) struct TokenTable {
     pub block: Vec<u8>,

@@ -99,7 +99,8 @@ fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     }
 }
 
-/// Returns the position after the code of a template language that begins at `at`; `None` if none begins there.
+/// Returns the position after the code of a template language that begins at `at`; `None` if none begins there or the
+/// dialect has none.
 fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;
@@ -171,7 +172,8 @@ fn scan_value(scanner: &mut MarkupState<'_>, element: &str, name: &str, value: R
     }
 }
 
-/// Returns whether the value of an attribute is code: in Vue, Angular and Alpine, and for events.
+/// Returns whether an attribute with this name has code as its value: a directive of Vue, Angular or Alpine, or an
+/// event handler.
 fn is_expression(name: &str) -> bool {
     let event = name.strip_prefix("on").filter(|event| event.len() > 2);
     name.starts_with([':', '@', '(', '[', '*', '#'])

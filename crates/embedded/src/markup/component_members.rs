@@ -44,7 +44,7 @@ fn is_identifier_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
-/// The text in brackets.
+/// The kind of text in brackets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MemberList {
     /// A type, in which a line end may separate members.
@@ -104,7 +104,8 @@ impl<'t> MemberFinder<'t> {
         }
     }
 
-    /// Scans what follows a macro: its type argument or its first argument. Returns the name of a type to look up.
+    /// Scans the type argument or the first argument of a macro whose name ends at `at`. Returns the type argument if
+    /// it is a name, so that its members are looked up.
     fn scan_arguments(&mut self, at: usize) -> Option<&'t str> {
         let open = self.skip_white(at);
         let first = self.skip_white(open + 1);
@@ -143,7 +144,8 @@ impl<'t> MemberFinder<'t> {
         self.text[open..].starts_with('{').then_some(open)
     }
 
-    /// Returns the name of the type after a pattern.
+    /// Returns the name of the type that annotates the pattern whose brace is at `open`; `None` if it has no such
+    /// annotation.
     fn annotation_after(&mut self, open: usize) -> Option<&'t str> {
         let colon = self.brackets.after_closing(open).map(|end| self.skip_white(end))?;
         let name = self.identifier_at(self.skip_white(colon + 1));
@@ -239,7 +241,7 @@ impl<'t> MemberFinder<'t> {
         }
     }
 
-    /// Adds a member, unless the component has one of this name.
+    /// Adds a member, unless the component has one of this name or [`MAX_MEMBERS`], or the text is not a name.
     fn add_member(&mut self, name: Option<Range<usize>>, end: usize) {
         let Some(name) = name.filter(|_| self.found.len() < MAX_MEMBERS) else { return };
         let word = &self.text[name.clone()];

@@ -72,7 +72,8 @@ pub(super) fn script_language(given: Option<&str>, default: &'static str) -> Opt
     }
 }
 
-/// Returns `css` for a style element in CSS, SCSS, Less or PostCSS; `None` for any other language.
+/// Returns `css` for a style element in CSS, SCSS, Less or PostCSS, or without a language; `None` for any other
+/// language.
 pub(super) fn style_language(given: Option<&str>) -> Option<&'static str> {
     let given = given.map_or("css", str::trim);
     let known = ["css", "text/css", "scss", "less", "postcss", "pcss", ""];

@@ -50,8 +50,8 @@ pub(super) fn longest_words(text: &str, from: usize) -> Option<Range<usize>> {
     (!best.is_empty()).then(|| from + best.start..from + best.end)
 }
 
-/// Returns the sections that headings begin. A section ends before the next heading of its level or a higher one, and
-/// before code, which belongs to the page.
+/// Returns the sections that headings begin. A section ends before the next heading of its level or a higher one, or
+/// before code, which belongs to the page, whichever comes first.
 pub(super) fn section_definitions(
     headings: &[PageHeading],
     texts: &[EmbeddedText],

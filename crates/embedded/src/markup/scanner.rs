@@ -187,8 +187,9 @@ impl<'t> MarkupScanner<'t> {
         self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
-    /// Scans the script and style elements in an expression, as in Astro's `{isShown && <script>…</script>}`. Returns the
-    /// ranges to replace by an identifier for the expression to be in one language.
+    /// Scans the script and style elements in an expression, as in Astro's `{isShown && <script>…</script>}`. Returns
+    /// holes ([`EmbeddedText::holes`]) that replace each element by an identifier, so that the expression is in one
+    /// language.
     fn scan_code_in_expression(&mut self, range: Range<usize>) -> Vec<(Range<usize>, u8)> {
         let mut holes = Vec::new();
         let mut at = range.start;
@@ -302,7 +303,8 @@ fn find_code_element(text: &str, from: usize) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Finds ASCII text that begins with `<`, ignoring case.
+/// Returns the position of `wanted`, an ASCII text that begins with `<`, at or after `from`, ignoring case; `None` if
+/// it does not occur.
 fn find_ignoring_case(text: &str, from: usize, wanted: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'<', &bytes[from..])

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::plan::{self, BatchLimits};
 use crate::session::model_session::SessionRunError;
 
-/// A callback that runs one batch, given the range of its texts and its number of tokens including padding. Returns
-/// false to stop.
+/// A callback that runs one batch, given the range of its texts in the order of their lengths, and its number of tokens
+/// including padding. Returns false to stop.
 pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRunError> + 'o;
 
-/// Runs texts in batches, given their lengths in tokens in ascending order. Returns false if `run_batch` stops.
+/// Runs texts in batches, given their lengths in tokens in ascending order. Returns false as soon as `run_batch` does.
 ///
-/// The longest texts run first: memory that suffices for them suffices for all others. When a batch does not
-/// fit in memory, it is halved, and `max_tokens` falls to half of its size for all following batches.
+/// The longest texts run first: memory that suffices for them suffices for all others. When a batch does not fit in
+/// memory, it is halved, and `max_tokens` falls to half of its number of tokens for all following batches.
 ///
 /// # Errors
 /// Fails if a batch fails for another reason than memory, or if a batch that cannot be halved does not fit in memory:

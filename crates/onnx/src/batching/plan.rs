@@ -1,11 +1,11 @@
 //! Grouping of texts into batches.
 //!
-//! Texts are grouped by length. A batch is bounded by its number of tokens including padding, not by
-//! its number of rows, because time and memory depend on tokens.
+//! Texts are grouped by length. Unless the model fixes the number of rows, a batch is bounded by its number of tokens
+//! including padding and by its memory, because time and memory depend on tokens.
 
 use std::ops::Range;
 
-/// Maximum share of padding in a batch that is not small.
+/// Maximum share of padding in a batch that is not small. Ignored if the model fixes the number of tokens per row.
 const MAX_PADDING: f64 = 0.06;
 
 /// Divisor of the token limit that gives the maximum size of a small batch. A small batch may have more padding.

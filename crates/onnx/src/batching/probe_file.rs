@@ -30,7 +30,7 @@ impl ProbeFile {
         Self { folder: folder.to_owned(), path: folder.join(format!("{}.json", &name[..24])) }
     }
 
-    /// Reads the stored measurements. A missing or unreadable file counts as empty.
+    /// Reads the stored measurements. A missing, unreadable or invalid file counts as empty.
     pub fn read(&self) -> ProbeResult {
         fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }

@@ -89,8 +89,8 @@ impl BatchSizeSearch {
 
 /// Selects texts of a window for measured batches.
 ///
-/// The first batch is in the middle of the sorted texts, where lengths of neighboring texts differ least. Later batches
-/// alternate between longer and shorter texts.
+/// The first batch starts in the middle of the sorted texts, where lengths of neighboring texts differ least. Later
+/// batches alternate between the shorter texts on one side and the longer ones on the other.
 pub struct ProbePicker {
     done: Range<usize>,
     takes_above: bool,
@@ -103,7 +103,8 @@ impl ProbePicker {
         Self { done: middle..middle, takes_above: true }
     }
 
-    /// Returns texts for a batch of about `size` tokens including padding; `None` if too few are left.
+    /// Returns texts for a batch of about `size` tokens including padding; `None` if the side whose turn it is has too
+    /// few left.
     pub fn pick(&self, lengths: &[usize], size: usize, row_tokens: Option<usize>) -> Option<Range<usize>> {
         let rows = |longest: usize| (size / row_tokens.unwrap_or(longest).max(1)).max(1);
         let batch = if self.takes_above {

@@ -77,7 +77,7 @@ impl OrtSessionOpener<'_> {
     /// Opens a session on the CPU with `threads` threads.
     ///
     /// # Errors
-    /// Fails if the CPU cannot run the model.
+    /// Fails if the model does not load on the CPU or contradicts its description.
     pub fn open_cpu_session(&self, threads: usize) -> Result<Encoder, SessionOpenError> {
         let builder = self.session_builder(Provider::Cpu, 0)?.with_intra_threads(threads).map_err(device_error)?;
         self.make_encoder(self.load_session(builder, Provider::Cpu)?, Provider::Cpu, 0)
@@ -196,7 +196,7 @@ impl OrtSessionOpener<'_> {
 /// Converts a device number to the type that ONNX Runtime expects.
 ///
 /// # Errors
-/// Fails if the number is larger than any device number.
+/// Fails if the number exceeds [`i32::MAX`].
 fn device_index(id: u32) -> Result<i32, SessionOpenError> {
     i32::try_from(id).map_err(|_| SessionOpenError::Device(format!("there is no device with the number {id}")))
 }

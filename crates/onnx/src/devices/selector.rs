@@ -20,8 +20,8 @@ use crate::session::pool::SessionPool;
 /// The selected devices with their sessions, and the reasons for passing over others.
 pub struct OpenedDevices {
     pub devices: Vec<(Device, SessionPool)>,
-    /// A session on the CPU for queries, if the CPU is not one of the devices and can run the model within the memory
-    /// limit.
+    /// A session on the CPU for queries. `None` if the CPU is one of the devices, if it cannot run the model, or if the
+    /// weights exceed a quarter of the memory limit.
     pub query_pool: Option<SessionPool>,
     /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
@@ -42,7 +42,7 @@ pub struct DeviceSelector<'c> {
 }
 
 impl DeviceSelector<'_> {
-    /// Opens sessions on the requested devices, and runs one token on each.
+    /// Opens sessions on each named device, or for `auto` on the first device that works, and runs one token on each.
     ///
     /// # Errors
     /// Fails if a device requested by name is not available, if no device works, or if the model does not load or does

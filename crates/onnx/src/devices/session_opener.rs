@@ -27,7 +27,7 @@ pub trait SessionOpener {
 pub enum SessionOpenError {
     /// The library was built without the provider.
     NotBuilt,
-    /// The device failed, with this message.
+    /// The device is not available or failed, with this message.
     Device(String),
     /// The model or the library failed, not the device.
     Model(EmbedError),

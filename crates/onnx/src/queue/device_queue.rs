@@ -1,9 +1,9 @@
 //! The queue of batches in front of one device.
 //!
 //! A window is the set of texts that the pipeline embeds in one call. Two windows share a device: while the device runs
-//! a batch of the first window, the thread of the second one pools its last batch and passes the vectors on. The device
-//! idles only when neither window has a batch ready. Idle time is attributed to the last step of the window that uses
-//! the device next.
+//! a batch of the first window, the thread of the second one pools its previous batch and passes the vectors on. The
+//! device idles only when neither window has a batch ready. Idle time is attributed to the last step of the window that
+//! uses the device next.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -67,7 +67,8 @@ pub struct DeviceQueue {
     initial_batch_tokens: AtomicUsize,
     /// The search for the best batch size; `None` when it is over or not needed.
     size_search: Mutex<Option<BatchSizeSearch>>,
-    /// The end of the last call of this index run. `None` before the first, and during a call.
+    /// The end of the last batch of this index run, or of a later query. `None` before the first batch and during a
+    /// batch.
     idle_since: Mutex<Option<Instant>>,
 }
 
@@ -84,7 +85,7 @@ struct WindowRun<'p, 'w> {
 
 impl DeviceQueue {
     /// Creates a queue. `user_batch_tokens` is the batch size set by the user. Without it, a stored measurement is
-    /// used, or the size is measured in the first run.
+    /// used, or the size is measured in the first run, unless the model fixes the number of rows.
     pub fn new(
         (device, pool): (Device, SessionPool),
         max_batch_bytes: u64,
@@ -126,7 +127,8 @@ impl DeviceQueue {
     /// Embeds a window on the device.
     ///
     /// # Errors
-    /// Fails if the device fails. The number in the error is the length in tokens of the batch's longest text.
+    /// Fails if the device fails, or has too little memory for a batch that cannot be halved. The number in the error
+    /// is the length in tokens of the batch's longest text.
     pub fn run_window(&self, window: &mut EmbedWindow<'_>) -> Result<(), (SessionRunError, usize)> {
         let mut order: Vec<usize> = (0..window.tokens.len()).collect();
         order.sort_by_key(|at| window.tokens[*at].len());
@@ -162,7 +164,7 @@ impl DeviceQueue {
     }
 
     /// Runs one batch and passes its vectors on after releasing the device. `is_last` marks the last batch of the
-    /// window. Returns false to stop.
+    /// window. Returns false as soon as `on_vector` does.
     fn run_batch(
         &self,
         run: &mut WindowRun<'_, '_>,
@@ -225,7 +227,8 @@ impl DeviceQueue {
     }
 
     /// Measures batch sizes with texts of a window, if no size is known yet and the window has enough long texts. The
-    /// vectors of these texts are passed on as usual. Returns the range of finished texts, or `None` to stop.
+    /// vectors of these texts are passed on as usual. Returns the range of finished texts in [`WindowRun::order`],
+    /// empty without a measurement; `None` if `on_vector` returned false.
     fn probe_batch_size(&self, run: &mut WindowRun<'_, '_>) -> Result<Option<Range<usize>>, (SessionRunError, usize)> {
         // The lock keeps other windows off the device during the measurement.
         let mut slot = self.size_search.lock().unwrap_or_else(PoisonError::into_inner);

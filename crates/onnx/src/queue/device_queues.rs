@@ -22,7 +22,7 @@ use crate::session::pool::SessionPool;
 /// The number of windows that share a device.
 pub const WINDOWS_PER_DEVICE: usize = 2;
 
-/// Maximum size of a batch's intermediate values on a device with its own memory, in bytes.
+/// Maximum size of a batch's intermediate values on a device other than the CPU, in bytes.
 const MAX_GPU_BATCH_BYTES: u64 = 8 << 30;
 
 /// Returns the maximum size in bytes of a batch's intermediate values on the CPU, given the process's memory limit.
@@ -37,7 +37,8 @@ pub struct QueueSettings<'s> {
     pub probes_dir: &'s Path,
     /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
-    /// The number of tokens per batch that the user has set. `None` measures the best size.
+    /// The number of tokens per batch that the user has set. `None` uses the stored measurement, or measures the best
+    /// size.
     pub batch_tokens: Option<usize>,
 }
 
@@ -53,8 +54,8 @@ pub struct DeviceFacts {
 /// All devices of a model.
 pub struct DeviceQueues {
     queues: Vec<DeviceQueue>,
-    /// A session on the CPU for queries, if the CPU is not one of the devices and can run the model within the memory
-    /// limit.
+    /// A session on the CPU for queries. `None` if the CPU is one of the devices, if it cannot run the model, or if the
+    /// weights exceed a quarter of the memory limit.
     query_pool: Option<Mutex<SessionPool>>,
     /// Whether queries are faster on the CPU; set when measured.
     queries_on_cpu: OnceLock<bool>,

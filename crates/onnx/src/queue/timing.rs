@@ -30,7 +30,7 @@ pub enum IdleCause {
     Chunks,
     /// The tokenizer.
     Tokens,
-    /// The stages that consume vectors.
+    /// Pooling, and the stages that consume vectors.
     Output,
 }
 

@@ -43,7 +43,7 @@ impl Encoder {
     ///
     /// # Errors
     /// Fails if the model has an unsupported input or no `input_ids`, or if it contradicts its description: it lacks
-    /// the output, or the output has another hidden size or another number of axes.
+    /// the output, or the output is not a tensor, or has another hidden size or another number of axes.
     pub fn new(
         session: Session,
         options: [RunOptions<NoSelectedOutputs>; 2],

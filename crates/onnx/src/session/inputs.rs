@@ -58,8 +58,9 @@ impl ModelInputs {
         Ok(Self { inputs, shape: [0, 0] })
     }
 
-    /// Fills the buffers for a call of shape `[row_count, row_tokens]`. Rows and tokens missing from `rows`
-    /// become padding. A row of padding keeps one token, because some models divide by the number of tokens.
+    /// Fills the buffers for a call of shape `[row_count, row_tokens]`. Rows and tokens missing from `rows` become
+    /// padding, and longer rows are truncated. A row of padding keeps one token, because some models divide by the
+    /// number of tokens.
     ///
     /// # Errors
     /// Fails if a token ID does not fit a 32-bit input.

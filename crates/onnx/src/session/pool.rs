@@ -66,7 +66,7 @@ impl SessionPool {
     /// Runs rows of token IDs. With `is_last`, the memory kept between calls is released afterwards.
     ///
     /// # Errors
-    /// Fails if the device fails or has too little memory.
+    /// Fails if the device fails or has too little memory, or if the thread of a session cannot be started.
     pub fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<PoolOutput, SessionRunError> {
         let lengths: Vec<usize> = rows.iter().map(|row| row.len()).collect();
         let counts = if rows.len() < 2 || self.others.is_empty() {

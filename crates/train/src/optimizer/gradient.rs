@@ -8,12 +8,12 @@ use crate::table::{TokenWeights, TrainingTable};
 use embed::PATH_SHARE;
 use embed::vector::normalize;
 
-/// The input of a training step. The first passages answer the queries, in the same order; further passages answer no
-/// query.
+/// The input of a training step. The first passages answer the queries, in the same order; further passages are hard
+/// negatives.
 pub(crate) struct TrainingBatch<'e> {
     pub queries: Vec<&'e TokenWeights>,
     pub passages: Vec<(&'e TokenWeights, &'e TokenWeights)>,
-    /// For each query, the passages that are neither answers nor negatives.
+    /// For each query, the passages that are neither its answer nor its negatives.
     pub masked: Vec<Vec<usize>>,
 }
 

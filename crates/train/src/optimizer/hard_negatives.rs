@@ -1,4 +1,4 @@
-//! Mining of hard negatives: the passages nearest to a query, in its repository, that are not its answer.
+//! Mining of hard negatives: passages of a query's repository that are near to the query but not its answer.
 
 use crate::evaluate::embed_rows;
 use crate::examples::{ExampleGroup, TrainingExamples};
@@ -41,8 +41,8 @@ fn mine_group(table: &TrainingTable, group: &ExampleGroup, count: usize, threads
     found
 }
 
-/// Returns up to `count` of the nearest passages, except the [`SKIPPED_NEAREST`] nearest ones and all passages that
-/// share a definition or a text with the example.
+/// Ranks the passages that share neither a definition nor a text with the example, nearest first. Returns up to `count`
+/// of them, after the first [`SKIPPED_NEAREST`].
 fn nearest_negatives(group: &ExampleGroup, own: usize, scores: &[f32], count: usize) -> Vec<usize> {
     let identity = &group.examples[own].identity;
     let is_wrong = |at: &usize| group.examples[*at].identity.iter().zip(identity).all(|(one, other)| one != other);

@@ -1,8 +1,8 @@
 //! The optimizer: batches, Adam, and the pull towards the initial table.
 //!
-//! A batch consists of runs of pairs from several repositories, so most negatives of a query come from its own
-//! code base. Adam (Kingma, Ba 2015) moves the rows of the tokens in the batch. Each of them is also pulled
-//! towards its initial row, independently of Adam's scaling (as in Loshchilov, Hutter 2019).
+//! A batch consists of runs of pairs, each from one repository, so many negatives of a query come from its own code
+//! base. Adam (Kingma, Ba 2015) moves the rows of the tokens in the batch. Each of them is also pulled towards its
+//! initial row, independently of Adam's scaling (as in Loshchilov, Hutter 2019).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -145,7 +145,7 @@ fn pair_members(found: &[CodeDefinition]) -> Vec<TextPair> {
 
 /// Pairs each test with the definition that has the longest unambiguous name with which the test's name begins.
 ///
-/// Compares words, and ignores `test`, `tests` and `should`.
+/// Compares words, and ignores `test`, `tests` and `should`. A single word counts only if it is longer than four bytes.
 fn pair_tests(found: &[CodeDefinition]) -> Vec<TextPair> {
     let mut by_name: HashMap<String, Vec<&CodeDefinition>> = HashMap::new();
     for one in found.iter().filter(|one| is_queried(one.symbol.kind) && !is_test_definition(one)) {

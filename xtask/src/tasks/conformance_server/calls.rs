@@ -47,7 +47,7 @@ fn call_simple(name: &str) -> Result<CallToolResponse, ErrorData> {
 /// Calls a tool. Some send notifications or requests to the client while they run.
 ///
 /// # Errors
-/// If the tool is unknown, or the client does not answer.
+/// If the tool is unknown, or the client does not answer, lacks a capability or has changed the state of the call.
 pub async fn call_tool(
     listeners: &ListenerSet,
     request: &CallToolRequestParams,
