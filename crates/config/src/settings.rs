@@ -33,6 +33,8 @@ pub struct Options {
     pub base: Option<OsString>,
     /// `--trust-base`: answer from the published index although its files are not here.
     pub trust_base: bool,
+    /// `--in-place`: with `trust_base`, reads the published index at its location instead of fetching all of it.
+    pub in_place: bool,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
     /// `--cross-file-systems`, `CODESCRY_CROSS_FILE_SYSTEMS`: index folders on other file systems than the root's.
@@ -88,6 +90,8 @@ pub struct BaseSettings {
     pub publishes: bool,
     /// Whether answers come from the published index although its files are not here.
     pub is_trusted: bool,
+    /// Whether the published index is read at its location, and only what must be here is fetched. It is then trusted.
+    pub is_in_place: bool,
 }
 
 impl Options {
@@ -130,9 +134,13 @@ impl Settings {
         let published = options.index_dir.as_ref().filter(is_url).map(|dir| dir.clone().into_os_string());
         let base = published.clone().or_else(|| options.base.clone()).map(|location| BaseSettings {
             publishes: published.is_some(),
-            is_trusted: options.trust_base,
+            is_trusted: options.trust_base || options.in_place,
+            is_in_place: options.in_place,
             location,
         });
+        if options.in_place && base.is_none() {
+            return Err(ConfigError::NothingInPlace);
+        }
         let index_dir = match options.index_dir.as_ref().filter(|dir| !is_url(dir)) {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),

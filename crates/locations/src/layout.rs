@@ -6,10 +6,16 @@
 //! bases/PROJECT/COMMIT-ID.json  a published index: which parts it consists of; never changed
 //! bases/PROJECT/current.json    the list of published indexes, replaced by a conditional write
 //! ```
+//!
+//! One part of each index is its [`BlockSums`], by which ranges of the others are verified.
+
+mod block_sums;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use block_sums::{BLOCK_SUMS, BlockSums};
 
 use crate::error::LocationError;
 use crate::storage::{Storage, StoredObject};

@@ -2,7 +2,7 @@
 //!
 //! A location holds the files of indexes as immutable parts that are named by their content, immutable manifests, and
 //! one list of bases for each project, which is replaced by a conditional write (`layout`). [`publish`] adds an index,
-//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. `storage` hides whether
+//! [`fetch`] brings one into the cache, [`open_in_place`] reads one where it is, [`collect_garbage`] removes objects that no list names. `storage` hides whether
 //! the location is a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous
 //! code.
 
@@ -20,7 +20,7 @@ mod url;
 pub use self::url::LocationUrl;
 pub use collect::{CollectReport, collect_garbage};
 pub use error::LocationError;
-pub use fetch::{FetchRequest, FetchedBase, fetch};
+pub use fetch::{FetchRequest, FetchedBase, InPlaceBase, RemoteParts, fetch, open_in_place};
 pub use layout::{BaseManifest, project_name};
 pub use progress::{TransferObserver, TransferProgress};
 pub use publish::{PublishReport, PublishRequest, publish};

@@ -26,6 +26,9 @@ pub struct SharedArguments {
     /// Answer from the published index of --base alone, in a folder without its files
     #[arg(long, global = true)]
     pub trust_base: bool,
+    /// With --trust-base: read the chunks from the location as answers need them, instead of downloading the index
+    #[arg(long, global = true, requires = "trust_base")]
+    pub in_place: bool,
     /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
@@ -177,6 +180,7 @@ impl SharedArguments {
             index_dir: self.index_dir.clone(),
             base: self.base.clone(),
             trust_base: self.trust_base,
+            in_place: self.in_place,
             max_file_bytes: self.max_file_bytes,
             cross_file_systems: self.cross_file_systems.then_some(true),
             parse_time_limit_ms: self.parse_time_limit_ms,

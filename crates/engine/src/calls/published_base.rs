@@ -2,6 +2,8 @@
 
 #[cfg(feature = "locations")]
 pub(crate) mod checkout;
+#[cfg(feature = "locations")]
+pub(crate) mod in_place;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -65,6 +67,30 @@ impl BaseOrigin {
         }
     }
 
+    /// Records the origin of the index in `index_dir`, a base at `url`.
+    #[cfg(feature = "locations")]
+    fn write(
+        index_dir: &Path,
+        url: &locations::LocationUrl,
+        base: locations::BaseManifest,
+    ) -> Result<Self, EngineError> {
+        use platform::atomic_file::{Durability, replace_with_bytes};
+
+        let origin = Self {
+            location: url.to_string(),
+            project: base.project,
+            commit: base.commit,
+            is_modified: base.is_modified,
+            published_at_ms: base.published_at_ms,
+            model_id: base.model_id,
+        };
+        let path = index_dir.join(ORIGIN_FILE);
+        let text = serde_json::to_vec_pretty(&origin).expect("names and numbers are valid JSON");
+        let written = replace_with_bytes(&path, Durability::Unsynced, &text);
+        written.map_err(|source| locations::LocationError::Io { operation: "write", path, source })?;
+        Ok(origin)
+    }
+
     /// Forgets the origin of the index in `index_dir`, which was built again from its files. A failure is logged.
     pub(crate) fn forget(index_dir: &Path) {
         if let Err(error) = fs::remove_file(index_dir.join(ORIGIN_FILE))
@@ -96,6 +122,8 @@ pub struct BaseReport {
     pub fetched_bytes: u64,
     /// The reason why the location could not be read, so that an index that was fetched before is used.
     pub offline: Option<String>,
+    /// Whether the index is read at its location.
+    pub is_in_place: bool,
 }
 
 impl BaseReport {
@@ -104,7 +132,10 @@ impl BaseReport {
         let base = self.origin.describe();
         match &self.offline {
             Some(problem) => format!("{problem}; going on with {base}"),
-            None => format!("starting from {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6),
+            None => {
+                let verb = if self.is_in_place { "reading" } else { "starting from" };
+                format!("{verb} {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6)
+            }
         }
     }
 }
@@ -139,7 +170,8 @@ impl Engine {
 }
 
 /// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
-/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish.
+/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. An index
+/// that is read in place is not copied; only what must be here is brought into the cache, for [`Engine::open`].
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
@@ -152,13 +184,14 @@ pub fn fetch_base(
     cancel: &CancelToken,
     observe: &(dyn Fn(TransferState) + Send + Sync),
 ) -> Result<Option<BaseReport>, EngineError> {
-    use crate::models::IndexModels;
-    use locations::{FetchRequest, LocationError, LocationUrl};
-    use platform::atomic_file::{Durability, replace_with_bytes};
+    use locations::{LocationError, LocationUrl};
     use store::Manifest;
     use store::lance::LanceStore;
 
     let Some(base) = &settings.base else { return Ok(None) };
+    if base.is_in_place {
+        return in_place::open_in_place(settings, base, cancel, observe).map(|opened| Some(opened.report));
+    }
     let url = LocationUrl::parse(&base.location)?;
     // An index that cannot be read is reported when it is opened.
     let Ok(stored) = LanceStore::read_manifest(&settings.index_dir) else { return Ok(None) };
@@ -169,21 +202,14 @@ pub fn fetch_base(
             return Ok(None);
         }
     }
-    let checkout = checkout::Checkout::find(settings.root.as_path());
-    let model_id = match &settings.pipeline.embedder {
-        Some(_) => Some(IndexModels::open(settings, None)?.current().embedder.model_id().to_owned()),
-        None => None,
-    };
-    let request = FetchRequest {
-        cache_dir: &settings.cache_dir,
-        project: &checkout.project,
-        commit: checkout.commit.as_deref(),
-        model_id: model_id.as_deref(),
-    };
-    let seen = |progress: &locations::TransferProgress| {
-        observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });
-    };
-    let fetched = match locations::fetch(&url, &settings.locations, &request, cancel, &seen) {
+    let wanted = WantedBase::find(settings)?;
+    let fetched = match locations::fetch(
+        &url,
+        &settings.locations,
+        &wanted.request(settings),
+        cancel,
+        &observe_transfer(observe),
+    ) {
         Err(LocationError::Nothing { .. } | LocationError::NoProject { .. }) if base.publishes => return Ok(None),
         fetched => fetched?,
     };
@@ -194,23 +220,42 @@ pub fn fetch_base(
         return Ok(None);
     }
     LanceStore::clone_index(&fetched.dir, &settings.index_dir, settings.root.as_path())?;
-    let origin = BaseOrigin {
-        location: url.to_string(),
-        project: fetched.base.project,
-        commit: fetched.base.commit,
-        is_modified: fetched.base.is_modified,
-        published_at_ms: fetched.base.published_at_ms,
-        model_id: fetched.base.model_id,
-    };
-    let path = settings.index_dir.join(ORIGIN_FILE);
-    let text = serde_json::to_vec_pretty(&origin).expect("names and numbers are valid JSON");
-    replace_with_bytes(&path, Durability::Unsynced, &text).map_err(|source| LocationError::Io {
-        operation: "write",
-        path,
-        source,
-    })?;
+    let origin = BaseOrigin::write(&settings.index_dir, &url, fetched.base)?;
     let offline = fetched.offline.map(|error| error.to_string());
-    Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline }))
+    Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: false }))
+}
+
+/// The published index that fits a folder best.
+#[cfg(feature = "locations")]
+struct WantedBase {
+    checkout: checkout::Checkout,
+    /// The model that was chosen; `None` if the index decides.
+    model_id: Option<String>,
+}
+
+#[cfg(feature = "locations")]
+impl WantedBase {
+    fn find(settings: &Settings) -> Result<Self, EngineError> {
+        let models = settings.pipeline.embedder.as_ref().map(|_| crate::models::IndexModels::open(settings, None));
+        let model_id = models.transpose()?.map(|models| models.current().embedder.model_id().to_owned());
+        Ok(Self { checkout: checkout::Checkout::find(settings.root.as_path()), model_id })
+    }
+
+    fn request<'r>(&'r self, settings: &'r Settings) -> locations::FetchRequest<'r> {
+        locations::FetchRequest {
+            cache_dir: &settings.cache_dir,
+            project: &self.checkout.project,
+            commit: self.checkout.commit.as_deref(),
+            model_id: self.model_id.as_deref(),
+        }
+    }
+}
+
+#[cfg(feature = "locations")]
+fn observe_transfer(
+    observe: &(dyn Fn(TransferState) + Send + Sync),
+) -> impl Fn(&locations::TransferProgress) + Send + Sync {
+    |progress| observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes })
 }
 
 /// Refuses a base: this program cannot read locations.
