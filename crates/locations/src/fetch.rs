@@ -118,8 +118,8 @@ pub fn fetch(
     fetch_into(BASES, |_| true, &storage, url, request, cancel, observe)
 }
 
-/// Opens a published index that is read in place. Brings the parts for which `is_brought` returns true for their path into the
-/// cache, like [`fetch`], and reads ranges of the others when they are needed.
+/// Opens a published index that is read in place. Brings the parts into the cache for whose path in the index folder
+/// `is_brought` returns true, like [`fetch`], and reads ranges of the others when they are needed.
 ///
 /// # Errors
 /// Fails like [`fetch`], and with [`LocationError::NotInPlace`] if an older program published the index.

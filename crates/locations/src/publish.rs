@@ -101,8 +101,8 @@ async fn publish_to(
             .buffered(CONCURRENT_PARTS)
             .try_collect()
             .await?;
-    let sums = uploader.upload_block_sums(&uploaded).await?;
-    let uploaded: Vec<UploadedPart> = uploaded.into_iter().chain([sums]).collect();
+    let sums = if uploaded.is_empty() { None } else { Some(uploader.upload_block_sums(&uploaded).await?) };
+    let uploaded: Vec<UploadedPart> = uploaded.into_iter().chain(sums).collect();
     let base = BaseManifest {
         format: LOCATION_FORMAT,
         project: request.project.to_owned(),

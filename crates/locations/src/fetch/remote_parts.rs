@@ -218,11 +218,12 @@ impl Parts {
             missing.into_iter().zip(fetched).flat_map(|(run, fetched)| run.zip(fetched)).collect();
         if !fetched.is_empty() {
             let (parts, kept) = (Arc::clone(&self), fetched.clone());
-            // Nothing waits for the files.
-            tokio::task::spawn_blocking(move || {
+            // A process that ends after this answer leaves the blocks for the next one.
+            let written = tokio::task::spawn_blocking(move || {
                 let sha256 = &parts.parts[part].sha256;
                 kept.iter().for_each(|(number, block)| parts.cache.write(sha256, *number, block));
             });
+            _ = written.await;
         }
         blocks.extend(fetched);
         Ok(run.filter_map(|number| blocks.remove(&number)).collect())
