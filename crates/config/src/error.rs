@@ -31,6 +31,9 @@ pub enum ConfigError {
     /// The file of `--token-file` contains only white space.
     #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
     NoTokenInFile { path: PathBuf },
+    /// `--in-place` without a published index.
+    #[error("--in-place reads a published index; name its location with --base (CODESCRY_BASE)")]
+    NothingInPlace,
     /// The user's settings cannot be read.
     #[error("cannot read {path}: {source}; check its permissions")]
     Unreadable { path: PathBuf, source: std::io::Error },

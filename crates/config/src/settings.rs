@@ -36,6 +36,8 @@ pub struct Options {
     pub trust_base: bool,
     /// `--collection`: answer from the combined index of this collection, without a folder.
     pub collection: Option<OsString>,
+    /// `--in-place`: with `trust_base` or `collection`, reads the published index at its location instead of fetching all of it.
+    pub in_place: bool,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
     /// `--cross-file-systems`, `CODESCRY_CROSS_FILE_SYSTEMS`: index folders on other file systems than the root's.
@@ -94,6 +96,8 @@ pub struct BaseSettings {
     /// Whether the location is a collection: answers come from the combined index of all its repositories, which is
     /// never changed here, only replaced by a newer one.
     pub is_collection: bool,
+    /// Whether the published index is read at its location, and only what must be here is fetched. It is then trusted.
+    pub is_in_place: bool,
 }
 
 impl Options {
@@ -144,10 +148,14 @@ impl Settings {
         let published = options.index_dir.as_ref().filter(is_url).map(|dir| dir.clone().into_os_string());
         let base = published.clone().or_else(|| options.base.clone()).map(|location| BaseSettings {
             publishes: published.is_some(),
-            is_trusted: options.trust_base,
+            is_trusted: options.trust_base || options.in_place,
             is_collection: false,
+            is_in_place: options.in_place,
             location,
         });
+        if options.in_place && base.is_none() {
+            return Err(ConfigError::NothingInPlace);
+        }
         let index_dir = match options.index_dir.as_ref().filter(|dir| !is_url(dir)) {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),
@@ -173,7 +181,8 @@ impl Settings {
         let root = folder.join(name);
         std::fs::create_dir_all(&root).map_err(|source| ConfigError::Root { path: root.clone(), source })?;
         let root = AbsPath::canonical(&root).map_err(|source| ConfigError::Root { path: root, source })?;
-        let base = BaseSettings { location, publishes: false, is_trusted: true, is_collection: true };
+        let is_in_place = options.in_place;
+        let base = BaseSettings { location, publishes: false, is_trusted: true, is_collection: true, is_in_place };
         Self::with_places(options, (root, folder.join("index"), cache_dir), Some(base))
     }
 

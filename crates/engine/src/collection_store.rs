@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::calls::open_collection;
+use crate::error::EngineError;
 use config::Settings;
 use platform::atomic_file::{Durability, replace_with_bytes};
 use store::lance::LanceStore;
@@ -49,9 +51,7 @@ impl FetchedCollection {
 
 /// The store of a collection. It cannot be written.
 pub(crate) struct CollectionStore {
-    index_dir: PathBuf,
-    root: PathBuf,
-    resident_chunks: u64,
+    settings: Settings,
     /// The store of the combined index that was read last, with its folder.
     current: Mutex<Option<(PathBuf, Arc<LanceStore>)>>,
 }
@@ -59,25 +59,34 @@ pub(crate) struct CollectionStore {
 impl CollectionStore {
     /// Returns the store of the collection that `settings` name, without reading a file.
     pub fn new(settings: &Settings) -> Self {
-        Self {
-            index_dir: settings.index_dir.clone(),
-            root: settings.root.as_path().to_owned(),
-            resident_chunks: settings.pipeline.resident_chunks,
-            current: Mutex::default(),
-        }
+        Self { settings: settings.clone(), current: Mutex::default() }
     }
 
     /// Returns the store of the combined index that was fetched last; `None` if none was fetched.
     fn current(&self) -> Result<Option<Arc<LanceStore>>, StoreError> {
-        let Some(fetched) = FetchedCollection::read(&self.index_dir) else { return Ok(None) };
+        let Some(fetched) = FetchedCollection::read(&self.settings.index_dir) else { return Ok(None) };
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, store)) = current.as_ref().filter(|(dir, _)| *dir == fetched.dir) {
             return Ok(Some(Arc::clone(store)));
         }
-        let store = LanceStore::open(&fetched.dir, &self.root)?.with_resident_limit(self.resident_chunks);
+        let (dir, store) = match self.settings.base.as_ref().filter(|base| base.is_in_place) {
+            Some(base) => open_collection(&self.settings, base).map_err(|error| self.cannot_open(&error))?,
+            None => {
+                let store = LanceStore::open(&fetched.dir, self.settings.root.as_path())?;
+                (fetched.dir, store.with_resident_limit(self.settings.pipeline.resident_chunks))
+            }
+        };
         let store = Arc::new(store);
-        *current = Some((fetched.dir, Arc::clone(&store)));
+        *current = Some((dir, Arc::clone(&store)));
         Ok(Some(store))
+    }
+}
+
+impl CollectionStore {
+    /// Returns the error of a combined index that cannot be read at its location.
+    fn cannot_open(&self, error: &EngineError) -> StoreError {
+        let source = io::Error::other(error.to_string());
+        StoreError::Io { operation: "open", path: self.settings.index_dir.clone(), source }
     }
 }
 
@@ -98,10 +107,10 @@ impl ChunkStore for CollectionStore {
 
     fn writer(&self, _: &IndexFingerprint, _: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
         let source = io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "the index of a collection is only read here");
-        Err(StoreError::Io { operation: "write", path: self.index_dir.clone(), source })
+        Err(StoreError::Io { operation: "write", path: self.settings.index_dir.clone(), source })
     }
 
     fn size_bytes(&self) -> u64 {
-        FetchedCollection::read(&self.index_dir).map_or(0, |fetched| LanceStore::measure(&fetched.dir))
+        FetchedCollection::read(&self.settings.index_dir).map_or(0, |fetched| LanceStore::measure(&fetched.dir))
     }
 }

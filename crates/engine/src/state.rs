@@ -49,15 +49,15 @@ impl Engine {
         LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path()).unwrap_or_default()
     }
 
-    /// Opens the engine of a root. Creates no files.
+    /// Opens the engine of a root. Creates no files, except in the cache for a published index that is read in place.
     ///
     /// # Errors
-    /// When the limit of address space is too low, a thread cannot be started, or the chosen model is not available. An
-    /// index that cannot be read is not an error here.
-    pub fn open(settings: Settings) -> Result<Self, EngineError> {
+    /// When the limit of address space is too low, a thread cannot be started, the chosen model is not available, or a
+    /// published index cannot be opened in place. An index that cannot be read is not an error here.
+    pub fn open(mut settings: Settings) -> Result<Self, EngineError> {
         check_address_space()?;
         search::start_search_threads()?;
-        let store = open_store(&settings)?;
+        let store = open_store(&mut settings)?;
         // An unreadable index can still be rebuilt, so only the calls that read it fail.
         let view = store.view().unwrap_or_else(|error| {
             tracing::debug!("the model is chosen without the index: {error}");
@@ -177,11 +177,19 @@ pub fn project_folder(root: &AbsPath) -> PathBuf {
     GitProject::find(root.as_path()).map_or_else(|| root.as_path().to_owned(), |project| project.common_folder)
 }
 
+/// Opens the store of `settings`. For an index that is read in place, their index folder becomes the one in the cache.
 #[cfg(feature = "lance")]
-fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+fn open_store(settings: &mut Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
     #[cfg(feature = "locations")]
     if settings.base.as_ref().is_some_and(|base| base.is_collection) {
         return Ok(Box::new(crate::collection_store::CollectionStore::new(settings)));
+    }
+    #[cfg(feature = "locations")]
+    if let Some(base) = settings.base.as_ref().filter(|base| base.is_in_place) {
+        use crate::calls::open_in_place;
+        let opened = open_in_place(settings, base, &platform::cancel::CancelToken::default(), &|_| ())?;
+        settings.index_dir = opened.dir;
+        return Ok(Box::new(opened.store));
     }
     let store = store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
     let store = store.with_resident_limit(settings.pipeline.resident_chunks);
@@ -191,6 +199,6 @@ fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
 /// Opens a store in memory: without LanceDB, an index lives as long as its process.
 #[cfg(not(feature = "lance"))]
 #[expect(clippy::unnecessary_wraps, reason = "the signature of the store on disk")]
-fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+fn open_store(settings: &mut Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
     Ok(Box::new(store::memory::MemoryStore::new(settings.root.as_path().to_owned())))
 }

@@ -47,6 +47,12 @@ pub enum LocationError {
         "{object} is missing at {location}; run the command again, or publish the index again with `codescry publish {location}`"
     )]
     Missing { location: String, object: String },
+    /// The published index lacks the checksums of blocks, which an older program did not publish.
+    #[error(
+        "the index at {location} cannot be read in place, because an older codescry published it; publish it again with \
+         `codescry publish {location}`, or leave out --in-place"
+    )]
+    NotInPlace { location: String },
     /// The list of bases changed, or could not be replaced, during each attempt to add an entry.
     #[error(
         "others changed the list of {project} at {location} {attempts} times in a row; run `codescry publish` again"

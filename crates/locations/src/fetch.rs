@@ -8,8 +8,13 @@
 //!
 //! Each part is verified by its checksum before it gets its name. A file that another fetched base of the project has
 //! is linked or copied, not fetched.
+//!
+//! [`open_in_place`] brings only some of the files, into a folder of the same kind below `CACHE/in-place`, and reads
+//! ranges of the others ([`RemoteParts`]).
 
+mod block_cache;
 mod part_file;
+mod remote_parts;
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -20,11 +25,13 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+pub use self::remote_parts::RemoteParts;
+
 use self::part_file::{fetch_part, is_intact};
 use crate::error::LocationError;
 use crate::layout::{
-    BASES, BaseEntry, BaseList, BaseManifest, BasePart, COMBINED, CURRENT, LOCATION_FILE, LocationHeader, base_object,
-    hash, read, read_base,
+    BASES, BLOCK_SUMS, BaseEntry, BaseList, BaseManifest, BasePart, BlockSums, COMBINED, CURRENT, LOCATION_FILE,
+    LocationHeader, base_object, hash, read, read_base,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -42,6 +49,15 @@ const BASE_FILE: &str = "base.json";
 
 /// Name of the manifest in an index folder.
 const INDEX_MANIFEST: &str = "manifest.json";
+
+/// Folder of the cache with the bases that are read in place.
+const IN_PLACE: &str = "in-place";
+
+/// Folder of the cache with blocks of the parts that are read in place.
+const BLOCKS: &str = "blocks";
+
+/// Name of the file that readers of a base in place hold locked, so that the base stays in the cache.
+const IN_USE: &str = "in-use";
 
 /// Number of fetched bases of a project that stay in the cache.
 const KEPT_BASES: usize = 2;
@@ -74,6 +90,17 @@ pub struct FetchedBase {
     pub offline: Option<LocationError>,
 }
 
+/// A base that is read in place.
+pub struct InPlaceBase {
+    /// The folder of the base in the cache, with the files that are not left in place.
+    pub base: FetchedBase,
+    /// The files that are left in place. The base stays in the cache while they are held.
+    pub parts: RemoteParts,
+}
+
+/// Tells by its path in the index folder whether a part is brought into the cache.
+type IsBrought = fn(&str) -> bool;
+
 /// Brings a published index into the cache. If the location cannot be reached or fails, returns an index that was
 /// fetched earlier: the newest of the preferred model, otherwise the newest.
 ///
@@ -87,14 +114,58 @@ pub fn fetch(
     cancel: &CancelToken,
     observe: &TransferObserver<'_>,
 ) -> Result<FetchedBase, LocationError> {
+    let storage = Storage::open(url, settings, false)?;
+    fetch_into(BASES, |_| true, &storage, url, request, cancel, observe)
+}
+
+/// Opens a published index that is read in place. Brings the parts into the cache for whose path in the index folder
+/// `is_brought` returns true, like [`fetch`], and reads ranges of the others when they are needed.
+///
+/// # Errors
+/// Fails like [`fetch`], and with [`LocationError::NotInPlace`] if an older program published the index.
+pub fn open_in_place(
+    url: &LocationUrl,
+    settings: &LocationSettings,
+    request: &FetchRequest<'_>,
+    is_brought: fn(&str) -> bool,
+    cancel: &CancelToken,
+    observe: &TransferObserver<'_>,
+) -> Result<InPlaceBase, LocationError> {
+    let storage = Storage::open(url, settings, false)?;
+    let base = fetch_into(IN_PLACE, is_brought, &storage, url, request, cancel, observe)?;
+    let in_use = base.dir.join(IN_USE);
+    let in_use =
+        File::options().create(true).truncate(false).write(true).open(&in_use).map_err(io_error("open", &in_use))?;
+    in_use.lock_shared().map_err(io_error("lock", &base.dir))?;
+    let path = base.dir.join(BLOCK_SUMS);
+    let sums = match fs::read(&path) {
+        Ok(bytes) => BlockSums::decode(&bytes).ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(io_error("read", &path)(error)),
+    };
+    let not_in_place = || LocationError::NotInPlace { location: storage.shown().to_owned() };
+    let sums = sums.ok_or_else(not_in_place)?;
+    let blocks = (!storage.is_folder()).then(|| request.cache_dir.join(BLOCKS));
+    let left = base.base.parts.iter().filter(|part| !is_brought(&part.path));
+    let parts = RemoteParts::open(storage.clone(), left, sums, blocks, in_use).ok_or_else(not_in_place)?;
+    Ok(InPlaceBase { base, parts })
+}
+
+fn fetch_into(
+    below: &str,
+    is_brought: IsBrought,
+    storage: &Storage,
+    url: &LocationUrl,
+    request: &FetchRequest<'_>,
+    cancel: &CancelToken,
+    observe: &TransferObserver<'_>,
+) -> Result<FetchedBase, LocationError> {
     let location_key = hash(url.to_string().as_bytes());
-    let cache = request.cache_dir.join(BASES).join(&location_key[..16]);
-    let fetched = Storage::open(url, settings, false)
-        .and_then(|storage| run_until(cancel, fetch_from(&storage, &cache, url, request, cancel, observe)));
-    match fetched {
+    let cache = request.cache_dir.join(below).join(&location_key[..16]);
+    match run_until(cancel, fetch_from(storage, &cache, is_brought, url, request, cancel, observe)) {
         Err(error) if error.is_temporary() => {
             let project = url.project.as_deref().unwrap_or(request.project);
-            match find_cached(&cache, project, request.model_id) {
+            match find_cached(&cache, is_brought, project, request.model_id) {
                 Some((dir, base)) => {
                     Ok(FetchedBase { dir, base, fetched_parts: 0, fetched_bytes: 0, offline: Some(error) })
                 }
@@ -108,6 +179,7 @@ pub fn fetch(
 async fn fetch_from(
     storage: &Storage,
     cache: &Path,
+    is_brought: IsBrought,
     url: &LocationUrl,
     request: &FetchRequest<'_>,
     cancel: &CancelToken,
@@ -117,34 +189,33 @@ async fn fetch_from(
     let folder = cache.join(&project);
     let (entry, base) = choose_base(storage, &project, &list, request).await?;
     let dir = folder.join(entry.file.trim_end_matches(".json"));
-    if let Some(base) = read_cached(&dir) {
+    if let Some(base) = read_cached(&dir, is_brought) {
         return Ok(FetchedBase { dir, base, fetched_parts: 0, fetched_bytes: 0, offline: None });
     }
     fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
     let _lock = lock_folder(&folder, cancel)?;
     // Another process may have fetched it while this one waited.
-    if let Some(base) = read_cached(&dir) {
+    if let Some(base) = read_cached(&dir, is_brought) {
         return Ok(FetchedBase { dir, base, fetched_parts: 0, fetched_bytes: 0, offline: None });
     }
     let fetching = folder.join(format!("{}.fetching", entry.file.trim_end_matches(".json")));
     fs::create_dir_all(&fetching).map_err(io_error("create", &fetching))?;
+    let brought = base.parts.iter().filter(|part| is_brought(&part.path));
     let fetcher = Fetcher {
         storage,
         dir: &fetching,
-        here: list_cached_parts(&folder),
+        here: list_cached_parts(&folder, is_brought),
         observe,
         total: TransferProgress {
-            parts: base.parts.len() as u64,
-            bytes: base.parts.iter().map(|part| part.bytes).sum(),
+            parts: brought.clone().count() as u64,
+            bytes: brought.clone().map(|part| part.bytes).sum(),
             ..TransferProgress::default()
         },
         done_parts: AtomicU64::new(0),
         done_bytes: AtomicU64::new(0),
     };
-    let fetched: Vec<u64> = stream::iter(base.parts.iter().map(|part| fetcher.bring(part)))
-        .buffer_unordered(CONCURRENT_PARTS)
-        .try_collect()
-        .await?;
+    let fetched: Vec<u64> =
+        stream::iter(brought.map(|part| fetcher.bring(part))).buffer_unordered(CONCURRENT_PARTS).try_collect().await?;
     let path = fetching.join(INDEX_MANIFEST);
     replace_with_bytes(&path, Durability::Unsynced, base.index.as_bytes()).map_err(io_error("write", &path))?;
     let text = serde_json::to_vec_pretty(&base).expect("the layout is valid JSON");
@@ -152,7 +223,7 @@ async fn fetch_from(
     replace_with_bytes(&path, Durability::Unsynced, &text).map_err(io_error("write", &path))?;
     _ = fs::remove_dir_all(&dir); // only what is left of an incomplete one
     fs::rename(&fetching, &dir).map_err(io_error("rename", &fetching))?;
-    remove_old(&folder, &dir);
+    remove_old(&folder, is_brought, &dir);
     Ok(FetchedBase {
         dir,
         base,
@@ -252,39 +323,45 @@ fn lock_folder(folder: &Path, cancel: &CancelToken) -> Result<File, LocationErro
     }
 }
 
-/// Returns the manifest of a base in the cache; `None` if it cannot be read, or a file is missing or has another size.
-fn read_cached(dir: &Path) -> Option<BaseManifest> {
+/// Returns the manifest of a base in the cache; `None` if it cannot be read, or a file that is brought is missing
+/// or has another size.
+fn read_cached(dir: &Path, is_brought: IsBrought) -> Option<BaseManifest> {
     let base: BaseManifest = serde_json::from_slice(&fs::read(dir.join(BASE_FILE)).ok()?).ok()?;
     let is_whole = |part: &BasePart| dir.join(&part.path).metadata().is_ok_and(|found| found.len() == part.bytes);
-    base.parts.iter().all(is_whole).then_some(base)
+    base.parts.iter().filter(|part| is_brought(&part.path)).all(is_whole).then_some(base)
 }
 
 /// Lists the folders of the complete bases of a project in the cache, with their manifests, the newest first.
-fn list_cached(folder: &Path) -> Vec<(PathBuf, BaseManifest)> {
+fn list_cached(folder: &Path, is_brought: IsBrought) -> Vec<(PathBuf, BaseManifest)> {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_complete = |path: &PathBuf| path.extension().is_none_or(|extension| extension != "fetching");
     let mut bases: Vec<_> =
-        folders.filter(is_complete).filter_map(|dir| Some((dir.clone(), read_cached(&dir)?))).collect();
+        folders.filter(is_complete).filter_map(|dir| Some((dir.clone(), read_cached(&dir, is_brought)?))).collect();
     bases.sort_by_key(|(_, base)| std::cmp::Reverse(base.published_at_ms));
     bases
 }
 
 /// Returns the newest base of a project in the cache, if possible one of the wanted model. If the project has no
 /// folder, the only project in the cache is used.
-fn find_cached(cache: &Path, project: &str, model_id: Option<&str>) -> Option<(PathBuf, BaseManifest)> {
+fn find_cached(
+    cache: &Path,
+    is_brought: IsBrought,
+    project: &str,
+    model_id: Option<&str>,
+) -> Option<(PathBuf, BaseManifest)> {
     let mut folder = cache.join(project);
     if !folder.is_dir() {
         let mut folders = fs::read_dir(cache).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
         folder = folders.next().filter(|_| folders.next().is_none())?;
     }
-    let mut bases = list_cached(&folder);
+    let mut bases = list_cached(&folder, is_brought);
     let wanted = bases.iter().position(|(_, base)| model_id.is_none_or(|wanted| base.model_id == wanted));
     (!bases.is_empty()).then(|| bases.swap_remove(wanted.unwrap_or(0)))
 }
 
 /// Returns the files of a project's bases in the cache, by their checksums.
-fn list_cached_parts(folder: &Path) -> HashMap<String, PathBuf> {
-    let parts = list_cached(folder)
+fn list_cached_parts(folder: &Path, is_brought: IsBrought) -> HashMap<String, PathBuf> {
+    let parts = list_cached(folder, is_brought)
         .into_iter()
         .flat_map(|(dir, base)| base.parts.into_iter().map(move |part| (part.sha256, dir.join(part.path))));
     parts.collect()
@@ -296,10 +373,14 @@ pub fn forget_fetched(dir: &Path) {
 }
 
 /// Removes the bases of a project from the cache except [`KEPT_BASES`]: `keep` and the newest others. Indexes that were
-/// made from them have their own files.
-fn remove_old(folder: &Path, keep: &Path) {
-    let bases = list_cached(folder).into_iter().filter(|(dir, _)| dir != keep);
+/// made from them have their own files. Bases that are read in place stay.
+fn remove_old(folder: &Path, is_brought: IsBrought, keep: &Path) {
+    let bases = list_cached(folder, is_brought).into_iter().filter(|(dir, _)| dir != keep);
     for (dir, _) in bases.skip(KEPT_BASES - 1) {
+        let in_use = File::open(dir.join(IN_USE));
+        if in_use.as_ref().is_ok_and(|in_use| in_use.try_lock().is_err()) {
+            continue;
+        }
         _ = fs::remove_file(dir.join(BASE_FILE));
         _ = fs::remove_dir_all(dir);
     }

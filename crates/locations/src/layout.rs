@@ -7,10 +7,16 @@
 //! bases/PROJECT/current.json    the list of published indexes, replaced by a conditional write
 //! bases/-all/…                  the same for the combined index of all projects, if the location is used as a collection
 //! ```
+//!
+//! One part of each index is its [`BlockSums`], by which ranges of the others are verified.
+
+mod block_sums;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use block_sums::{BLOCK_SUMS, BlockSums};
 
 use crate::error::LocationError;
 use crate::storage::{Storage, StoredObject};

@@ -2,9 +2,10 @@
 //!
 //! A location holds the files of indexes as immutable parts that are named by their content, immutable manifests, and
 //! one list of bases for each project, which is replaced by a conditional write (`layout`). [`publish`] adds an index,
-//! [`fetch`] brings one into the cache, [`collect_garbage`] removes objects that no list names. As a collection, a
-//! location also has one combined index of all its repositories (`collection`). `storage` hides whether the location is
-//! a folder or a bucket; `http` sends the requests. Calls block; never call them from asynchronous code.
+//! [`fetch`] brings one into the cache, [`open_in_place`] reads one where it is, [`collect_garbage`] removes objects that
+//! no list names. As a collection, a location also has one combined index of all its repositories (`collection`).
+//! `storage` hides whether the location is a folder or a bucket; `http` sends the requests. Calls block; never call them
+//! from asynchronous code.
 
 mod collect;
 mod collection;
@@ -24,7 +25,7 @@ pub use collection::{
     Collection, CombinedIndex, PublishedRepository, VerifyReport, list_collection, remove_repository, verify_collection,
 };
 pub use error::LocationError;
-pub use fetch::{FetchRequest, FetchedBase, fetch, forget_fetched};
+pub use fetch::{FetchRequest, FetchedBase, InPlaceBase, RemoteParts, fetch, forget_fetched, open_in_place};
 pub use layout::{BaseEntry, BaseManifest, BaseMember, COMBINED, project_name};
 pub use progress::{TransferObserver, TransferProgress};
 pub use publish::{CombinedOrigin, PublishReport, PublishRequest, publish};

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::LocationError;
 use crate::layout::{
-    BaseList, BaseManifest, BaseMember, BasePart, CURRENT, KEPT_COMBINED, LOCATION_FILE, LOCATION_FORMAT,
-    LocationHeader, base_object, hash, parse, part_object, read,
+    BLOCK_SUMS, BaseList, BaseManifest, BaseMember, BasePart, BlockSums, CURRENT, KEPT_COMBINED, LOCATION_FILE,
+    LOCATION_FORMAT, LocationHeader, base_object, hash, parse, part_object, read,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -111,6 +111,8 @@ async fn publish_to(
             .buffered(CONCURRENT_PARTS)
             .try_collect()
             .await?;
+    let sums = if uploaded.is_empty() { None } else { Some(uploader.upload_block_sums(&uploaded).await?) };
+    let uploaded: Vec<UploadedPart> = uploaded.into_iter().chain(sums).collect();
     let base = BaseManifest {
         format: LOCATION_FORMAT,
         project: request.project.to_owned(),
@@ -127,7 +129,10 @@ async fn publish_to(
     let (was_there, rebases) = add_to_list(storage, &base, request.combined.as_ref()).await?;
     // Parts that were there before could be removed until the list named them.
     for old in uploaded.iter().filter(|uploaded| uploaded.was_old) {
-        if storage.find(&part_object(&old.part.sha256)).await?.is_none() {
+        if storage.find(&part_object(&old.part.sha256)).await?.is_some() {
+        } else if old.part.path == BLOCK_SUMS {
+            uploader.upload_block_sums(&uploaded).await?;
+        } else {
             uploader.upload(&old.part.path, old.part.bytes).await?;
         }
     }
@@ -209,6 +214,8 @@ fn pause_before(attempt: u32) -> Duration {
 
 struct UploadedPart {
     part: BasePart,
+    /// The checksums of the part's blocks.
+    sums: Vec<u64>,
     /// Whether this run uploaded the part.
     is_new: bool,
     /// Whether the location had the part already, for so long that a removal of unused parts could include it.
@@ -248,7 +255,26 @@ impl<'u> Uploader<'u> {
     async fn upload(&self, path: &str, bytes: u64) -> Result<UploadedPart, LocationError> {
         let mebibytes = u32::try_from((bytes >> 20) + 1).unwrap_or(UPLOAD_MIB).min(UPLOAD_MIB);
         let _permit = self.memory.acquire_many(mebibytes).await;
-        let (content, sha256) = read_file(self.dir.join(path), path, &self.dir, bytes).await?;
+        let content = read_file(self.dir.join(path), path, &self.dir, bytes).await?;
+        let part = self.upload_content(path, content).await?;
+        let done_parts = self.done_parts.fetch_add(1, Ordering::Relaxed) + 1;
+        let done_bytes = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        (self.observe)(&TransferProgress { done_parts, done_bytes, ..self.total });
+        Ok(part)
+    }
+
+    /// Uploads the checksums of the parts' blocks, as a part.
+    async fn upload_block_sums(&self, uploaded: &[UploadedPart]) -> Result<UploadedPart, LocationError> {
+        let mut sums = BlockSums::default();
+        for one in uploaded.iter().filter(|one| one.part.path != BLOCK_SUMS) {
+            sums.add(&one.part.sha256, one.sums.clone());
+        }
+        self.upload_content(BLOCK_SUMS, FileContent::new(sums.encode())).await
+    }
+
+    async fn upload_content(&self, path: &str, content: FileContent) -> Result<UploadedPart, LocationError> {
+        let FileContent { bytes: content, sha256, sums } = content;
+        let bytes = content.len() as u64;
         let object = part_object(&sha256);
         let found = self.storage.find(&object).await?;
         let is_whole = found.as_ref().is_some_and(|found| found.bytes == bytes) && !self.again;
@@ -257,27 +283,34 @@ impl<'u> Uploader<'u> {
         } else if !is_whole {
             self.storage.replace(&object, content).await?;
         }
-        let done_parts = self.done_parts.fetch_add(1, Ordering::Relaxed) + 1;
-        let done_bytes = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.observe)(&TransferProgress { done_parts, done_bytes, ..self.total });
         Ok(UploadedPart {
             part: BasePart { path: path.to_owned(), bytes, sha256 },
+            sums,
             is_new: !is_whole,
             was_old: found.is_some_and(|found| found.written_ms + YOUNG_MS < now_ms()),
         })
     }
 }
 
+/// The content of a part and its checksums.
+struct FileContent {
+    bytes: Bytes,
+    sha256: String,
+    sums: Vec<u64>,
+}
+
+impl FileContent {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { sha256: hash(&bytes), sums: BlockSums::sum_blocks(&bytes), bytes: bytes.into() }
+    }
+}
+
 /// Reads a file of the index and hashes it.
-async fn read_file(file: PathBuf, path: &str, dir: &Path, bytes: u64) -> Result<(Bytes, String), LocationError> {
+async fn read_file(file: PathBuf, path: &str, dir: &Path, bytes: u64) -> Result<FileContent, LocationError> {
     let changed = || LocationError::Changed { dir: dir.to_owned(), file: path.to_owned() };
-    let work = move || {
-        let content = std::fs::read(&file)?;
-        let sha256 = hash(&content);
-        std::io::Result::Ok((content, sha256))
-    };
+    let work = move || std::fs::read(&file).map(FileContent::new);
     match tokio::task::spawn_blocking(work).await {
-        Ok(Ok((content, sha256))) if content.len() as u64 == bytes => Ok((content.into(), sha256)),
+        Ok(Ok(content)) if content.bytes.len() as u64 == bytes => Ok(content),
         Ok(Err(source)) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(LocationError::Io { operation: "read", path: dir.join(path), source })
         }

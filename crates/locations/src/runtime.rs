@@ -27,6 +27,24 @@ const WORKERS: usize = 2;
 /// Maximum number of requests at once; each takes a thread.
 const MAX_REQUESTS: usize = 32;
 
+/// Runs `work` on the runtime of all locations, to its end even if nothing waits for it. It may be called on any thread.
+///
+/// # Errors
+/// [`LocationError::Io`] if the threads cannot be started.
+pub fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<tokio::task::JoinHandle<T>, LocationError> {
+    Ok(find_runtime()?.spawn(work))
+}
+
+fn find_runtime() -> Result<&'static Runtime, LocationError> {
+    RUNTIME.as_ref().map_err(|error| LocationError::Io {
+        operation: "start threads for",
+        path: "transfers".into(),
+        source: std::io::Error::new(error.kind(), error.to_string()),
+    })
+}
+
 /// Runs `work` to its end, or until `cancel` is cancelled.
 ///
 /// # Errors
@@ -36,11 +54,7 @@ pub fn run_until<T>(
     cancel: &CancelToken,
     work: impl Future<Output = Result<T, LocationError>>,
 ) -> Result<T, LocationError> {
-    let runtime = RUNTIME.as_ref().map_err(|error| LocationError::Io {
-        operation: "start threads for",
-        path: "transfers".into(),
-        source: std::io::Error::new(error.kind(), error.to_string()),
-    })?;
+    let runtime = find_runtime()?;
     let (sender, stopped) = tokio::sync::oneshot::channel();
     // Sends nothing if the work has ended.
     let _listener = cancel.on_cancel(move || _ = sender.send(()));

@@ -209,6 +209,33 @@ impl Storage {
         Ok(Box::pin(pieces))
     }
 
+    /// Reads a range of an object.
+    ///
+    /// # Errors
+    /// When the object is not there, is shorter, or the store fails or refuses.
+    pub async fn read_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<Bytes, LocationError> {
+        let wanted = range.end - range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
+        let got = async {
+            let got = self.store.get_opts(&self.path(name), options).await?;
+            if got.range != range {
+                return Ok(None);
+            }
+            got.bytes().await.map(Some)
+        };
+        let got = got.await.map_err(|error| self.fail("to read", &error).into_error(&self.shown, name))?;
+        got.filter(|bytes| bytes.len() as u64 == wanted).ok_or_else(|| LocationError::Damaged {
+            location: self.shown.clone(),
+            object: name.to_owned(),
+            problem: format!("the bytes {} to {} cannot be read", range.start, range.end),
+        })
+    }
+
+    /// Returns whether the location is a folder of this machine.
+    pub fn is_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// Returns the size and the time of an object; `None` if it is not there.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use codescry_locations::{
     FetchRequest, FetchedBase, LocationError, LocationUrl, PublishReport, PublishRequest, collect_garbage, fetch,
-    publish,
+    open_in_place, publish,
 };
 use config::LocationSettings;
 use platform::cancel::CancelToken;
@@ -73,17 +73,18 @@ fn text_of(dir: &Path, name: &str) -> String {
 fn what_was_published_is_fetched_and_shared_parts_are_moved_once() {
     let team = Team::new();
     let one = team.publish("app", "c1", &[("data/a", "same"), ("words/1", "first"), ("empty", "")]);
-    assert_eq!((one.parts, one.uploaded_parts, one.uploaded_bytes), (3, 3, 9));
+    // The checksums of the blocks are one more part: 28 bytes, 36 for each file, and 8 for each block.
+    assert_eq!((one.parts, one.uploaded_parts, one.uploaded_bytes), (4, 4, 9 + 28 + 3 * 36 + 2 * 8));
     let two = team.publish("app", "c2", &[("data/a", "same"), ("words/2", "second")]);
-    assert_eq!((two.uploaded_parts, two.uploaded_bytes, two.was_there), (1, 6, false));
+    assert_eq!((two.uploaded_parts, two.uploaded_bytes, two.was_there), (2, 6 + 28 + 2 * 44, false));
     assert!(team.publish("app", "c2", &[("data/a", "same"), ("words/2", "second")]).was_there);
 
     let newest = team.fetch(&team.location(), "app", None).expect("fetched");
-    assert_eq!((newest.base.commit.as_deref(), newest.fetched_parts, newest.fetched_bytes), (Some("c2"), 2, 10));
+    assert_eq!((newest.base.commit.as_deref(), newest.fetched_parts, newest.fetched_bytes), (Some("c2"), 3, 10 + 116));
     assert_eq!(text_of(&newest.dir, "words/2"), "second");
     assert_eq!(text_of(&newest.dir, "manifest.json"), "{ \"commit\": \"c2\" }");
     let older = team.fetch(&team.location(), "app", Some("c1")).expect("fetched");
-    assert_eq!((older.base.commit.as_deref(), older.fetched_bytes), (Some("c1"), 5), "data/a is here already");
+    assert_eq!((older.base.commit.as_deref(), older.fetched_bytes), (Some("c1"), 5 + 152), "data/a is here already");
     assert_eq!((text_of(&older.dir, "data/a"), text_of(&older.dir, "empty")), ("same".to_owned(), String::new()));
     let again = team.fetch(&team.location(), "app", Some("c1")).expect("it is here");
     assert_eq!((again.dir, again.fetched_parts), (older.dir, 0));
@@ -96,10 +97,10 @@ fn damaged_parts_are_found_on_both_sides() {
     let fetched = team.fetch(&team.location(), "app", None).expect("fetched");
     fs::remove_file(fetched.dir.join("data/a")).expect("removed");
     let again = team.fetch(&team.location(), "app", None).expect("fetched again");
-    assert_eq!((again.fetched_bytes, text_of(&again.dir, "data/a")), (5, "right".to_owned()));
+    assert_eq!((again.fetched_bytes, text_of(&again.dir, "data/a")), (5 + 72, "right".to_owned()));
 
     fs::remove_dir_all(team.path("cache")).expect("removed");
-    let part = find_file(&team.path("location/parts")).expect("a part");
+    let part = find_file(&team.path("location/parts"), "right").expect("a part");
     fs::write(&part, "wrong").expect("written");
     let error = team.fetch(&team.location(), "app", None).err().expect("damaged").to_string();
     assert!(error.contains("is damaged") && error.contains("publish --again"), "{error}");
@@ -110,9 +111,80 @@ fn damaged_parts_are_found_on_both_sides() {
     assert!(team.fetch(&team.location(), "app", None).is_ok());
 }
 
-fn find_file(folder: &Path) -> Option<PathBuf> {
-    let paths = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    paths.into_iter().find_map(|path| if path.is_dir() { find_file(&path) } else { Some(path) })
+/// Returns the path of a file with this content.
+fn find_file(folder: &Path, content: &str) -> Option<PathBuf> {
+    let mut paths = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    paths.find_map(|path| match path.is_dir() {
+        true => find_file(&path, content),
+        false => fs::read(&path).is_ok_and(|found| found == content.as_bytes()).then_some(path),
+    })
+}
+
+#[test]
+fn ranges_are_read_in_place_and_verified() {
+    let team = Team::new();
+    let large: String = (0..200_000).map(|number| format!("{number} ")).collect();
+    team.publish("app", "c1", &[("data/large", &large), ("data/same", &large), ("small", "small")]);
+    let request = FetchRequest { cache_dir: &team.path("cache"), project: "app", commit: None, model_id: None };
+    let open = || {
+        let is_brought = |path: &str| !path.starts_with("data/");
+        open_in_place(&team.location(), &team.settings, &request, is_brought, &CancelToken::default(), &|_| ())
+    };
+    let opened = open().expect("opened");
+    assert_eq!(text_of(&opened.base.dir, "small"), "small");
+    assert!(!opened.base.dir.join("data").exists());
+    let parts = opened.parts;
+    assert_eq!((parts.size_bytes("data/large"), parts.size_bytes("small")), (Some(large.len() as u64), None));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let read = |path: &str, range: std::ops::Range<usize>| {
+        let read = parts.read(path, range.start as u64..range.end as u64);
+        runtime.block_on(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    for range in [0..1, 5..5, 262_140..262_150, 0..large.len(), large.len() - 1..large.len()] {
+        assert_eq!(read("data/large", range.clone()).expect("a range"), large[range]);
+    }
+    assert_eq!(parts.count_fetched().0, large.len() as u64, "each block comes once");
+    assert_eq!(read("data/same", 300_000..300_100).expect("a range"), large[300_000..300_100]);
+    assert_eq!(parts.count_fetched().0, large.len() as u64, "equal parts have the same blocks");
+    assert!(read("data/large", 0..large.len() + 1).is_err() && read("data/none", 0..1).is_err());
+
+    // Another process finds the damage of the block that it reads, and only of that one.
+    let part = find_file(&team.path("location/parts"), &large).expect("a part");
+    let mut damaged = large.clone().into_bytes();
+    damaged[300_000] ^= 1;
+    fs::write(&part, damaged).expect("written");
+    let parts = open().expect("opened").parts;
+    let read = |start: u64| runtime.block_on(parts.read("data/large", start..start + 10));
+    assert_eq!(read(0).expect("a range"), &large.as_bytes()[..10]);
+    let error = read(262_144).expect_err("damaged").to_string();
+    assert!(error.contains("is damaged") && error.contains("publish --again"), "{error}");
+
+    // What an older program published has no checksums of blocks.
+    for entry in fs::read_dir(team.path("location/bases/app")).expect("a folder").flatten() {
+        let text = fs::read_to_string(entry.path()).expect("a manifest");
+        fs::write(entry.path(), text.replace("\"block-sums\"", "\"another\"")).expect("written");
+    }
+    fs::remove_dir_all(team.path("cache")).expect("removed");
+    let error = open().err().expect("no checksums").to_string();
+    assert!(error.contains("older codescry") && error.contains("codescry publish"), "{error}");
+}
+
+#[test]
+fn a_base_that_is_read_in_place_stays_in_the_cache() {
+    let team = Team::new();
+    let request = FetchRequest { cache_dir: &team.path("cache"), project: "app", commit: None, model_id: None };
+    let open = |number: u32| {
+        team.publish("app", &format!("c{number}"), &[("small", &format!("text {number}"))]);
+        let opened =
+            open_in_place(&team.location(), &team.settings, &request, |_| true, &CancelToken::default(), &|_| ());
+        opened.expect("opened")
+    };
+    let (held, dropped) = (open(0), open(1).base.dir);
+    for number in 2..5 {
+        open(number);
+    }
+    assert_eq!(text_of(&held.base.dir, "small"), "text 0");
+    assert!(!dropped.exists());
 }
 
 #[test]
@@ -192,9 +264,9 @@ fn unused_objects_are_removed_after_the_grace_period() {
         "a young manifest keeps its parts"
     );
     let counted = collect(0, true);
-    assert_eq!((counted.removed_parts, counted.removed_bases, counted.kept_parts), (2, 2, 9));
+    assert_eq!((counted.removed_parts, counted.removed_bases, counted.kept_parts), (4, 2, 17));
     assert_eq!(collect(0, false), counted);
-    assert_eq!((collect(0, false).removed_parts, collect(0, false).kept_parts), (0, 9));
+    assert_eq!((collect(0, false).removed_parts, collect(0, false).kept_parts), (0, 17));
     assert!(team.fetch(&team.location(), "app", Some("c2")).expect("kept").base.commit.as_deref() == Some("c2"));
 }
 

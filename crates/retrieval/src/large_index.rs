@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::file_scores::FileScores;
@@ -69,8 +69,8 @@ pub enum PartRequest<'q> {
 /// If the store cannot be read, or the query cannot be embedded.
 pub fn load_part(snapshot: &Arc<Snapshot>, request: &PartRequest<'_>) -> Result<Arc<Snapshot>, QueryError> {
     let Some(whole) = snapshot.whole_index() else { return Ok(Arc::clone(snapshot)) };
-    match (Arc::clone(whole) as Arc<dyn Any + Send + Sync>).downcast::<LargeIndex>() {
-        Ok(large) => large.load_part(request).map(Arc::new),
+    match (Arc::clone(whole) as Arc<dyn Any + Send + Sync>).downcast::<CallIndex>() {
+        Ok(call) => call.large.load_part(request).map(Arc::new),
         // Only this crate makes snapshots of parts.
         Err(_) => Ok(Arc::clone(snapshot)),
     }
@@ -89,7 +89,15 @@ pub struct LargeIndex {
     indexes: Arc<dyn SearchIndexes>,
     size: IndexSize,
     statistics: CorpusStatistics,
-    project_folders: OnceLock<HashSet<String>>,
+    project_folders: OnceLock<Arc<HashSet<String>>>,
+}
+
+/// A large index as one call sees it.
+struct CallIndex {
+    large: Arc<LargeIndex>,
+    project_folders: OnceLock<Arc<HashSet<String>>>,
+    /// The error of the first lookup that could not read the index.
+    failure: Mutex<Option<StoreError>>,
 }
 
 impl LargeIndex {
@@ -109,31 +117,32 @@ impl LargeIndex {
     /// # Errors
     /// If the snapshot cannot be built.
     pub fn empty_snapshot(self: &Arc<Self>) -> Result<Snapshot, StoreError> {
-        let whole = Arc::clone(self) as Arc<dyn WholeIndex>;
+        let whole = Arc::new(CallIndex::new(self));
         Snapshot::of_part(Arc::clone(&self.view), whole, (self.size, &self.statistics), Vec::new(), Vec::new())
     }
 
     /// Loads the files that a call needs.
     fn load_part(self: &Arc<Self>, request: &PartRequest<'_>) -> Result<Snapshot, QueryError> {
         let begun = Instant::now();
+        let call = Arc::new(CallIndex::new(self));
         match request {
             PartRequest::Identifier(name) => {
                 // The last search word is the whole identifier.
                 let mut whole = None;
                 words::for_each_search_word(name, |word| whole = Some(word.to_owned()));
-                return Ok(self.load_chunks_with(&whole.unwrap_or_default())?);
+                return Ok(self.load_chunks_with(&whole.unwrap_or_default(), &call)?);
             }
             PartRequest::Name(name) if !name.is_prefix() => {
-                let exact = self.load_chunks_with(&definition_key(&name.name))?;
+                let exact = self.load_chunks_with(&definition_key(&name.name), &call)?;
                 if exact.chunk_count() > 0 {
                     return Ok(exact);
                 }
             }
             _ => {}
         }
-        let files = self.find_files(request)?;
+        let files = self.find_files(request, &call)?;
         let found = begun.elapsed();
-        let snapshot = self.load_files(&files)?;
+        let snapshot = self.load_files(&files, &call)?;
         tracing::debug!(
             "found {} files in {found:.1?}, and loaded their {} chunks in {:.1?}",
             files.files.len(),
@@ -144,31 +153,32 @@ impl LargeIndex {
     }
 
     /// Loads the snapshot of some files.
-    fn load_files(self: &Arc<Self>, found: &FoundFiles) -> Result<Snapshot, StoreError> {
+    fn load_files(&self, found: &FoundFiles, call: &Arc<CallIndex>) -> Result<Snapshot, StoreError> {
         let chunks = self.indexes.read_chunks_of(&found.files, found.term_hashes.as_deref())?;
-        self.build_snapshot(chunks, &found.files)
+        self.build_snapshot(chunks, &found.files, call)
     }
 
     /// Loads the snapshot of the chunks that contain a word or a key.
-    fn load_chunks_with(self: &Arc<Self>, word: &str) -> Result<Snapshot, StoreError> {
+    fn load_chunks_with(&self, word: &str, call: &Arc<CallIndex>) -> Result<Snapshot, StoreError> {
         let chunks = self.indexes.read_chunks_with(word, MAX_MATCHING_CHUNKS, Some(&[hash_term(word)]))?;
         let mut files: Vec<RepoPath> = chunks.iter().map(|(chunk, _)| chunk.path.clone()).collect();
         files.sort_unstable();
         files.dedup();
-        self.build_snapshot(chunks, &files)
+        self.build_snapshot(chunks, &files, call)
     }
 
     fn build_snapshot(
-        self: &Arc<Self>,
+        &self,
         chunks: Vec<(StoredChunk, Terms)>,
         files: &[RepoPath],
+        call: &Arc<CallIndex>,
     ) -> Result<Snapshot, StoreError> {
         let records = self.indexes.read_records_of(files)?;
-        let whole = Arc::clone(self) as Arc<dyn WholeIndex>;
+        let whole = Arc::clone(call) as Arc<dyn WholeIndex>;
         Snapshot::of_part(Arc::clone(&self.view), whole, (self.size, &self.statistics), chunks, records)
     }
 
-    fn find_files(&self, request: &PartRequest<'_>) -> Result<FoundFiles, QueryError> {
+    fn find_files(&self, request: &PartRequest<'_>, call: &CallIndex) -> Result<FoundFiles, QueryError> {
         let mut scores = FileScores::default();
         // Only queries look up other terms than identifiers.
         let mut term_hashes = Some(Vec::new());
@@ -176,7 +186,8 @@ impl LargeIndex {
             PartRequest::Query { query, folders, embedder } => {
                 let filter = FileFilter::with_query_filters(&query.filter, &query.query_filters)?.in_folders(folders);
                 let filter = self.row_filter(&filter)?;
-                let plan = plan_retrieval(query, self);
+                let plan = plan_retrieval(query, call);
+                call.check_lookups()?;
                 let required: Vec<&str> = plan.required_words.iter().map(String::as_str).collect();
                 let with_phrase = self.indexes.find_words(&required, true, RETRIEVED_CHUNKS, &filter)?;
                 scores.add_ranked(with_phrase, NAMED_SCORE * 100.0);
@@ -236,18 +247,28 @@ impl LargeIndex {
     ) -> Result<bool, StoreError> {
         let mut is_any = false;
         let edits = |text: &str| if text.chars().count() < LONG_WORD_LETTERS { 1 } else { 2 };
-        let unknown = names.iter().filter(|name| !self.defines(name) && !self.mentions(name));
-        for name in unknown.take(MAX_CORRECTED) {
-            is_any = true;
+        let mut corrected = 0;
+        for name in names {
+            if corrected == MAX_CORRECTED {
+                break;
+            }
+            if self.defines(name)? || self.mentions(name)? {
+                continue;
+            }
+            (is_any, corrected) = (true, corrected + 1);
             let hits = self.indexes.find_similar_word(&definition_key(name), edits(name), NAMED_CHUNKS)?;
             scores.add_ranked(hits, NAMED_SCORE);
         }
-        let is_unknown = |forms: &&Vec<String>| {
-            forms.first().is_some_and(|word| word.len() >= MIN_CORRECTED_LETTERS)
-                && !forms.iter().any(|form| self.mentions(form))
-        };
-        for forms in words.iter().filter(is_unknown).take(MAX_CORRECTED) {
-            is_any = true;
+        corrected = 0;
+        for forms in words.iter().filter(|forms| forms.first().is_some_and(|word| word.len() >= MIN_CORRECTED_LETTERS))
+        {
+            if corrected == MAX_CORRECTED {
+                break;
+            }
+            if self.mentions_any(forms)? {
+                continue;
+            }
+            (is_any, corrected) = (true, corrected + 1);
             let hits = self.indexes.find_similar_word(&forms[0], edits(&forms[0]), NAMED_CHUNKS)?;
             scores.add_ranked(hits, NAMED_SCORE);
         }
@@ -287,32 +308,85 @@ impl LargeIndex {
     fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
         self.indexes.find_words(&[key], true, NAMED_CHUNKS, filter)
     }
-}
 
-impl IndexLookup for LargeIndex {
-    fn has_file(&self, name: &str, is_exact: bool) -> bool {
-        let found = self.find_key(&file_key(name), &RowFilter::default()).unwrap_or_default();
-        found.iter().any(|hit| {
+    /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
+    fn has_file(&self, name: &str, is_exact: bool) -> Result<bool, StoreError> {
+        let found = self.find_key(&file_key(name), &RowFilter::default())?;
+        Ok(found.iter().any(|hit| {
             let other = hit.path.file_name();
             if is_exact { other == name } else { is_same_ignoring_ascii_case(other, name) }
+        }))
+    }
+
+    /// Returns whether a definition has this name, ignoring case and separators.
+    fn defines(&self, name: &str) -> Result<bool, StoreError> {
+        let key = definition_key(name);
+        Ok(key.len() > 1 && !self.indexes.find_words(&[&key], true, 1, &RowFilter::default())?.is_empty())
+    }
+
+    /// Returns whether a chunk has this word.
+    fn mentions(&self, name: &str) -> Result<bool, StoreError> {
+        let mut whole = None;
+        words::for_each_search_word(name, |word| whole = Some(hash_term(word)));
+        let Some(hash) = whole else { return Ok(false) };
+        let frequency = self.indexes.document_frequency(hash);
+        Ok(frequency.map_err(|error| self.view.inverted_index_error(&error))? > 0)
+    }
+
+    fn mentions_any(&self, names: &[String]) -> Result<bool, StoreError> {
+        for name in names {
+            if self.mentions(name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the root folders of projects, which are read once.
+    fn project_folders(&self) -> Result<Arc<HashSet<String>>, StoreError> {
+        if let Some(read) = self.project_folders.get() {
+            return Ok(Arc::clone(read));
+        }
+        let mut folders = HashSet::new();
+        self.indexes.for_each_path(&mut |path: &str| {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            if marks_project_root(name) && !folders.contains(folder) {
+                folders.insert(folder.to_owned());
+            }
+        })?;
+        Ok(Arc::clone(self.project_folders.get_or_init(|| Arc::new(folders))))
+    }
+}
+
+impl CallIndex {
+    fn new(large: &Arc<LargeIndex>) -> Self {
+        Self { large: Arc::clone(large), project_folders: OnceLock::new(), failure: Mutex::new(None) }
+    }
+
+    /// Returns what was found, or the default and keeps the error.
+    fn found<T: Default>(&self, found: Result<T, StoreError>) -> T {
+        found.unwrap_or_else(|error| {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            T::default()
         })
+    }
+}
+
+impl IndexLookup for CallIndex {
+    fn has_file(&self, name: &str, is_exact: bool) -> bool {
+        self.found(self.large.has_file(name, is_exact))
     }
 
     fn defines(&self, name: &str) -> bool {
-        let key = definition_key(name);
-        // A failure is reported by the retrieval that follows.
-        key.len() > 1
-            && self.indexes.find_words(&[&key], true, 1, &RowFilter::default()).is_ok_and(|hits| !hits.is_empty())
+        self.found(self.large.defines(name))
     }
 
     fn mentions(&self, name: &str) -> bool {
-        let mut whole = None;
-        words::for_each_search_word(name, |word| whole = Some(hash_term(word)));
-        whole.is_some_and(|hash| self.indexes.document_frequency(hash).unwrap_or(0) > 0)
+        self.found(self.large.mentions(name))
     }
 }
 
-impl WholeIndex for LargeIndex {
+impl WholeIndex for CallIndex {
     fn has_file(&self, name: &str, is_exact: bool) -> bool {
         IndexLookup::has_file(self, name, is_exact)
     }
@@ -322,22 +396,14 @@ impl WholeIndex for LargeIndex {
     }
 
     fn project_folders(&self) -> &HashSet<String> {
-        self.project_folders.get_or_init(|| {
-            let mut folders = HashSet::new();
-            let add = &mut |path: &str| {
-                let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-                if marks_project_root(name) && !folders.contains(folder) {
-                    folders.insert(folder.to_owned());
-                }
-            };
-            if let Err(error) = self.indexes.for_each_path(add) {
-                tracing::warn!("{error}");
-            }
-            folders
-        })
+        self.project_folders.get_or_init(|| self.found(self.large.project_folders()))
     }
 
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
-        self.indexes.document_frequency(hash)
+        self.large.indexes.document_frequency(hash)
+    }
+
+    fn check_lookups(&self) -> Result<(), StoreError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 }

@@ -89,6 +89,9 @@ pub fn search(
     let evidence =
         gather_evidence(snapshot, &query, &found.parts, (found.named.clone(), found.pasted.clone()), cancel)?;
     let ranked = rank(snapshot, &query, &evidence, &found, weights);
+    if let Some(whole) = snapshot.whole_index() {
+        whole.check_lookups()?;
+    }
     let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
     let note = found.note.clone();
     drop(found);

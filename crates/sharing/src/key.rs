@@ -40,8 +40,7 @@ fn describe_settings(settings: &Settings) -> String {
         root: _,
         index_dir: _,
         base,
-        // Credentials change no answer, and locations are read before the server starts.
-        locations: _,
+        locations,
         max_file_bytes,
         cross_file_systems,
         parse_time_limit,
@@ -65,10 +64,13 @@ fn describe_settings(settings: &Settings) -> String {
             },
     } = settings;
     let limits = (max_file_bytes, cross_file_systems, parse_time_limit, max_cache_bytes, languages_file);
+    // Credentials change no answer, and decide over access only where a server reads a location while it answers. The key
+    // is a hash.
+    let access = base.as_ref().is_some_and(|base| base.is_in_place).then_some(&locations.variables);
     // The built-in model needs no files, so the search paths matter only for a named model.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
     let search_paths = is_named.then_some((library, hub_cache, visible_gpus));
-    format!("{base:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
+    format!("{base:?} {access:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
 }
 
 #[cfg(test)]
@@ -90,6 +92,12 @@ mod tests {
         };
         let (a, b) = (settings("a", |_| ()), settings("b", |_| ()));
         let key = |folders: &[Settings]| sharing_key(folders, &[], true);
+        let mut in_place = settings("a", |options| {
+            (options.base, options.in_place) = (Some("s3://bucket".into()), true);
+        });
+        let mine = key(std::slice::from_ref(&in_place));
+        in_place.locations.variables.push(("AWS_ACCESS_KEY_ID".to_owned(), "another".to_owned()));
+        assert_ne!(mine, key(std::slice::from_ref(&in_place)), "whoever has no access gets no answers");
         let base = key(std::slice::from_ref(&a));
         assert!(base.is_some() && base == key(&[settings("a/.", |_| ())]));
         assert_eq!(key(&[a.clone(), b.clone()]), key(&[b.clone(), a.clone()]));
@@ -103,6 +111,7 @@ mod tests {
             key(&[settings("a", |options| options.cross_file_systems = Some(true))]),
             key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))]),
             key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))]),
+            key(std::slice::from_ref(&in_place)),
         ] {
             assert_ne!(base, other);
         }

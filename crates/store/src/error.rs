@@ -27,6 +27,20 @@ pub enum StoreError {
         "the index at {dir} is damaged: cannot {operation}: {message}; call index_project or run `codescry index` to repair it from the files"
     )]
     Damaged { operation: &'static str, dir: PathBuf, message: String },
+    /// A range of a file that is elsewhere could not be read. The message names the place and the remedy.
+    #[error("cannot {operation}: {message}")]
+    Remote { operation: &'static str, message: String },
+    /// The index is read in place, which takes search indexes, and has none.
+    #[error(
+        "the index at {place} has no search indexes, by which an index is read in place; index with \
+         `--resident-limit 0` where it is published and publish it again, or leave out --in-place"
+    )]
+    NoSearchIndexes { place: String },
+    /// The index is read in place, so nothing can be written to it.
+    #[error(
+        "the index at {place} is read in place and cannot be changed; leave out --in-place to index the folder here"
+    )]
+    ReadOnly { place: String },
     /// The manifest was written by a newer program.
     #[error(
         "the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`"

@@ -16,6 +16,7 @@ pub mod inverted_index;
 pub mod lance;
 mod manifest;
 pub mod memory;
+mod remote_files;
 mod search_indexes;
 
 pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
@@ -23,5 +24,6 @@ pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredC
 pub use damage::StoreDamage;
 pub use error::StoreError;
 pub use manifest::{IndexFingerprint, IndexOrigin, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION, SavedTree};
+pub use remote_files::{RangeRead, RemoteFiles, RemoteReadError};
 pub use search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 pub use types::Generation;

@@ -30,6 +30,10 @@ pub struct SharedArguments {
     /// `codescry collection`
     #[arg(long, global = true, value_name = "LOCATION", conflicts_with_all = ["index_dir", "base", "trust_base"])]
     pub collection: Option<OsString>,
+    /// With --trust-base or --collection: read the chunks from the location as answers need them, instead of
+    /// downloading the index
+    #[arg(long, global = true)]
+    pub in_place: bool,
     /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
@@ -182,6 +186,7 @@ impl SharedArguments {
             base: self.base.clone(),
             trust_base: self.trust_base,
             collection: self.collection.clone(),
+            in_place: self.in_place,
             max_file_bytes: self.max_file_bytes,
             cross_file_systems: self.cross_file_systems.then_some(true),
             parse_time_limit_ms: self.parse_time_limit_ms,

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "locations")]
 pub(crate) mod checkout;
+#[cfg(feature = "locations")]
+pub(crate) mod in_place;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -141,6 +143,8 @@ pub struct BaseReport {
     pub fetched_bytes: u64,
     /// The reason why the location could not be read, so that an index that was fetched before is used.
     pub offline: Option<String>,
+    /// Whether the index is read at its location.
+    pub is_in_place: bool,
 }
 
 impl BaseReport {
@@ -149,7 +153,10 @@ impl BaseReport {
         let base = self.origin.describe();
         match &self.offline {
             Some(problem) => format!("{problem}; going on with {base}"),
-            None => format!("starting from {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6),
+            None => {
+                let verb = if self.is_in_place { "reading" } else { "starting from" };
+                format!("{verb} {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6)
+            }
         }
     }
 }
@@ -185,7 +192,8 @@ impl Engine {
 
 /// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
 /// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
-/// collection, fetches its combined index, and returns `None` if it was here already.
+/// collection, fetches its combined index, and returns `None` if it was here already. An index that is read in place is
+/// not copied; only what must be here is brought into the cache, for [`Engine::open`].
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
@@ -198,8 +206,7 @@ pub fn fetch_base(
     cancel: &CancelToken,
     observe: &(dyn Fn(TransferState) + Send + Sync),
 ) -> Result<Option<BaseReport>, EngineError> {
-    use crate::models::IndexModels;
-    use locations::{FetchRequest, LocationError, LocationUrl};
+    use locations::{LocationError, LocationUrl};
     use store::Manifest;
     use store::lance::LanceStore;
 
@@ -207,6 +214,9 @@ pub fn fetch_base(
     if base.is_collection {
         let report = fetch_collection(settings, false, cancel, observe)?;
         return Ok(Some(report).filter(|report| report.fetched_bytes > 0 || report.offline.is_some()));
+    }
+    if base.is_in_place {
+        return in_place::open_in_place(settings, base, cancel, observe).map(|opened| Some(opened.report));
     }
     let url = LocationUrl::parse(&base.location)?;
     // An index that cannot be read is reported when it is opened.
@@ -218,19 +228,14 @@ pub fn fetch_base(
             return Ok(None);
         }
     }
-    let checkout = checkout::Checkout::find(settings.root.as_path());
-    let model_id = match &settings.pipeline.embedder {
-        Some(_) => Some(IndexModels::open(settings, None)?.current().embedder.model_id().to_owned()),
-        None => None,
-    };
-    let request = FetchRequest {
-        cache_dir: &settings.cache_dir,
-        project: &checkout.project,
-        commit: checkout.commit.as_deref(),
-        model_id: model_id.as_deref(),
-    };
-    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
-    let fetched = match locations::fetch(&url, &settings.locations, &request, cancel, &seen) {
+    let wanted = WantedBase::find(settings)?;
+    let fetched = match locations::fetch(
+        &url,
+        &settings.locations,
+        &wanted.request(settings),
+        cancel,
+        &observe_transfer(observe),
+    ) {
         Err(LocationError::Nothing { .. } | LocationError::NoProject { .. }) if base.publishes => return Ok(None),
         fetched => fetched?,
     };
@@ -244,7 +249,40 @@ pub fn fetch_base(
     let origin = BaseOrigin::of_base(&url, &fetched.base);
     origin.save(&settings.index_dir)?;
     let offline = fetched.offline.map(|error| error.to_string());
-    Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline }))
+    Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: false }))
+}
+
+/// The published index that fits a folder best.
+#[cfg(feature = "locations")]
+struct WantedBase {
+    checkout: checkout::Checkout,
+    /// The model that was chosen; `None` if the index decides.
+    model_id: Option<String>,
+}
+
+#[cfg(feature = "locations")]
+impl WantedBase {
+    fn find(settings: &Settings) -> Result<Self, EngineError> {
+        let models = settings.pipeline.embedder.as_ref().map(|_| crate::models::IndexModels::open(settings, None));
+        let model_id = models.transpose()?.map(|models| models.current().embedder.model_id().to_owned());
+        Ok(Self { checkout: checkout::Checkout::find(settings.root.as_path()), model_id })
+    }
+
+    fn request<'r>(&'r self, settings: &'r Settings) -> locations::FetchRequest<'r> {
+        locations::FetchRequest {
+            cache_dir: &settings.cache_dir,
+            project: &self.checkout.project,
+            commit: self.checkout.commit.as_deref(),
+            model_id: self.model_id.as_deref(),
+        }
+    }
+}
+
+#[cfg(feature = "locations")]
+fn observe_transfer(
+    observe: &(dyn Fn(TransferState) + Send + Sync),
+) -> impl Fn(&locations::TransferProgress) + Send + Sync {
+    |progress| observe(TransferState::from(progress))
 }
 
 /// Brings the combined index of the collection that `settings` name into the cache, unless the newest one is there. With
@@ -261,18 +299,21 @@ pub(crate) fn fetch_collection(
     observe: &(dyn Fn(TransferState) + Send + Sync),
 ) -> Result<BaseReport, EngineError> {
     use crate::collection_store::FetchedCollection;
-    use locations::{COMBINED, FetchRequest, LocationError, LocationUrl};
+    use locations::{COMBINED, LocationError, LocationUrl};
 
-    let location = settings.base.as_ref().map(|base| base.location.clone()).unwrap_or_default();
-    let url = LocationUrl::parse(&location)?.with_project(COMBINED);
+    let Some(base) = &settings.base else { return Err(EngineError::NoLocations { option: "--collection" }) };
+    let url = LocationUrl::parse(&base.location)?.with_project(COMBINED);
     if again && let Some(fetched) = FetchedCollection::read(&settings.index_dir) {
         locations::forget_fetched(&fetched.dir);
     }
-    let request = FetchRequest { cache_dir: &settings.cache_dir, project: COMBINED, commit: None, model_id: None };
-    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
-    let fetched = match locations::fetch(&url, &settings.locations, &request, cancel, &seen) {
+    let request = collection_request(settings);
+    let brought = match base.is_in_place {
+        true => in_place::bring_in_place(settings, &url, &request, cancel, observe).map(|opened| opened.base),
+        false => locations::fetch(&url, &settings.locations, &request, cancel, &observe_transfer(observe)),
+    };
+    let fetched = match brought {
         Err(LocationError::NoProject { location, .. }) => return Err(EngineError::NotCompacted { location }),
-        fetched => fetched?,
+        brought => brought?,
     };
     let origin = BaseOrigin::of_base(&url, &fetched.base);
     let repositories = fetched.base.members.into_iter().map(|member| member.project).collect();
@@ -286,7 +327,14 @@ pub(crate) fn fetch_collection(
         origin.save(&settings.index_dir)?;
     }
     let offline = fetched.offline.map(|error| error.to_string());
-    Ok(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline })
+    Ok(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: base.is_in_place })
+}
+
+/// Returns the request for the combined index of a collection.
+#[cfg(feature = "locations")]
+fn collection_request(settings: &Settings) -> locations::FetchRequest<'_> {
+    let cache_dir = &settings.cache_dir;
+    locations::FetchRequest { cache_dir, project: locations::COMBINED, commit: None, model_id: None }
 }
 
 /// Refuses a base: this program cannot read locations.

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use tokio::runtime::Runtime;
 
+use super::remote::RemoteReads;
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
 use platform::threads::check_threads;
@@ -33,6 +34,8 @@ pub(super) const SNAPSHOT_CACHE: &str = "resident";
 pub(super) struct IndexLocation {
     pub dir: PathBuf,
     pub root: PathBuf,
+    /// The files of the index that are not in its folder.
+    pub remote: Option<Arc<RemoteReads>>,
 }
 
 impl IndexLocation {
@@ -41,7 +44,7 @@ impl IndexLocation {
     /// # Errors
     /// When the runtime cannot be started.
     pub fn new(dir: &Path, root: &Path) -> Result<Self, StoreError> {
-        let location = Self { dir: dir.to_owned(), root: root.to_owned() };
+        let location = Self { dir: dir.to_owned(), root: root.to_owned(), remote: None };
         match &*RUNTIME {
             Ok(_) => Ok(location),
             Err(error) => Err(threads_error(error)),
@@ -50,7 +53,7 @@ impl IndexLocation {
 
     /// Returns the location of a store whose indexed folder does not matter.
     pub fn of_any_root(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), root: dir.to_owned() }
+        Self { dir: dir.to_owned(), root: dir.to_owned(), remote: None }
     }
 
     /// Returns the folder of the tables.
@@ -97,15 +100,25 @@ impl IndexLocation {
         self.block_on(operation, work).map_err(StoreError::into_damage)
     }
 
-    /// Runs `work` on this module's runtime. A panic of `work` is an error.
+    /// Returns whether the file `name` is not in the folder of the store. The name has slashes.
+    pub fn is_remote(&self, name: &str) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.has_file(name))
+    }
+
+    /// Runs `work` on this module's runtime. A panic of `work` is an error. If a read of a remote file failed in the
+    /// meantime, an error is [`StoreError::Remote`], whatever LanceDB made of it.
     fn run<T>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let runtime = RUNTIME.as_ref().map_err(threads_error)?;
-        catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
-            .unwrap_or_else(|panic| Err(self.engine_error(operation, &describe_panic(panic.as_ref()))))
+        let failures = self.remote.as_ref().map_or(0, |remote| remote.count_failures());
+        let done = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
+            .unwrap_or_else(|panic| Err(self.engine_error(operation, &describe_panic(panic.as_ref()))));
+        done.map_err(|error| {
+            self.remote.as_ref().and_then(|remote| remote.find_failure(failures, operation)).unwrap_or(error)
+        })
     }
 
     /// Runs `work` like [`IndexLocation::block_on`], but stops it when `cancel` is cancelled.

@@ -20,6 +20,7 @@ mod lock;
 mod maintenance;
 mod manifest;
 mod reader;
+mod remote;
 mod rows;
 mod segments;
 mod sync;
@@ -35,13 +36,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chunk_store::{ChunkStore, StoreView, StoreWriter};
 use crate::error::StoreError;
-use crate::manifest::{IndexFingerprint, Manifest};
+use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
+use crate::remote_files::RemoteFiles;
 use types::Generation;
 
 use location::IndexLocation;
 use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
 use reader::LanceView;
+use remote::RemoteReads;
 use writer::LanceWriter;
 
 pub use tables::parts::{IndexPart, IndexParts, OBJECTS};
@@ -70,6 +73,38 @@ impl LanceStore {
     pub fn with_resident_limit(mut self, chunks: u64) -> Self {
         self.limits.resident_chunks = chunks;
         self
+    }
+
+    /// Reads the files that `files` has in ranges instead of from the folder of the store, which has the others
+    /// ([`IndexPart::is_left_in_place`] tells which). The store can only be read, and only by its search indexes. Its manifest is
+    /// that of a copy of the index for the indexed folder of this store, not yet confirmed.
+    #[must_use]
+    pub fn with_remote_files(mut self, files: Arc<dyn RemoteFiles>) -> Self {
+        self.location.remote = Some(Arc::new(RemoteReads::new(files)));
+        self.limits.resident_chunks = 0;
+        self
+    }
+
+    /// Reads the last commit; `None` before the first one.
+    fn read_commit(&self) -> Result<Option<CommitRecord>, StoreError> {
+        let committed = manifest::read_manifest(&self.location)?;
+        Ok(match self.location.remote {
+            Some(_) => committed.map(|committed| self.adopt_commit(committed)),
+            None => committed,
+        })
+    }
+
+    /// Returns a commit of remote files as one of the indexed folder, with which no run has compared it.
+    fn adopt_commit(&self, mut committed: CommitRecord) -> CommitRecord {
+        let manifest = &mut committed.manifest;
+        manifest.origin = Some(IndexOrigin {
+            root: std::mem::replace(&mut manifest.root, self.location.root.clone()),
+            generation: manifest.generation,
+            id: 1,
+            is_confirmed: false,
+        });
+        (manifest.complete, manifest.files_found) = (false, 0);
+        committed
     }
 
     /// Reads the manifest of the store in `dir`, whichever folder it indexes; `None` before the first commit.
@@ -205,13 +240,16 @@ impl ChunkStore for LanceStore {
             rows_generation: committed.rows_generation,
             committed_at_ms: committed.manifest.committed_at_ms,
         };
-        Ok(manifest::read_manifest(&self.location)?.map(generation))
+        Ok(self.read_commit()?.map(generation))
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
-        let Some(committed) = manifest::read_manifest(&self.location)? else {
+        let Some(committed) = self.read_commit()? else {
             return Ok(None);
         };
+        if let Some(remote) = self.location.remote.as_ref().filter(|_| committed.searchable_chunks.is_none()) {
+            return Err(StoreError::NoSearchIndexes { place: remote.place() });
+        }
         let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(view) = held.as_ref().filter(|view| view.shows(&committed)) {
             return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
@@ -231,6 +269,9 @@ impl ChunkStore for LanceStore {
     }
 
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
+        if let Some(remote) = &self.location.remote {
+            return Err(StoreError::ReadOnly { place: remote.place() });
+        }
         Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh)?))
     }
 

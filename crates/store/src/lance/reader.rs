@@ -307,7 +307,8 @@ impl StoreView for LanceView {
     }
 
     fn snapshot_cache_path(&self) -> Option<PathBuf> {
-        Some(self.location.dir.join(SNAPSHOT_CACHE))
+        // Only chunks in memory have a cache.
+        self.location.remote.is_none().then(|| self.location.dir.join(SNAPSHOT_CACHE))
     }
 
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {
@@ -405,6 +406,10 @@ impl StoreView for LanceView {
 
     fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {
         let is_manifest_damaged = manifest::is_manifest_damaged(&self.location)?;
+        if self.location.remote.is_some() {
+            // What is remote is verified where it is, and each range of it when it is read.
+            return Ok(StoreDamage { files: BTreeSet::new(), whole: None, is_manifest_damaged });
+        }
         match self.find_damaged_texts(cancel) {
             Ok(files) => {
                 if files.is_empty() && !cancel.is_cancelled() {

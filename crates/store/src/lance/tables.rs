@@ -16,6 +16,7 @@ use arrow_schema::ArrowError;
 use futures::{StreamExt, TryStreamExt};
 use lance::Dataset;
 use lance::dataset::fragment::FileFragment;
+use lance::io::ObjectStoreRegistry;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use lancedb::{Connection, Session, Table};
 
@@ -56,8 +57,12 @@ pub(super) fn open_connection(location: &IndexLocation) -> Result<Connection, St
     let Some(path) = data.to_str() else {
         return Err(location.engine_error("open", &"LanceDB requires a UTF-8 path; choose another --index-dir"));
     };
-    let session = Session::new(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES, Arc::default());
-    location.block_on("open the database", lancedb::connect(path).session(Arc::new(session)).execute())
+    let (path, registry) = match &location.remote {
+        Some(remote) => remote.register(&location.dir).map_err(|error| location.engine_error("open", &error))?,
+        None => (path.to_owned(), ObjectStoreRegistry::default()),
+    };
+    let session = Session::new(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES, Arc::new(registry));
+    location.block_on("open the database", lancedb::connect(&path).session(Arc::new(session)).execute())
 }
 
 impl Tables {

@@ -4,6 +4,7 @@ mod damage;
 mod keys;
 mod maintenance;
 mod parts;
+mod remote;
 mod retrieval;
 mod saved;
 mod schema_3;

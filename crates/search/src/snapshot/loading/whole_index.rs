@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::collections::HashSet;
 
+use store::StoreError;
 use store::inverted_index::SegmentError;
 
-/// An index whose chunks are not all held in memory, as a snapshot of some of its files sees it.
+/// An index whose chunks are not all held in memory, as a snapshot of some of its files sees it. A lookup that cannot read
+/// the index finds nothing; [`WholeIndex::check_lookups`] tells.
 pub trait WholeIndex: Any + Send + Sync {
     /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
@@ -21,4 +23,10 @@ pub trait WholeIndex: Any + Send + Sync {
     /// # Errors
     /// If the inverted index cannot be read.
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError>;
+
+    /// Fails with the error of the first lookup that could not read the index, once.
+    ///
+    /// # Errors
+    /// If there is one.
+    fn check_lookups(&self) -> Result<(), StoreError>;
 }

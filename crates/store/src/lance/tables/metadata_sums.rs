@@ -71,7 +71,7 @@ pub fn sum_metadata(
 }
 
 /// Compares the metadata in the files of a table's version with its checksums, except for files that were already
-/// compared for the version `before`.
+/// compared for the version `before`. Remote files verify what they read themselves.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a file that is missing or has changed.
@@ -82,7 +82,8 @@ pub fn check_metadata(
 ) -> Result<(), StoreError> {
     let checked = before.filter(|before| before.name == wanted.name).map(|before| &before.metadata);
     for (name, sum) in &wanted.metadata {
-        if checked.is_some_and(|checked| checked.get(name) == Some(sum)) {
+        let is_checked = checked.is_some_and(|checked| checked.get(name) == Some(sum));
+        if is_checked || location.is_remote(&format!("data/{}.lance/{name}", wanted.name)) {
             continue;
         }
         let found = sum_file(&table_folder(location, &wanted.name).join(name));

@@ -44,6 +44,22 @@ pub struct IndexPart {
     pub size_bytes: u64,
 }
 
+impl IndexPart {
+    /// Returns whether a reader that reads an index in place leaves the file at a path in the index folder where it is.
+    /// Of files with rows or of search indexes it needs small ranges, of the snapshot cache and the object ids nothing.
+    /// The other files are small or read as a whole.
+    pub fn is_left_in_place(path: &str) -> bool {
+        if [SNAPSHOT_CACHE, OBJECTS].contains(&path) {
+            return true;
+        }
+        let mut names = path.split('/');
+        names.next() == Some("data")
+            && names.next().is_some_and(|table| table.ends_with(".lance"))
+            && matches!(names.next(), Some("data" | "_indices"))
+            && names.next().is_some()
+    }
+}
+
 impl IndexParts {
     /// Returns the contents of a `manifest.json` for a folder that has only these files. The indexed folder in it is
     /// `root`, which [`crate::lance::LanceStore::clone_index`] records as the origin of a clone.

@@ -229,3 +229,37 @@ fn clones_are_whole_while_the_original_is_written() {
         cloner.join().expect("no panic");
     });
 }
+
+#[test]
+fn search_indexes_are_parts_of_a_commit_and_work_in_a_clone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let original = store(folder.path()).with_resident_limit(0);
+    write(&original, &[("a.rs", "alpha shared"), ("b.rs", "beta shared"), ("c.rs", "gamma shared")]);
+    let parts = LanceStore::list_parts(&original.location.dir).expect("parts").expect("a commit");
+    let listed: Vec<&str> = parts.files.iter().map(|part| part.path.as_str()).collect();
+    let mut folders = vec![original.location.data_dir()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(below).expect("a folder").flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(&original.location.dir).expect("below").to_string_lossy().replace('\\', "/");
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.contains("/_indices/") {
+                assert!(listed.contains(&name.as_str()), "{name} is not a part");
+            }
+        }
+    }
+    let copy = LanceStore::open(&folder.path().join("copy"), Path::new("/other")).expect("a store");
+    LanceStore::clone_index(&original.location.dir, &copy.location.dir, Path::new("/other")).expect("a clone");
+    let copy = copy.with_resident_limit(0);
+    let words = |store: &LanceStore| {
+        let view = store.view().expect("a view").expect("a commit");
+        let found = view.search_indexes().expect("search indexes");
+        let any = crate::RowFilter::default();
+        let mut hits = found.find_words(&["beta", "gamma"], false, 10, &any).expect("hits");
+        hits.extend(found.find_nearest(&[0.5, -0.5, 0.5, 0.25], 10, &any).expect("hits"));
+        hits
+    };
+    assert_eq!(words(&copy), words(&original));
+    assert_eq!(words(&copy).len(), 5);
+}
