@@ -42,14 +42,16 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "ignore", homes: &["crates/source/src/walk"] },
     EngineRule { crate_name: "indicatif", homes: &["src/cli"] },
     EngineRule { crate_name: "jsonc_parser", homes: &["crates/clients"] },
+    EngineRule { crate_name: "async_trait", homes: &["crates/store/src/lance/remote.rs"] },
     EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "lance_io", homes: &["crates/store/src/lance/remote.rs"] },
     EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "libdeflater", homes: &["xtask/src/tasks/package/archive.rs"] },
     EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
     EngineRule { crate_name: "libc", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
     EngineRule { crate_name: "object", homes: &["xtask/src/tasks/package/program.rs"] },
-    EngineRule { crate_name: "object_store", homes: &["crates/locations"] },
+    EngineRule { crate_name: "object_store", homes: &["crates/locations", "crates/store/src/lance/remote.rs"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
     EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
@@ -94,7 +96,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
     EngineRule { crate_name: "ts_parser_perl", homes: &["crates/source"] },
     EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs", "crates/locations/src/http.rs"] },
-    EngineRule { crate_name: "url", homes: &["crates/locations/src/url.rs"] },
+    EngineRule { crate_name: "url", homes: &["crates/locations/src/url.rs", "crates/store/src/lance/remote.rs"] },
 ];
 
 /// Third-party crates that any package may use.

@@ -53,11 +53,14 @@ struct RemotePart {
     sums: Vec<u64>,
 }
 
+/// The blocks of a run, in order. Several readers may wait for them, so the error is shared.
+type RunResult = Result<Arc<Vec<Bytes>>, Arc<LocationError>>;
+
 /// A run of blocks that is being read: the number of its first block, and its blocks when they are there.
 #[derive(Clone)]
 struct Loading {
     first: u64,
-    blocks: Shared<BoxFuture<'static, Result<Arc<Vec<Bytes>>, Arc<LocationError>>>>,
+    blocks: Shared<BoxFuture<'static, RunResult>>,
 }
 
 impl RemoteParts {
@@ -186,7 +189,7 @@ impl Parts {
     }
 
     /// Reads a run of blocks, keeps them, and takes them off the list of those that are being read.
-    async fn load_run(self: Arc<Self>, part: usize, run: Range<u64>) -> Result<Arc<Vec<Bytes>>, Arc<LocationError>> {
+    async fn load_run(self: Arc<Self>, part: usize, run: Range<u64>) -> RunResult {
         let blocks = Arc::clone(&self).read_run(part, run.clone()).await.map_err(Arc::new);
         if let Ok(blocks) = &blocks {
             run.clone().zip(blocks).for_each(|(number, block)| self.cache.keep((part, number), block));

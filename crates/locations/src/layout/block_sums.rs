@@ -78,7 +78,7 @@ impl BlockSums {
             let length = 8 * u32::from_le_bytes(*count) as usize;
             let (own, after) = after.split_at_checked(length).ok_or(FormatError::Truncated)?;
             let own = own.as_chunks().0.iter().map(|sum| u64::from_le_bytes(*sum)).collect();
-            sums.insert(super::to_hex(sha256), own);
+            sums.insert(sha256.iter().map(|byte| format!("{byte:02x}")).collect(), own);
             rest = after;
         }
         Ok(Self { block_bytes, sums })
