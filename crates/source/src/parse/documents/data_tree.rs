@@ -98,7 +98,8 @@ impl<'t> DataTree<'t> {
         self.nodes[node].children.iter().copied()
     }
 
-    /// Returns the range of a node. The range of a YAML document with a line `---` begins at its first pair or item.
+    /// Returns the range of a node. The range of a YAML document that starts with `---` begins at its first pair or
+    /// item.
     pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
@@ -125,7 +126,7 @@ impl<'t> DataTree<'t> {
     }
 
     /// Returns the range of the scalar that is the value of a pair or an item, without quotes, anchor and tag; `None`
-    /// for a block scalar, a collection or no value.
+    /// for a block scalar, a collection or no value. A template action (`{{ … }}`) counts as a scalar.
     pub fn scalar_range(&self, node: usize) -> Option<Range<usize>> {
         let DataNode { shape, range, value_start, children, .. } = &self.nodes[node];
         if !children.is_empty() {

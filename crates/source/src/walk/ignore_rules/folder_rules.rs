@@ -55,7 +55,7 @@ pub(in crate::walk) struct FolderRules {
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,
-    /// Whether upper and lower case are equal in git's files.
+    /// Whether the patterns in git's files ignore case.
     fold_case: bool,
     /// The repository that the folder belongs to.
     repository: Option<Arc<Repository>>,
@@ -74,7 +74,8 @@ struct TreeFolders {
 struct IgnoreFile {
     file: PathBuf,
     patterns: Arc<Patterns>,
-    /// Length of the path from the top to the file's folder, with a `/` at its end; 0 at the top.
+    /// Length in bytes of the path from the top to the folder in which the rules apply, with a `/` at its end; 0 at the
+    /// top.
     folder_bytes: usize,
     above: Option<Arc<IgnoreFile>>,
 }
@@ -202,7 +203,7 @@ impl FolderRules {
         }
     }
 
-    /// Returns the rules of a folder without ignore files.
+    /// Returns the rules for a folder directly in this one that has no ignore files of its own.
     fn inherit(&self) -> Self {
         Self {
             kinds: self.kinds.clone(),
@@ -239,7 +240,8 @@ impl FolderRules {
         self.kinds[kind] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above }));
     }
 
-    /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line.
+    /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line. `None` if there are
+    /// no rules, or they are too large.
     fn build_search_patterns(&self, folder: &Path, file: &Path, bytes: &[u8]) -> Option<Gitignore> {
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new(folder);
