@@ -56,7 +56,7 @@ pub struct Indexer<'e> {
 /// The reason why an attempt ended early.
 enum AttemptError {
     Index(IndexError),
-    /// Another process has committed; the run starts over.
+    /// Another process has committed, or a saved tree cannot be used; the run starts over.
     Outdated,
     /// The stored index is damaged, for this reason; the run starts over with an empty index.
     Damaged(String),
@@ -277,7 +277,7 @@ impl Indexer<'_> {
         Ok(finished.into_report(run, skipped))
     }
 
-    /// Returns the saved tree that the folder has returned to.
+    /// Returns the saved tree that the folder has returned to; `None` if there is none.
     fn find_return(&self, last: &dyn StoreView, head: Option<&str>) -> Result<Option<ReturnPlan>, StoreError> {
         let Settings { root, max_file_bytes, .. } = self.settings;
         let folder = ComparedFolder { root: root.as_path(), files: self.files, max_file_bytes: *max_file_bytes };

@@ -193,8 +193,8 @@ impl FolderWatcher {
         Ok(())
     }
 
-    /// Watches the folders of ignore files that a walk does not visit. They are watched as far as possible: only
-    /// settings that seldom change are missed otherwise.
+    /// Watches the folders of git's index and of the ignore files that a walk does not visit. A folder that cannot be
+    /// watched is left out, because these files seldom change.
     fn watch_ignore_files(&self, system: &mut RecommendedWatcher) {
         let files = walk::ignore_files_outside(&self.shared.root);
         let tracked = walk::tracked_state(&self.shared.root);
@@ -332,7 +332,8 @@ impl WatcherShared {
         is_changed
     }
 
-    /// Returns the recorded changes once they are due.
+    /// Returns the recorded changes once they are due; `None` before that, and while git writes the working tree, for
+    /// at most [`MAX_GIT_DELAY`] after the first change.
     fn take_due_changes(&self, now: Instant) -> Option<PendingChanges> {
         let mut state = self.state.lock();
         if state.pending.due_time().is_none_or(|due| now < due) {

@@ -223,7 +223,7 @@ impl EmbedStage<'_> {
         Ok(())
     }
 
-    /// Computes the vectors of the files' paths. Returns false if the run should end.
+    /// Sets the vectors of the files' paths, from the cache or the embedder. Returns false if the run should end.
     fn embed_paths(&self, window: &mut ChunkWindow, input: &StageReceiver<'_, ChunkBatch>) -> Result<bool, EmbedError> {
         let mut new: Vec<(usize, Option<VectorKey>, String)> = Vec::new();
         for (at, file) in window.files.iter_mut().enumerate() {
