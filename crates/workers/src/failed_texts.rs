@@ -69,12 +69,13 @@ struct FailedState {
 }
 
 impl FailedTexts {
-    /// Creates the list that is kept in `file`, which may not exist yet.
+    /// Creates the list that is kept in `file`, which may not exist yet; `None` keeps it in this process only.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self { file, state: Mutex::default() }
     }
 
-    /// Returns the remembered fault on this text that a parser with `memory_bytes` would have again.
+    /// Returns the remembered fault on this text that a parser with `memory_bytes` would have again; `None` if there is
+    /// none. A fault while finding definitions counts for every task.
     pub fn find(&self, request: &SyntaxRequest<'_>, memory_bytes: u64) -> Option<ParserFault> {
         let has_entries = || {
             let mut state = self.state.lock();

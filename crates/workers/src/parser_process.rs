@@ -185,7 +185,8 @@ impl ParserProcess {
     /// times `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
     ///
     /// # Errors
-    /// When the work is cancelled, the time is over, the worker has ended, or its output is no valid frame.
+    /// When the work is cancelled, the time is over, the worker has used more than `max_used` or has ended, or its
+    /// output is no valid frame.
     pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let mut used_last = self.used_before;
         for _ in 0..MAX_WAITS {

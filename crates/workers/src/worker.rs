@@ -86,9 +86,9 @@ impl WorkerGreeting {
 /// Faults to inject before a request is answered, for the worker of a test.
 pub type WorkerFaults = fn(&SyntaxRequest<'_>);
 
-/// Runs a worker on standard input and output. Returns when no request comes for a minute, a message is invalid, or the
-/// output fails; ends the process when the input ends or the parser is stuck. `inject` is called before each analysis;
-/// the worker of the program does nothing there.
+/// Runs a worker on standard input and output. Returns when no request comes for a minute, the beginning of the input
+/// or a request is invalid, or the output fails; ends the process when the input ends, a later frame is damaged, or the
+/// parser is stuck. `inject` is called before each analysis; the worker of the program does nothing there.
 pub fn run_parse_worker(inject: WorkerFaults) -> ExitCode {
     confinement::disable_core_dumps();
     match answer_requests(inject) {
@@ -167,7 +167,7 @@ fn open_output() -> io::Result<File> {
     Ok(output.into())
 }
 
-/// Returns the next request; `None` after [`IDLE_LIMIT`].
+/// Returns the next request; `None` if none comes within [`IDLE_LIMIT`].
 fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>> {
     if let Ok(payload) = requests.try_recv() {
         return Some(payload);
