@@ -39,7 +39,7 @@ const EXTENDED_FLAG: u8 = 0x40;
 /// Bits of the first byte of the further flags: one without a meaning, not in the working tree, and still to be added.
 const EXTENDED_FLAG_BITS: u8 = 0b1110_0000;
 
-/// Extensions whose meaning this module knows, of those that a reader must understand: entries for whole folders.
+/// The mandatory extensions that this module supports: `sdir`, entries for whole folders.
 const KNOWN_EXTENSIONS: [&[u8]; 1] = [b"sdir"];
 
 /// The paths of files and submodules in an index, sorted.
@@ -68,8 +68,8 @@ impl TrackedPaths {
     /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
     ///
     /// # Errors
-    /// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is
-    /// not.
+    /// When the index is malformed, of an unknown version or split, has an unsupported mandatory extension, or its paths
+    /// take more than 256 MiB together.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
         let (version, count) = reader.header()?;
@@ -164,10 +164,11 @@ pub struct IndexEntry<'i> {
     pub is_plain: bool,
 }
 
-/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry.
+/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry. On an error, `each`
+/// was called for the entries before it.
 ///
 /// # Errors
-/// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is not.
+/// When the index is malformed, of an unknown version or split, or has an unsupported mandatory extension.
 pub fn visit_file_entries<'i>(
     index: &'i [u8],
     hash_bytes: usize,
