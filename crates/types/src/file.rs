@@ -201,10 +201,11 @@ pub struct FileRecord {
     pub stat: FileStat,
 }
 
-/// The part of a file's record that depends only on its path and bytes. It is the same in every copy of the tree.
+/// The part of a file's record without its metadata. With the same settings, it is the same in every copy of the tree,
+/// unless the file could not be read, or parsed in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentRecord {
-    /// Hash of the bytes on disk, before decoding.
+    /// Hash of the bytes on disk, before decoding; the hash of no bytes if the file was skipped without being read.
     pub hash: ContentHash,
     pub encoding: TextEncoding,
     pub language: Language,
