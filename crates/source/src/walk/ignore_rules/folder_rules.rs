@@ -203,7 +203,7 @@ impl FolderRules {
         }
     }
 
-    /// Returns the rules for a folder directly in this one that has no ignore files of its own.
+    /// Returns the rules for a folder directly in this one, before its own ignore files are added.
     fn inherit(&self) -> Self {
         Self {
             kinds: self.kinds.clone(),

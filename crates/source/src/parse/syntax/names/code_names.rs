@@ -19,7 +19,8 @@ const NAME_MARKS: [char; 2] = ['!', '?'];
 /// Maximum number of ancestors examined above a leaf.
 const MAX_ANCESTORS: usize = 12;
 
-/// Finds the uses of `name` in a text; also returns where the time limit ended the search.
+/// Finds the uses of `name` among its first [`MAX_REFERENCES`] occurrences; also returns where the time limit ended the
+/// search.
 pub(in crate::parse::syntax) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let root = tree.walk().node();
     let mut uses = Vec::new();
