@@ -68,8 +68,8 @@ impl TrackedPaths {
     /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
     ///
     /// # Errors
-    /// When the index is malformed, of an unknown version or split, has an unsupported mandatory extension, or its paths
-    /// take more than 256 MiB together.
+    /// When the index is malformed, of an unknown version or split, or has an unsupported mandatory extension or more
+    /// than 256 MiB of paths.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
         let (version, count) = reader.header()?;
@@ -164,8 +164,8 @@ pub struct IndexEntry<'i> {
     pub is_plain: bool,
 }
 
-/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry. On an error, `each`
-/// was called for the entries before it.
+/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry. On an error,
+/// `each` was called for the entries before it, too.
 ///
 /// # Errors
 /// When the index is malformed, of an unknown version or split, or has an unsupported mandatory extension.
