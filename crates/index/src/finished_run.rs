@@ -75,8 +75,9 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
-    /// Returns the sample of the tree that the folder has left for one at another commit of git, if this run has replaced
-    /// or removed very many of its files.
+    /// Returns the sample of the tree that the folder has left for one at another commit of git. `None` if the commit
+    /// of one of them is unknown or both are equal, if the last commit of the index was not complete or is not used, or
+    /// if this run has replaced or removed too few files.
     pub fn left_tree(&self, head: Option<&str>) -> Option<Vec<(String, String)>> {
         let before = self.before.filter(|before| before.complete && !self.plan.fresh)?;
         if head.is_none() || before.head.is_none() || before.head.as_deref() == head {

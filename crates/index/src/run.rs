@@ -30,7 +30,8 @@ use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 use workers::ParserPool;
 
-/// Maximum number of attempts of a run; it starts over when another process has committed or the index is damaged.
+/// Maximum number of attempts of a run; it starts over when another process has committed, the index is damaged, or a
+/// saved tree cannot be used.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Maximum number of files in the queue between the walk and the readers. It exceeds the other queues so that the total
@@ -333,8 +334,8 @@ impl Indexer<'_> {
         self.settings.root.as_path().to_owned()
     }
 
-    /// Returns the number of bytes available for files in flight: the memory limit minus the memory of the embedder and
-    /// the vector cache, but at least a quarter of the limit.
+    /// Returns the number of bytes available for files in flight: [`config::PipelineSettings::in_flight_bytes`] minus
+    /// the memory of the embedder and the vector cache, but at least a quarter of it.
     fn in_flight_bytes(&self) -> u64 {
         let whole = self.settings.pipeline.in_flight_bytes();
         let kept = self.cache.map_or(0, VectorCache::memory_bytes);

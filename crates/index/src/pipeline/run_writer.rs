@@ -49,7 +49,7 @@ impl<'s> RunWriter<'s> {
     }
 
     /// Makes the writer begin with the saved tree `generation` instead of the last commit. The last commit is then
-    /// saved with the sample `left`.
+    /// saved with the sample `left`, if it is complete and its commit of git is known.
     pub fn return_to(&mut self, generation: u64, left: Vec<(String, String)>) {
         self.returning = Some((generation, left));
     }
@@ -91,8 +91,8 @@ impl<'s> RunWriter<'s> {
         self.writer.is_some()
     }
 
-    /// Removes the files `removed` from the store and marks the run as complete. `left` is the sample of the tree that the
-    /// folder has left, if it is to be saved.
+    /// Removes the files `removed` from the store and marks the run as complete. `left` is the sample of the tree that
+    /// the folder has left, if it is to be saved.
     ///
     /// # Errors
     /// When the lock cannot be taken or the store cannot be written.
