@@ -1,8 +1,8 @@
-//! Reads git's index: the paths that git tracks.
+//! Reads git's index: the paths that git tracks, and the metadata and object ids of files.
 //!
-//! The formats are those of `gitformat-index(5)`, versions 2 to 4. Only paths and modes are read. The file may have any
-//! bytes: nothing is read beyond its end, and the paths together take at most 256 MiB. (In version 4, a path can share
-//! the start of the one before it, so the paths may be longer than the file.)
+//! The formats are those of `gitformat-index(5)`, versions 2 to 4. The file may have any bytes: nothing is read beyond
+//! its end, and at most 256 MiB of paths are kept. (In version 4, a path can share the start of the one before it, so
+//! the paths may be longer than the file.)
 
 use std::ops::Range;
 
