@@ -15,7 +15,7 @@ use types::{RepoPath, Span, TextEncoding};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoding {
     pub encoding: TextEncoding,
-    /// Message about bytes that could not be decoded.
+    /// Message about bytes that could not be decoded; `None` if all could be.
     pub problem: Option<String>,
 }
 

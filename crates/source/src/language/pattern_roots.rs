@@ -181,7 +181,7 @@ impl<'q> QueryReader<'q> {
         }
     }
 
-    /// Skips the rest of the current node, including its closing parenthesis.
+    /// Skips the rest of the current node, including its closing parenthesis; `None` if that is missing.
     fn skip_to_close(&mut self) -> Option<()> {
         let mut depth = 1;
         while depth > 0 {
@@ -198,7 +198,7 @@ impl<'q> QueryReader<'q> {
         Some(())
     }
 
-    /// Skips the rest of a string, including its closing quotation mark.
+    /// Skips the rest of a string, including its closing quotation mark; `None` if that is missing.
     fn skip_string(&mut self) -> Option<()> {
         let mut escaped = false;
         for (at, c) in self.rest.char_indices() {

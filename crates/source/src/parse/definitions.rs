@@ -33,7 +33,7 @@ pub(in crate::parse) struct Definition {
     pub name_line: usize,
     /// Byte range of the node, without doc comment and attributes.
     pub node: (usize, usize),
-    /// Index of the innermost definition around it.
+    /// Index of the innermost definition around it; `None` at the top level.
     pub parent: Option<usize>,
 }
 

@@ -75,7 +75,8 @@ mod by_handles {
             Ok(paths)
         }
 
-        /// Returns the handle of a folder, opened from the closest folder that is open.
+        /// Returns the handle of a folder, opened from the closest open folder at or above it, or by its path if there
+        /// is none.
         fn handle(&mut self, folder: &Path) -> io::Result<&FolderHandle> {
             while self.open.last().is_some_and(|(path, _)| below(path, folder).is_none()) {
                 self.open.pop();

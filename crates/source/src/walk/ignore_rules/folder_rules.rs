@@ -57,7 +57,7 @@ pub(in crate::walk) struct FolderRules {
     faults: Vec<(PathBuf, String)>,
     /// Whether the patterns in git's files ignore case.
     fold_case: bool,
-    /// The repository that the folder belongs to.
+    /// The repository that the folder belongs to; `None` outside of a repository.
     repository: Option<Arc<Repository>>,
     tree: Arc<TreeFolders>,
 }
@@ -215,7 +215,8 @@ impl FolderRules {
         }
     }
 
-    /// Adds the rules of a file, which apply below `folder`. The path must be canonical but for its last component.
+    /// Adds the rules of a file, which apply below `folder`; a missing file has none, and one that cannot be read is
+    /// added to the faults. The path must be canonical but for its last component.
     fn add_file(&mut self, kind: usize, folder: &Path, file: PathBuf) {
         let bytes = match read_ignore_file(&file, MAX_CHAIN_BYTES.saturating_sub(self.chain_bytes)) {
             Ok(Some(bytes)) => bytes,

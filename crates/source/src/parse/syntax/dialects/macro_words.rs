@@ -27,7 +27,8 @@ struct LineWalk<'t> {
 }
 
 impl<'t> LineWalk<'t> {
-    /// Returns the start and the bytes of the next line of code.
+    /// Returns the start and the bytes of the next line that is not part of a preprocessor directive; `None` at the end
+    /// of the text.
     fn next_code(&mut self) -> Option<(usize, &'t [u8])> {
         while self.at < self.bytes.len() {
             let start = self.at;
@@ -278,7 +279,7 @@ fn is_declaration(text: &[u8]) -> bool {
     }
 }
 
-/// Returns the end of `template <…>` at `at`.
+/// Returns the end of `template <…>` at `at`; `None` if there is none.
 fn template_end(line: &[u8], at: usize) -> Option<usize> {
     (word_at(line, at) == b"template").then(|| angle_end(line, skip_spaces(line, at + 8)))?
 }

@@ -104,7 +104,8 @@ impl<'t> Iterator for HeadWords<'t> {
     }
 }
 
-/// Returns the text from `at` on, at most 300 bytes, which suffice for a name.
+/// Returns the text from `at` on, at most 300 bytes, which suffice for a name; `None` if `at` is after the text or
+/// inside a character.
 fn near_text(text: &str, at: usize) -> Option<&str> {
     text.get(at..text.floor_char_boundary(at.saturating_add(300)).max(at))
 }

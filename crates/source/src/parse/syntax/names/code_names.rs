@@ -197,7 +197,7 @@ fn qualified_node(leaf: Node<'_>) -> Node<'_> {
     node
 }
 
-/// Returns the field name of a node in its parent.
+/// Returns the field name of a node in its parent; `None` if it has none.
 fn field_in_parent(node: Node<'_>) -> Option<&'static str> {
     let parent = node.parent()?;
     // tree-sitter counts children with 32 bits.
