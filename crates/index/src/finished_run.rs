@@ -93,7 +93,7 @@ impl<'r> FinishedRun<'r> {
         self.plan.repaired.is_manifest_damaged
     }
 
-    /// Returns a note about the damage that this run has repaired.
+    /// Returns a note about the damage that this run has repaired; `None` if it has repaired none.
     fn repair_note(&self) -> Option<String> {
         let damage = self.plan.repaired.describe()?;
         Some(format!("repaired the index from the files, because {damage}"))
@@ -135,7 +135,7 @@ impl<'r> FinishedRun<'r> {
         counts
     }
 
-    /// Returns the paths that could not be read, and the problems of all files.
+    /// Takes the paths that could not be read, and the problems of all files, from the results.
     fn take_unread(&mut self) -> (Vec<RepoPath>, Vec<(RepoPath, String)>) {
         let again: Vec<&FileRecord> = self.confirmed_records(FileRecord::is_unread).collect();
         let (paths, mut problems): (Vec<_>, Vec<_>) = (
@@ -150,7 +150,7 @@ impl<'r> FinishedRun<'r> {
         (unread.into_iter().collect(), problems)
     }
 
-    /// Returns a note about the files that only the memory limit excludes.
+    /// Returns a note about the files that only the memory limit excludes; `None` without such files.
     fn too_large_note(&self, run: &PipelineRun<'_>) -> Option<String> {
         let filter =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));

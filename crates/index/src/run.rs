@@ -297,7 +297,8 @@ impl Indexer<'_> {
         }
     }
 
-    /// Fails if `--preparse` would need more memory than is available for files.
+    /// Fails if `--preparse` is set and would need more memory than is available for files, or the root cannot be
+    /// walked.
     fn check_preparse(&self, plan: &RunPlan, scope: &IndexScope, cancel: &CancelToken) -> Result<(), IndexError> {
         if !self.settings.pipeline.preparse {
             return Ok(());

@@ -135,7 +135,8 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Watches all folders again, including ones that could not be watched before.
+    /// Watches all folders again, including ones that could not be watched before. If that fails, [`Self::unwatched`]
+    /// returns the reason.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);
@@ -251,7 +252,7 @@ struct WatchedState {
     watched_folders: HashSet<PathBuf>,
     /// Ignore files that a walk does not visit; they need not exist.
     ignore_files: HashSet<PathBuf>,
-    /// The files that git tracks.
+    /// The state of git's index when it was last examined; `None` without a repository that can be read.
     tracked: Option<TrackedState>,
     pending: PendingChanges,
 }

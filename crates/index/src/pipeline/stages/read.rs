@@ -51,7 +51,7 @@ pub(crate) struct ReadStage<'r> {
 }
 
 impl ReadStage<'_> {
-    /// Reads batches of files until the input ends.
+    /// Reads batches of files until the input or the next stage ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<WalkEntry>>, output: &StageSender<'_, Vec<ReadOutcome>>) {
         while let Some(entries) = input.next() {
             let (files, mut bytes) = (entries.len() as u64, 0);
