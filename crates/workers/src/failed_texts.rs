@@ -64,7 +64,7 @@ impl Drop for AttemptRecord {
 #[derive(Default)]
 struct FailedState {
     entries: Vec<FailedText>,
-    /// Modification time and length of the file when it was last read.
+    /// Modification time and length of the file when it was last read or written; `None` before that.
     stamp: Option<(SystemTime, u64)>,
 }
 
@@ -97,7 +97,8 @@ impl FailedTexts {
         })
     }
 
-    /// Remembers that a parser with `memory_bytes` failed on this text.
+    /// Remembers that a parser with `memory_bytes` failed on this text, and writes the list to the file, if there is
+    /// one.
     pub fn remember(&self, request: &SyntaxRequest<'_>, fault: ParserFault, memory_bytes: u64) {
         self.add_entry(FailedText { key: text_key(request), fault, memory_bytes });
     }

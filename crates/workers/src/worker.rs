@@ -167,7 +167,7 @@ fn open_output() -> io::Result<File> {
     Ok(output.into())
 }
 
-/// Returns the next request; `None` if none comes within [`IDLE_LIMIT`].
+/// Returns the next request; `None` if none comes within [`IDLE_LIMIT`] or no more can come.
 fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>> {
     if let Ok(payload) = requests.try_recv() {
         return Some(payload);
@@ -176,7 +176,8 @@ fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>
     requests.recv_timeout(IDLE_LIMIT).ok()
 }
 
-/// Reads requests until the input ends or is invalid, then ends the process.
+/// Passes the requests on until the input ends or is invalid, then ends the process. Returns only if the worker is
+/// ending already.
 fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     let code = loop {
         match read_frame(input, MAX_REQUEST_BYTES) {
@@ -192,7 +193,7 @@ fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     std::process::exit(code.into());
 }
 
-/// Ends the process when it is busy but makes no progress.
+/// Ends the process when it is busy but makes no progress for [`STALL_LIMIT`] of processor time.
 fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag) {
     loop {
         busy.wait();
