@@ -45,7 +45,8 @@ struct AttributeFile {
 impl Conversions {
     /// Reads the settings and attributes that apply to the tree that begins at `top`. `folders` are the folders whose
     /// files with attributes are read, and `tracked` those in which such a file is tracked: paths relative to `top`
-    /// with a slash at the end; empty for `top`.
+    /// with a slash at the end; empty for `top`. If a file cannot be read, every file that it applies to counts as
+    /// converted.
     pub fn read(top: &Path, files: &GitFiles, folders: &HashSet<Vec<u8>>, tracked: &HashSet<Vec<u8>>) -> Self {
         let settings = GitSettings::read(&files.setting_files());
         let converts_line_ends = settings.values("core.autocrlf").any(|setting| {

@@ -187,7 +187,7 @@ pub fn visit_file_entries<'i>(
     reader.extensions(hash_bytes)
 }
 
-/// Returns the number at a position of an entry's metadata.
+/// Returns the number of 32 bits at the byte `at` of an entry's metadata.
 pub fn stat_number(stat: &[u8; STAT_BYTES], at: usize) -> u32 {
     stat[at..at + 4].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
 }
@@ -243,7 +243,8 @@ impl<'i> IndexReader<'i> {
         Ok(text)
     }
 
-    /// Reads an entry. Sets `path`, which may share its start with the path `before`.
+    /// Reads an entry, and appends its path to `path`, which must be empty. `before` is the path of the entry before,
+    /// whose start it may share.
     fn entry(
         &mut self,
         version: u32,
