@@ -28,22 +28,25 @@ const MACRO: &[u8] = b"[attr]";
 pub struct Conversions {
     /// Whether any file may be converted, because a setting says so or cannot be read.
     applies_to_all: bool,
-    /// Patterns of converted files by the folder that they are relative to, with a slash at its end.
+    /// Patterns of converted files by the path of the folder that they are relative to, with a slash at its end; empty
+    /// for the top.
     folders: HashMap<Vec<u8>, GitPatterns>,
 }
 
-/// Patterns and macros that convert files, of one file with attributes.
+/// The patterns and macros in one file with attributes.
 #[derive(Default)]
 struct AttributeFile {
     /// Each pattern with the attributes that its line sets.
     lines: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
-    /// The attributes that macros set.
+    /// Each macro with the attributes that it sets.
     macros: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
 }
 
 impl Conversions {
-    /// Reads the settings and attributes that apply to the tree that begins at `top`. `folders` are the paths of the
-    /// folders with tracked files, and `tracked` those with a tracked file of attributes.
+    /// Reads the settings and attributes that apply to the tree that begins at `top`. `folders` are the folders whose
+    /// files with attributes are read, and `tracked` those in which such a file is tracked: paths relative to `top`
+    /// with a slash at the end; empty for `top`. If a file cannot be read, every file that it applies to counts as
+    /// converted.
     pub fn read(top: &Path, files: &GitFiles, folders: &HashSet<Vec<u8>>, tracked: &HashSet<Vec<u8>>) -> Self {
         let settings = GitSettings::read(&files.setting_files());
         let converts_line_ends = settings.values("core.autocrlf").any(|setting| {

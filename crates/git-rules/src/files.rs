@@ -96,7 +96,7 @@ impl GitFiles {
         self.setting("core.ignorecase").as_ref().is_some_and(GitSetting::is_true)
     }
 
-    /// Returns the length of the hashes of the repository, in bytes.
+    /// Returns the length of the hashes of the repository, in bytes: 32 for SHA-256, otherwise 20.
     pub fn hash_bytes(&self) -> usize {
         let format = self.setting("extensions.objectformat").and_then(|setting| setting.value);
         if format.is_some_and(|format| format.eq_ignore_ascii_case("sha256")) { 32 } else { 20 }

@@ -1,8 +1,8 @@
-//! Reads git's index: the paths that git tracks.
+//! Reads git's index: the paths that git tracks, and the metadata and object ids of files.
 //!
-//! The formats are those of `gitformat-index(5)`, versions 2 to 4. Only paths and modes are read. The file may have any
-//! bytes: nothing is read beyond its end, and the paths together take at most 256 MiB. (In version 4, a path can share
-//! the start of the one before it, so the paths may be longer than the file.)
+//! The formats are those of `gitformat-index(5)`, versions 2 to 4. The file may have any bytes: nothing is read beyond
+//! its end, and at most 256 MiB of paths are kept. (In version 4, a path can share the start of the one before it, so
+//! the paths may be longer than the file.)
 
 use std::ops::Range;
 
@@ -39,7 +39,7 @@ const EXTENDED_FLAG: u8 = 0x40;
 /// Bits of the first byte of the further flags: one without a meaning, not in the working tree, and still to be added.
 const EXTENDED_FLAG_BITS: u8 = 0b1110_0000;
 
-/// Extensions whose meaning this module knows, of those that a reader must understand: entries for whole folders.
+/// The mandatory extensions that this module supports: `sdir`, entries for whole folders.
 const KNOWN_EXTENSIONS: [&[u8]; 1] = [b"sdir"];
 
 /// The paths of files and submodules in an index, sorted.
@@ -68,8 +68,8 @@ impl TrackedPaths {
     /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
     ///
     /// # Errors
-    /// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is
-    /// not.
+    /// When the index is malformed, of an unknown version or split, or has an unsupported mandatory extension or more
+    /// than 256 MiB of paths.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
         let (version, count) = reader.header()?;
@@ -164,10 +164,11 @@ pub struct IndexEntry<'i> {
     pub is_plain: bool,
 }
 
-/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry.
+/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry. On an error,
+/// `each` was called for the entries before it, too.
 ///
 /// # Errors
-/// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is not.
+/// When the index is malformed, of an unknown version or split, or has an unsupported mandatory extension.
 pub fn visit_file_entries<'i>(
     index: &'i [u8],
     hash_bytes: usize,
@@ -186,7 +187,7 @@ pub fn visit_file_entries<'i>(
     reader.extensions(hash_bytes)
 }
 
-/// Returns the number at a position of an entry's metadata.
+/// Returns the number of 32 bits at the byte `at` of an entry's metadata.
 pub fn stat_number(stat: &[u8; STAT_BYTES], at: usize) -> u32 {
     stat[at..at + 4].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
 }
@@ -242,7 +243,8 @@ impl<'i> IndexReader<'i> {
         Ok(text)
     }
 
-    /// Reads an entry. Sets `path`, which may share its start with the path `before`.
+    /// Reads an entry, and appends its path to `path`, which must be empty. `before` is the path of the entry before,
+    /// whose start it may share.
     fn entry(
         &mut self,
         version: u32,

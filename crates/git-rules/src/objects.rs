@@ -24,7 +24,7 @@ const SIZE_AT: usize = 36;
 /// The name of the files with attributes in working trees.
 const ATTRIBUTES: &[u8] = b".gitattributes";
 
-/// The id that git gives to the contents of a file: a SHA-1 or a SHA-256, filled with zeros.
+/// The id that git gives to the contents of a file: a SHA-256, or a SHA-1 with zeros after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId([u8; 32]);
 

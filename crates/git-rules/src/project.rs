@@ -18,9 +18,9 @@ pub struct GitProject {
     pub common_folder: PathBuf,
     /// Git's folder for this worktree; equal to [`GitProject::common_folder`] for the main one.
     pub own_folder: PathBuf,
-    /// The address of the origin, in a form in which addresses of one repository are equal.
+    /// The address of the origin, in a form in which addresses of one repository are equal; `None` without an origin.
     pub origin: Option<String>,
-    /// The commit that is checked out, in hexadecimal.
+    /// The commit that is checked out, in hexadecimal; `None` if it cannot be found.
     pub commit: Option<String>,
 }
 

@@ -31,7 +31,8 @@ type CachedIndex = (PathBuf, FileStat, Arc<TrackedPaths>);
 static INDEXES: Mutex<Vec<CachedIndex>> = Mutex::new(Vec::new());
 
 impl Repository {
-    /// Opens the repository at `top`, below `above`. If its index cannot be used, also returns the reason.
+    /// Opens the repository at `top`, below `above`. If its index cannot be used, also returns the reason; git then
+    /// counts as tracking no path.
     pub fn open(top: &Path, files: GitFiles, above: Option<Arc<Self>>) -> (Self, Option<String>) {
         let (tracked, fault) = match read_index(&files) {
             Ok(tracked) => (tracked, None),
@@ -53,7 +54,7 @@ impl Repository {
     }
 
     /// Returns how the repository at `folder`, below this one, is a copy of this one or of one around it; `None` if it
-    /// is not, or there is no repository.
+    /// is not, or there is no repository or its `.git` cannot be read.
     pub fn copy_kind(&self, folder: &Path) -> Option<CopyKind> {
         let files = GitFiles::find(folder).ok()??;
         let mut around = std::iter::successors(Some(self), |repository| repository.above.as_deref());

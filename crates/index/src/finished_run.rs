@@ -75,8 +75,9 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
-    /// Returns the sample of the tree that the folder has left for one at another commit of git, if this run has replaced
-    /// or removed very many of its files.
+    /// Returns the sample of the tree that the folder has left for one at another commit of git. `None` if the commit
+    /// of one of them is unknown or both are equal, if the last commit of the index was not complete or is not used, or
+    /// if this run has replaced or removed too few files.
     pub fn left_tree(&self, head: Option<&str>) -> Option<Vec<(String, String)>> {
         let before = self.before.filter(|before| before.complete && !self.plan.fresh)?;
         if head.is_none() || before.head.is_none() || before.head.as_deref() == head {
@@ -92,7 +93,7 @@ impl<'r> FinishedRun<'r> {
         self.plan.repaired.is_manifest_damaged
     }
 
-    /// Returns a note about the damage that this run has repaired.
+    /// Returns a note about the damage that this run has repaired; `None` if it has repaired none.
     fn repair_note(&self) -> Option<String> {
         let damage = self.plan.repaired.describe()?;
         Some(format!("repaired the index from the files, because {damage}"))
@@ -134,7 +135,7 @@ impl<'r> FinishedRun<'r> {
         counts
     }
 
-    /// Returns the paths that could not be read, and the problems of all files.
+    /// Takes the paths that could not be read, and the problems of all files, from the results.
     fn take_unread(&mut self) -> (Vec<RepoPath>, Vec<(RepoPath, String)>) {
         let again: Vec<&FileRecord> = self.confirmed_records(FileRecord::is_unread).collect();
         let (paths, mut problems): (Vec<_>, Vec<_>) = (
@@ -149,7 +150,7 @@ impl<'r> FinishedRun<'r> {
         (unread.into_iter().collect(), problems)
     }
 
-    /// Returns a note about the files that only the memory limit excludes.
+    /// Returns a note about the files that only the memory limit excludes; `None` without such files.
     fn too_large_note(&self, run: &PipelineRun<'_>) -> Option<String> {
         let filter =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));

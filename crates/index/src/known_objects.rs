@@ -36,7 +36,8 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 impl KnownObjects {
     /// Finds the object ids of the files in `records`, which are in the folder `root`. They come from the file beside
     /// the index and from git's index, where that has a file with the size, times and inode of its record. Ids of
-    /// contents that are not in `records` are dropped.
+    /// contents that are not in `records` are dropped. If git's index cannot be read, the result is that of
+    /// [`Self::read`].
     pub fn find(index_dir: &Path, root: &Path, records: &[FileRecord]) -> Self {
         let mut known = Self::read(index_dir);
         let Some(tree) = TreeObjects::read(root) else { return known };
@@ -79,7 +80,7 @@ impl KnownObjects {
         replace_with_bytes(&index_dir.join(NAME), Durability::Unsynced, &FORMAT.seal(&bytes))
     }
 
-    /// Returns the age of the file beside an index; `None` if there is none.
+    /// Returns the age of the file beside an index; `None` if there is no file or its age is unknown.
     pub fn file_age(index_dir: &Path) -> Option<Duration> {
         let written = fs::metadata(index_dir.join(NAME)).and_then(|metadata| metadata.modified()).ok()?;
         Some(written.elapsed().unwrap_or_default())
@@ -99,7 +100,7 @@ impl KnownObjects {
     }
 }
 
-/// Returns whether a file has several hard links.
+/// Returns whether a file has several hard links; always false except on Unix.
 #[cfg(unix)]
 fn is_shared(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(metadata) > 1
@@ -131,7 +132,8 @@ impl SharedContents {
         Self { known, tree: tree.unwrap_or_default() }
     }
 
-    /// Returns whether the file of `entry` has the content of `record`.
+    /// Returns whether git's index shows that the file of `entry` has the content of `record`; false if that is not
+    /// known.
     pub fn has_content(&self, record: &FileRecord, entry: &WalkEntry) -> bool {
         // The ids are of the contents that git stores; an equal size shows that the file on disk has no other line
         // ends.

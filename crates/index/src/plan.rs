@@ -49,7 +49,7 @@ pub(crate) struct RunPlan {
     /// Whether the old index stays searchable until this run completes. This is true for a complete index if no rebuild
     /// was requested, and the index is only damaged, or only the model, the layout or the chunker has changed.
     pub keeps_old_index: bool,
-    /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
+    /// The reason why stored data is discarded, in words for users; `None` if all of it is kept.
     pub redo_reason: Option<String>,
     /// Damage that this run repairs without a rebuild.
     pub repaired: StoreDamage,

@@ -30,7 +30,8 @@ use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 use workers::ParserPool;
 
-/// Maximum number of attempts of a run; it starts over when another process has committed or the index is damaged.
+/// Maximum number of attempts of a run; it starts over when another process has committed, the index is damaged, or a
+/// saved tree cannot be used.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Maximum number of files in the queue between the walk and the readers. It exceeds the other queues so that the total
@@ -56,7 +57,7 @@ pub struct Indexer<'e> {
 /// The reason why an attempt ended early.
 enum AttemptError {
     Index(IndexError),
-    /// Another process has committed; the run starts over.
+    /// Another process has committed, or a saved tree cannot be used; the run starts over.
     Outdated,
     /// The stored index is damaged, for this reason; the run starts over with an empty index.
     Damaged(String),
@@ -277,7 +278,7 @@ impl Indexer<'_> {
         Ok(finished.into_report(run, skipped))
     }
 
-    /// Returns the saved tree that the folder has returned to.
+    /// Returns the saved tree that the folder has returned to; `None` if there is none.
     fn find_return(&self, last: &dyn StoreView, head: Option<&str>) -> Result<Option<ReturnPlan>, StoreError> {
         let Settings { root, max_file_bytes, .. } = self.settings;
         let folder = ComparedFolder { root: root.as_path(), files: self.files, max_file_bytes: *max_file_bytes };
@@ -296,7 +297,8 @@ impl Indexer<'_> {
         }
     }
 
-    /// Fails if `--preparse` would need more memory than is available for files.
+    /// Fails if `--preparse` is set and would need more memory than is available for files, or the root cannot be
+    /// walked.
     fn check_preparse(&self, plan: &RunPlan, scope: &IndexScope, cancel: &CancelToken) -> Result<(), IndexError> {
         if !self.settings.pipeline.preparse {
             return Ok(());
@@ -333,8 +335,8 @@ impl Indexer<'_> {
         self.settings.root.as_path().to_owned()
     }
 
-    /// Returns the number of bytes available for files in flight: the memory limit minus the memory of the embedder and
-    /// the vector cache, but at least a quarter of the limit.
+    /// Returns the number of bytes available for files in flight: [`config::PipelineSettings::in_flight_bytes`] minus
+    /// the memory of the embedder and the vector cache, but at least a quarter of it.
     fn in_flight_bytes(&self) -> u64 {
         let whole = self.settings.pipeline.in_flight_bytes();
         let kept = self.cache.map_or(0, VectorCache::memory_bytes);

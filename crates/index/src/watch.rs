@@ -135,7 +135,8 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Watches all folders again, including ones that could not be watched before.
+    /// Watches all folders again, including ones that could not be watched before. If that fails, [`Self::unwatched`]
+    /// returns the reason.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);
@@ -193,8 +194,8 @@ impl FolderWatcher {
         Ok(())
     }
 
-    /// Watches the folders of ignore files that a walk does not visit. They are watched as far as possible: only
-    /// settings that seldom change are missed otherwise.
+    /// Watches the folders of git's index and of the ignore files that a walk does not visit. A folder that cannot be
+    /// watched is left out, because these files seldom change.
     fn watch_ignore_files(&self, system: &mut RecommendedWatcher) {
         let files = walk::ignore_files_outside(&self.shared.root);
         let tracked = walk::tracked_state(&self.shared.root);
@@ -251,7 +252,7 @@ struct WatchedState {
     watched_folders: HashSet<PathBuf>,
     /// Ignore files that a walk does not visit; they need not exist.
     ignore_files: HashSet<PathBuf>,
-    /// The files that git tracks.
+    /// The state of git's index when it was last examined; `None` without a repository that can be read.
     tracked: Option<TrackedState>,
     pending: PendingChanges,
 }
@@ -332,7 +333,8 @@ impl WatcherShared {
         is_changed
     }
 
-    /// Returns the recorded changes once they are due.
+    /// Returns the recorded changes once they are due; `None` before that, and while git writes the working tree, for
+    /// at most [`MAX_GIT_DELAY`] after the first change.
     fn take_due_changes(&self, now: Instant) -> Option<PendingChanges> {
         let mut state = self.state.lock();
         if state.pending.due_time().is_none_or(|due| now < due) {

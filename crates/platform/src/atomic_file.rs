@@ -29,7 +29,8 @@ pub enum Durability {
 
 /// Replaces or creates the file at `path` with the contents that `write` writes.
 ///
-/// On an error, no temporary file remains, and the old file is unchanged, unless only the folder could not be synced.
+/// On an error, no temporary file remains, and the old file is unchanged. If only the folder could not be synced, the
+/// file has been replaced all the same.
 ///
 /// # Errors
 /// When the folder does not exist or cannot be written to, when `write` fails, or when the file cannot be synced or

@@ -110,7 +110,7 @@ impl Drop for CancelListener {
 
 /// A receiver that becomes ready, by being disconnected, when its token is cancelled.
 ///
-/// Nothing is ever sent. Dropping the receiver removes it from the token.
+/// Nothing is ever sent. Dropping the channel removes it from the token.
 pub struct CancelChannel {
     token: CancelToken,
     receiver: Receiver<Infallible>,

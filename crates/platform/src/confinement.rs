@@ -55,8 +55,9 @@ fn data_bytes() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// Forbids every system call to all threads of this process but those for memory, time, the files that are open, and
-/// its own end. From then on it can neither open a file, nor use the network, nor start a thread or a process.
+/// Forbids all threads of this process every system call except those for memory, time, synchronization, signals to
+/// itself, open files, and its own end. From then on it can neither open a file, nor use the network, nor start a
+/// thread or a process.
 ///
 /// # Errors
 /// When the system does not support this. Nothing is forbidden then.

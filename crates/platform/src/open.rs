@@ -247,7 +247,7 @@ impl FolderHandle {
     /// Returns the metadata of an entry of this folder, without following a symbolic link.
     ///
     /// # Errors
-    /// When the entry does not exist, or `name` is not a single name.
+    /// When the entry does not exist or cannot be accessed, or `name` is not a single name.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn entry_metadata(&self, name: impl AsRef<OsStr>) -> io::Result<Metadata> {
         use rustix::fs::{Mode, OFlags, openat};

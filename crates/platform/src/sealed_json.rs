@@ -1,4 +1,4 @@
-//! JSON files with a checksum in their first line, so that a changed byte is noticed although the file stays JSON.
+//! JSON files whose first field is a checksum, so that a changed byte is noticed although the file stays JSON.
 //!
 //! ```text
 //! {
@@ -24,7 +24,7 @@ pub enum JsonSeal {
     Intact,
     /// The checksum does not match: bytes changed after they were written.
     Broken,
-    /// There is no checksum: another program wrote the file, or the first line is damaged.
+    /// There is no checksum: another program wrote the file, or the text around the checksum is damaged.
     Missing,
 }
 

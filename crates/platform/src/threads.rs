@@ -4,9 +4,9 @@ use std::io;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Runs `work` on at most `threads` threads at once, one of which is the calling thread, and returns the result of each
-/// thread. If the system starts fewer threads, these do all of the work: `work` takes its tasks from a shared list
-/// until none is left.
+/// Runs `work` on the calling thread and at most `threads - 1` others at once, and returns the result of each thread. A
+/// panic of one of them becomes a panic of the caller. If the system starts fewer threads, these do all of the work:
+/// `work` takes its tasks from a shared list until none is left.
 pub fn run_on_threads<T: Send>(name: &str, threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let work = &work;

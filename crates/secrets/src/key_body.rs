@@ -11,7 +11,7 @@ const MIN_FIRST_CHARS: usize = 16;
 /// key's first line, and no word or name precedes them there. Each may be shorter than [`MIN_FIRST_CHARS`].
 const MIN_JOINED_CHARS: usize = 40;
 
-/// Smallest length of a run of Base64 that adds to [`MIN_RUNS_CHARS`]; other words may precede it.
+/// Smallest length of a run of Base64 that counts towards [`MIN_RUNS_CHARS`]. Other words may precede such a run.
 const MIN_RUN_CHARS: usize = 24;
 
 /// Smallest total length of runs that count as a key: runs of at least [`MIN_RUN_CHARS`] that each look like a part of

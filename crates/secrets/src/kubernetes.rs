@@ -37,7 +37,8 @@ fn has_json_secret(value: &serde_json::Value) -> bool {
     (is_secret && (has_values("data") || has_values("stringData"))) || items.into_iter().flatten().any(has_json_secret)
 }
 
-/// Returns whether the lines have `kind: Secret` and, at the same depth, `data` or `stringData` with a value.
+/// Returns whether the lines have `kind: Secret` and, at the same depth, `data` or `stringData` with a value that is
+/// written out.
 fn has_yaml_secret(lines: &[&str]) -> bool {
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
     lines.iter().enumerate().any(|(at, line)| {
@@ -59,7 +60,8 @@ fn has_yaml_secret(lines: &[&str]) -> bool {
     })
 }
 
-/// Returns whether the lines of a mapping have a value below the key `data` or `stringData`, which is at this depth.
+/// Returns whether the lines of a mapping have a value that is written out ([`is_written_out`]) below the key `data` or
+/// `stringData`, which is at this depth.
 fn has_yaml_values(lines: &[&str], depth: usize) -> bool {
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
     let mut is_data = false;

@@ -134,7 +134,8 @@ const SECRET_KEYS: &[&str] = &[
 
 /// Words for credentials, with the pattern to report. A data file whose name has such a word may hold credentials if
 /// only [`ENVIRONMENTS`] and numbers follow the first one: `secrets.yaml`, `secrets.prod.yaml`, `db-secret.yaml` and
-/// `gcp-credentials.json` may, `credentials.py` and `secret-santa.json` do not. Names with [`SAMPLE_WORDS`] or
+/// `gcp-credentials.json` may, `credentials.py` and `secret-santa.json` do not. Without the extension of a data format,
+/// only `credentials` and `creds` after another word match, as in `aws_credentials`. Names with [`SAMPLE_WORDS`] or
 /// [`REFERENCE_WORDS`], and texts such as `secret.txt`, do not match.
 const SECRET_WORDS: &[(&str, &str)] = &[
     ("credentials", "credentials.*"),

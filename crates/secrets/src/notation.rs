@@ -8,8 +8,8 @@ const MAX_TAG_BYTES: usize = 160;
 /// Escapes (`\n`, `\\n`, `\x0a`, `\u000a`, `\012`), percent-encoding (`%0A`) and entities (`&#10;`) become the
 /// character that they stand for, but `\t` and `\r` become a line feed, and other escapes [`SEPARATOR`]. Typographic
 /// dashes, quotes and spaces become those of ASCII, and `…` becomes [`ELLIPSIS`]. Tags, and other characters outside of
-/// ASCII, become [`SEPARATOR`]. Line continuations (`\`, `^` or a backtick and the line end) and zero-width characters
-/// are left out.
+/// ASCII, become [`SEPARATOR`]. A carriage return becomes a line feed, and a tab a space. Line continuations (`\`, `^`
+/// or a backtick and the line end) and zero-width characters are left out.
 #[derive(Clone)]
 pub struct NotationReader<'t> {
     bytes: &'t [u8],

@@ -1,5 +1,5 @@
-//! Lists the definitions of files, one JSON object per line. Reads the folder from the first argument and the files'
-//! paths below it, one a line, from standard input.
+//! Lists the definitions of files, one JSON object per line. The first argument is the folder, by default the working
+//! folder. Standard input lists the paths of the files in it, one per line.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Turns the bytes of a file into text in a known language.
+//! Decodes the bytes of a file, masks credentials in the text, and detects its language.
 
 use std::borrow::Cow;
 
@@ -15,16 +15,16 @@ use types::{RepoPath, Span, TextEncoding};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoding {
     pub encoding: TextEncoding,
-    /// Message about bytes that could not be decoded.
+    /// Message about bytes that could not be decoded; `None` if all could be.
     pub problem: Option<String>,
 }
 
 /// Decodes a file and detects its language. In its text, bytes that cannot be decoded are replaced by U+FFFD and
-/// credentials by [`MASK`](crate::secrets::MASK). The text of a notebook is the text of its cells, and its language is
-/// the language of its code.
+/// credentials by [`MASK`](crate::secrets::MASK). The text of a valid notebook is the text of its cells, and its
+/// language is the language of its code.
 ///
 /// Every file text that is indexed or shown is decoded by this function or one of its variants, so that no index and no
-/// answer has a credential that is recognized.
+/// answer contains a recognized credential.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
     decode_source_as(path, bytes, &LanguageChoices::default())
 }
@@ -76,13 +76,14 @@ pub fn count_lines(text: &str) -> u32 {
     u32::try_from(text.lines().count()).expect("a file has fewer than 2^32 lines")
 }
 
-/// Returns the text of the chunk with the lines of `span`; `None` if the file has fewer lines.
+/// Returns the lines of `span` as the text of a chunk: without the last line end, and with long lines shortened. `None`
+/// if the file has fewer lines or `span` is not a valid range of lines.
 pub fn chunk_text(file: &SourceFile, span: Span) -> Option<Cow<'_, str>> {
     Some(shorten_lines(file.language, cut_lines(&file.text, span)?).text)
 }
 
 /// Returns the lines of `span` without the last line end, as the text of a chunk is cut; `None` if the text has fewer
-/// lines.
+/// lines or `span` is not a valid range of lines.
 fn cut_lines(text: &str, span: Span) -> Option<&str> {
     let (first, last) = (span.start_line.checked_sub(1)? as usize, span.end_line as usize);
     let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));

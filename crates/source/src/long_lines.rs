@@ -1,5 +1,5 @@
-//! Shortens lines that are too long to read, such as an embedded picture: a chunk has only the start and the end of
-//! such a line.
+//! Shortens lines that are too long to read, such as an embedded image: a chunk has only the start and the end of such
+//! a line.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::language;
 use types::{ContentKind, Language};
 
-/// Length above which a line of code is shortened, in bytes.
+/// Length above which a line of code or configuration is shortened, in bytes.
 const MAX_CODE_LINE_BYTES: usize = 4_000;
 
 /// Length above which a line of an HTML page is shortened, in bytes. A whole paragraph may be one line.
@@ -75,7 +75,8 @@ pub(crate) fn shorten_lines(language: Language, text: &str) -> ShortenedText<'_>
     shortened
 }
 
-/// Returns the number of bytes that a line adds to the size of a chunk; fewer than it has if it is shortened.
+/// Returns the number of bytes that a line adds to the size of a chunk: its length or, above `limit`, the approximate
+/// length of the shortened line.
 pub(crate) fn shown_bytes(line_bytes: usize, limit: usize) -> usize {
     if line_bytes > limit { SHORT_LINE_BYTES } else { line_bytes }
 }

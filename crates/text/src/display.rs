@@ -119,7 +119,8 @@ pub fn escape_code(code: &str) -> Cow<'_, str> {
 }
 
 /// Decodes the escapes of invisible characters in a name or path that [`escape_name`] returned. Escapes of visible
-/// characters stay as they are, so that none becomes a separator.
+/// characters stay as they are, so that none becomes a separator. An escape of an invisible character that the name
+/// itself contains is decoded, too.
 pub fn unescape_name(shown: &str) -> Cow<'_, str> {
     let mut name = String::new();
     let mut rest = shown;
@@ -154,7 +155,7 @@ pub fn sanitize_line(text: &str) -> String {
     escape_name(&text).into_owned()
 }
 
-/// Returns the first `max_chars` characters of `text`, followed by `…` when more were cut off.
+/// Returns the first `max_chars` characters of `text`, followed by `…` if `text` is longer.
 pub fn truncate_chars(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -67,8 +67,8 @@ pub fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
     DecodedBytes { text, encoding: None, places_lost }
 }
 
-/// Returns the bytes of a file in UTF-8 if its encoding is known, otherwise the bytes as they are; without a byte order
-/// mark.
+/// Returns the bytes of a file in UTF-8 without a byte order mark. If its encoding is not known, returns the bytes as
+/// they are, without a byte order mark of UTF-8.
 pub fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     match transcode(bytes) {
         Some((_, text)) => Cow::Owned(text.into_bytes()),

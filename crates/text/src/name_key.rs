@@ -19,15 +19,16 @@ pub fn is_same_name(a: &str, b: &str) -> bool {
     name_key(a).eq(name_key(b))
 }
 
-/// Returns a hash of [`name_key`]. Different names may have the same hash.
+/// Returns a hash of [`name_key`], which may differ between builds of the program. Different names may have the same
+/// hash.
 pub fn name_hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name_key(name).for_each(|c| hasher.write_u32(u32::from(c)));
     hasher.finish()
 }
 
-/// The number and the set of the characters of a [`name_key`]. Names with different profiles have different keys, which
-/// is quick to see.
+/// The number and the set of the characters of a [`name_key`]. Names with different profiles have different keys, so
+/// comparing profiles first is fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterProfile {
     /// The number of characters; 255 if there are more.

@@ -6,8 +6,8 @@
 
 use crate::unicode::RunningScript;
 
-/// A segment of a word of [`words`](crate::words), which in these scripts is a whole run of letters between spaces or
-/// punctuation.
+/// A segment of a word of [`words`](crate::words). In scripts without spaces between words, such a word is a whole run
+/// of letters between spaces or punctuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordSegment<'t> {
     pub text: &'t str,

@@ -97,8 +97,8 @@ symbol_kinds! {
 }
 
 impl SymbolKind {
-    /// Returns the kind that a word typed by a user means. Accepts plurals, abbreviations and any letter case
-    /// (`functions`, `fn`, `CONST`). `None` for any other word.
+    /// Returns the kind that a word typed by a user means. Accepts plurals, abbreviations, synonyms and any letter case
+    /// (`functions`, `fn`, `namespace`, `CONST`). `None` for any other word.
     pub fn from_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         let singular = || word.strip_suffix('s').and_then(Self::parse);
@@ -140,7 +140,8 @@ pub struct Symbol {
     /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the
     /// top level.
     pub container: String,
-    /// The definition's source up to its body, with white space collapsed; cut to about 300 bytes.
+    /// The definition's source up to its body, or a description of it, such as the title of a section. White space is
+    /// collapsed, and a text longer than about 300 bytes is cut.
     pub signature: String,
     /// The definition's lines, including its doc comment and attributes.
     pub span: Span,

@@ -23,8 +23,8 @@ pub enum SkipReason {
     PackageFolder { marker: String },
     /// The folder is a copy of a repository around it, or a worktree of one elsewhere below the root.
     RepositoryCopy { kind: CopyKind },
-    /// The file may hold credentials: its name, or that of a folder above it, matches the pattern `rule`. The file is
-    /// never read, even if an ignore file includes it.
+    /// The file or folder may hold credentials: its name, or that of a folder above it, matches the pattern `rule`. It
+    /// is never read, even if an ignore file includes it.
     Secret { rule: String },
     /// The file holds credentials; `found` describes them, such as `a private key (PEM)`.
     Credentials { found: String },
@@ -38,7 +38,7 @@ pub enum SkipReason {
     Data,
     /// The file is a dependency lock file.
     LockFile,
-    /// The file is larger than the size limit.
+    /// The file is larger than the size limit, or than `--max-memory` has room for.
     TooLarge { size_bytes: u64 },
     /// The file is not text, or has a known binary extension.
     Binary,
@@ -201,10 +201,11 @@ pub struct FileRecord {
     pub stat: FileStat,
 }
 
-/// The part of a file's record that depends only on its path and bytes. It is the same in every copy of the tree.
+/// The part of a file's record without its metadata. With the same settings, it is the same in every copy of the tree,
+/// unless the file could not be read, or parsed in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentRecord {
-    /// Hash of the bytes on disk, before decoding.
+    /// Hash of the bytes on disk, before decoding; the hash of no bytes if the file was skipped without being read.
     pub hash: ContentHash,
     pub encoding: TextEncoding,
     pub language: Language,

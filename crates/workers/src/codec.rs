@@ -37,7 +37,7 @@ pub fn encode_request(number: u64, request: &SyntaxRequest<'_>) -> Vec<u8> {
     out
 }
 
-/// Decodes a request; `None` if the payload is not one.
+/// Decodes a request; `None` if the payload is not one, or its language is unknown.
 pub fn decode_request(payload: &[u8]) -> Option<NumberedRequest<'_>> {
     let mut input = PayloadReader(payload);
     let number = input.number()?;

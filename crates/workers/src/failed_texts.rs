@@ -64,17 +64,18 @@ impl Drop for AttemptRecord {
 #[derive(Default)]
 struct FailedState {
     entries: Vec<FailedText>,
-    /// Modification time and length of the file when it was last read.
+    /// Modification time and length of the file when it was last read or written; `None` before that.
     stamp: Option<(SystemTime, u64)>,
 }
 
 impl FailedTexts {
-    /// Creates the list that is kept in `file`, which may not exist yet.
+    /// Creates the list that is kept in `file`, which may not exist yet; `None` keeps it in this process only.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self { file, state: Mutex::default() }
     }
 
-    /// Returns the remembered fault on this text that a parser with `memory_bytes` would have again.
+    /// Returns the remembered fault on this text that a parser with `memory_bytes` would have again; `None` if there is
+    /// none. A fault while finding definitions counts for every task.
     pub fn find(&self, request: &SyntaxRequest<'_>, memory_bytes: u64) -> Option<ParserFault> {
         let has_entries = || {
             let mut state = self.state.lock();
@@ -96,7 +97,8 @@ impl FailedTexts {
         })
     }
 
-    /// Remembers that a parser with `memory_bytes` failed on this text.
+    /// Remembers that a parser with `memory_bytes` failed on this text, and writes the list to the file, if there is
+    /// one.
     pub fn remember(&self, request: &SyntaxRequest<'_>, fault: ParserFault, memory_bytes: u64) {
         self.add_entry(FailedText { key: text_key(request), fault, memory_bytes });
     }

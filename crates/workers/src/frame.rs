@@ -64,7 +64,8 @@ pub fn write_frame(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
     out.write_all(payload)
 }
 
-/// Reads a frame of at most `max_bytes`; `None` if the stream ends before it. Memory is allocated as bytes arrive.
+/// Reads a frame and returns its payload, of at most `max_bytes`; `None` if the stream ends before the frame. Memory is
+/// allocated as bytes arrive.
 ///
 /// # Errors
 /// When the stream cannot be read or ends within the frame, or the frame is too long or damaged.

@@ -162,7 +162,8 @@ impl ParserProcess {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends requests in frames. `text_bytes` is the length of the longest text.
+    /// Sends requests in frames, without waiting for the worker to read them. `text_bytes` is the length of the longest
+    /// text, which limits the size of the answers. [`Self::receive`] returns the errors of sending.
     pub fn send(&mut self, payloads: impl Iterator<Item = Vec<u8>>, text_bytes: usize) {
         self.max_answer_bytes.store(max_answer_bytes(text_bytes), Ordering::Relaxed);
         self.used_before = used_processor_time(self.child.id()).unwrap_or_default();
@@ -185,7 +186,8 @@ impl ParserProcess {
     /// times `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
     ///
     /// # Errors
-    /// When the work is cancelled, the time is over, the worker has ended, or its output is no valid frame.
+    /// When the work is cancelled, the time is over, the worker has used more than `max_used` or has ended, or its
+    /// output is no valid frame.
     pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let mut used_last = self.used_before;
         for _ in 0..MAX_WAITS {
@@ -284,7 +286,7 @@ fn worker_command(program: &Path) -> Command {
     command
 }
 
-/// Reads answers until the worker's output ends or cannot be read.
+/// Passes the worker's answers on until its output ends or cannot be read; that error is passed on too.
 fn read_answers(stdout: impl Read, max_answer_bytes: &AtomicUsize, answers: &Sender<Result<Vec<u8>, FrameError>>) {
     let mut input = std::io::BufReader::with_capacity(64 << 10, stdout);
     if let Err(error) = read_header(&mut input) {

@@ -257,7 +257,8 @@ impl ParserPool {
 
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if the language has no syntax, or the text is larger than 64 KiB or cannot be parsed in time.
+    /// Empty if the language cannot be parsed, the text is larger than 64 KiB, or parsing fails or takes too long. If
+    /// time runs out after parsing, the later ranges are missing.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();

@@ -86,9 +86,9 @@ impl WorkerGreeting {
 /// Faults to inject before a request is answered, for the worker of a test.
 pub type WorkerFaults = fn(&SyntaxRequest<'_>);
 
-/// Runs a worker on standard input and output. Returns when no request comes for a minute, a message is invalid, or the
-/// output fails; ends the process when the input ends or the parser is stuck. `inject` is called before each analysis;
-/// the worker of the program does nothing there.
+/// Runs a worker on standard input and output. Returns when no request comes for a minute, the beginning of the input
+/// or a request is invalid, or the output fails; ends the process when the input ends, a later frame is damaged, or the
+/// parser is stuck. `inject` is called before each analysis; the worker of the program does nothing there.
 pub fn run_parse_worker(inject: WorkerFaults) -> ExitCode {
     confinement::disable_core_dumps();
     match answer_requests(inject) {
@@ -167,7 +167,7 @@ fn open_output() -> io::Result<File> {
     Ok(output.into())
 }
 
-/// Returns the next request; `None` after [`IDLE_LIMIT`].
+/// Returns the next request; `None` if none comes within [`IDLE_LIMIT`] or no more can come.
 fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>> {
     if let Ok(payload) = requests.try_recv() {
         return Some(payload);
@@ -176,7 +176,8 @@ fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>
     requests.recv_timeout(IDLE_LIMIT).ok()
 }
 
-/// Reads requests until the input ends or is invalid, then ends the process.
+/// Passes the requests on until the input ends or is invalid, then ends the process. Returns only if the worker is
+/// ending already.
 fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     let code = loop {
         match read_frame(input, MAX_REQUEST_BYTES) {
@@ -192,7 +193,7 @@ fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     std::process::exit(code.into());
 }
 
-/// Ends the process when it is busy but makes no progress.
+/// Ends the process when it is busy but makes no progress for [`STALL_LIMIT`] of processor time.
 fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag) {
     loop {
         busy.wait();

@@ -1,4 +1,4 @@
-//! Lists and reads the files of a benchmark as the pipeline does, and builds its report.
+//! Lists and reads the files of a benchmark as the pipeline does, but without `languages.toml`, and builds its report.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};

@@ -61,7 +61,8 @@ pub(super) fn index_in_serial_batches(indexer: &Indexer<'_>, cancel: &CancelToke
     Ok(build_report(begun.elapsed(), entries.len(), bytes, chunks, stages))
 }
 
-/// Returns the embedder's input text for each chunk of the folder, sorted by file.
+/// Returns the embedder's input text for each chunk of the folder, sorted by the path of the file and in the order of
+/// its chunks.
 ///
 /// # Errors
 /// When the root cannot be walked.

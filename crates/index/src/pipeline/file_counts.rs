@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Numbers of files that have reached certain points of the pipeline.
 #[derive(Default)]
 pub(crate) struct FileCounts {
-    /// Files whose metadata differs from the index, or that were seen to change.
+    /// New files, files whose metadata differs from the index, and files that were seen to change.
     pub changed: AtomicU64,
     /// Changed files that have been embedded, were skipped or deleted, or turned out to have the same content.
     pub redone: AtomicU64,

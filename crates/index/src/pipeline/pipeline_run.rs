@@ -81,7 +81,7 @@ impl<'e> PipelineRun<'e> {
         self.walk_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `work` while another thread reports progress.
+    /// Runs `work` while another thread passes the progress to `observe`: regularly, and once when `work` has ended.
     pub fn run_observed<T, E: From<IndexError>>(
         &self,
         observe: &(dyn Fn(&IndexProgress) + Sync),

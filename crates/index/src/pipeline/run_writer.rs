@@ -23,7 +23,8 @@ pub(crate) struct RunWriter<'s> {
 /// The reason why writing ended early.
 pub(crate) enum WriteError {
     Store(StoreError),
-    /// Another process has committed since this run read the index; the run must start over.
+    /// Another process has committed since this run read the index, or the saved tree to begin with cannot be used; the
+    /// run must start over.
     Outdated,
 }
 
@@ -47,7 +48,8 @@ impl<'s> RunWriter<'s> {
         Self { store, fingerprint, fresh, base, cancel: cancel.clone(), returning: None, writer: None }
     }
 
-    /// Begins with a saved tree instead of the last commit, which is saved.
+    /// Makes the writer begin with the saved tree `generation` instead of the last commit. The last commit is then
+    /// saved with the sample `left`, if it is complete and its commit of git is known.
     pub fn return_to(&mut self, generation: u64, left: Vec<(String, String)>) {
         self.returning = Some((generation, left));
     }
@@ -55,7 +57,8 @@ impl<'s> RunWriter<'s> {
     /// Takes the store's lock, if this writer does not hold it yet.
     ///
     /// # Errors
-    /// [`WriteError::Outdated`] when another process has committed; otherwise when the store cannot be opened.
+    /// [`WriteError::Outdated`] when another process has committed or the saved tree cannot be used; otherwise when the
+    /// store cannot be opened for writing.
     pub fn lock(&mut self) -> Result<&mut dyn StoreWriter, WriteError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -88,8 +91,8 @@ impl<'s> RunWriter<'s> {
         self.writer.is_some()
     }
 
-    /// Removes the files `removed` from the store and marks the run as complete. `left` is the sample of the tree that the
-    /// folder has left, if it is to be saved.
+    /// Removes the files `removed` from the store and marks the run as complete. `left` is the sample of the tree that
+    /// the folder has left, if it is to be saved.
     ///
     /// # Errors
     /// When the lock cannot be taken or the store cannot be written.

@@ -23,7 +23,8 @@ impl<'scope, 'env> StageThreads<'scope, 'env> {
         Self { scope, clocks, cancel, started: Vec::new() }
     }
 
-    /// Starts the first stage on one thread. Returns its output, a queue of at most `capacity` elements.
+    /// Starts the first stage on one thread. Returns its output, a queue of at most `capacity` elements. Fails if the
+    /// thread cannot be started.
     pub fn spawn_first<O: Send + 'scope>(
         &mut self,
         stage: Stage,
@@ -35,8 +36,8 @@ impl<'scope, 'env> StageThreads<'scope, 'env> {
         Ok(next)
     }
 
-    /// Starts a stage on `threads` threads, which share `input`. Returns their output, a queue of at most
-    /// `capacity` elements.
+    /// Starts a stage on `threads` threads, which share `input`. Returns their output, a queue of at most `capacity`
+    /// elements. Fails if one of the threads cannot be started.
     pub fn spawn<I: Send + 'scope, O: Send + 'scope>(
         &mut self,
         stage: Stage,

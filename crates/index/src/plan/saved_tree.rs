@@ -1,9 +1,9 @@
 //! Saved trees: a run that changes very many files keeps the tree it leaves, and a later run returns to it.
 //!
-//! A switch to another branch changes thousands of files, and a switch back restores them. The store keeps the commit of
-//! the tree that was left ([`SavedTree`]). A run that finds another commit of git checked out compares some files with the
-//! saved trees. If one of them is nearer than the last commit, the run begins with it. This only saves time: every file is
-//! compared as in any other run.
+//! A switch to another branch changes thousands of files, and a switch back restores them. The store keeps the commit
+//! of the tree that was left ([`SavedTree`]). A run that finds another commit of git checked out compares some files
+//! with the saved trees. If the folder is much more like one of them than like the last commit, the run begins with it.
+//! This only saves time: every file is compared as in any other run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ impl ComparedFolder<'_> {
         Some(ContentHash::of_bytes(&read.bytes))
     }
 
-    /// Returns whether most files of a saved tree's sample are in the folder.
+    /// Returns whether more than half of the files in a saved tree's sample are in the folder with the same content.
     fn resembles(&self, tree: &SavedTree) -> bool {
         let is_same = |(path, hash): &&(String, String)| {
             self.hash_file(&RepoPath::new(path.as_str())).is_some_and(|found| found.to_string() == *hash)
@@ -54,8 +54,9 @@ impl ComparedFolder<'_> {
         tree.sample.iter().filter(is_same).count() * 2 > tree.sample.len()
     }
 
-    /// Returns the saved tree that the folder, which is at the commit `head` of git, has returned to. `None` if the last
-    /// commit, that of `view`, is as near.
+    /// Returns the saved tree that the folder, which is at the commit `head` of git, has returned to. `None` if `head`
+    /// is unknown or is the commit of `view`, the last commit of the index, or if no usable saved tree is much more
+    /// like the folder than `view`.
     ///
     /// # Errors
     /// When the last commit cannot be read.
@@ -78,8 +79,9 @@ impl ComparedFolder<'_> {
         Ok(None)
     }
 
-    /// Compares the folder with two commits. Returns a sample of the files of `last` that are different in `saved`, if
-    /// the folder has mostly the files of `saved`.
+    /// Compares the folder with two commits. Returns a sample of the files of `last` that are different or missing in
+    /// `saved`. `None` if fewer than [`MIN_CHANGED_FILES`] files differ between the commits or, of the compared ones,
+    /// at most twice as many equal `saved` as equal `last`.
     fn compare_trees(
         &self,
         last: &dyn StoreView,
@@ -111,7 +113,8 @@ fn hashes_by_path(files: Vec<FileRecord>) -> BTreeMap<RepoPath, ContentHash> {
     files.into_iter().map(|file| (file.path, file.content.hash)).collect()
 }
 
-/// Returns the sample of a tree that is left, if so many of its files are changed that it is worth saving.
+/// Returns the sample of a tree that is left, taken from its changed files; `None` if fewer than [`MIN_CHANGED_FILES`]
+/// are changed.
 pub(crate) fn sample_left_tree<'r>(changed: impl Iterator<Item = &'r FileRecord>) -> Option<Vec<(String, String)>> {
     let mut changed: Vec<_> = changed.map(|record| (&record.path, &record.content.hash)).collect();
     changed.sort_unstable_by_key(|(path, _)| *path);

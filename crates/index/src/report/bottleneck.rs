@@ -22,7 +22,8 @@ pub struct Bottleneck {
     pub waits_for_input: bool,
 }
 
-/// Finds the bottleneck of a run that has taken `elapsed` so far; `None` if the run has been too short to tell.
+/// Finds the bottleneck of a run that has taken `elapsed` so far; `None` if the run has been too short to tell or
+/// `stages` is empty.
 pub fn find_bottleneck(stages: &[StageReport], elapsed: Duration) -> Option<Bottleneck> {
     let share = |stage: &StageReport, part: Duration| {
         let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;

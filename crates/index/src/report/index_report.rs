@@ -29,7 +29,7 @@ pub struct IndexReport {
     pub problems: Vec<(RepoPath, String)>,
     /// Files and folders that could not be read, sorted by path. A later run may be able to read them.
     pub unread: Vec<RepoPath>,
-    /// The names of files that were indexed, skipped after they were read, or removed.
+    /// The first of the files that were indexed or newly recorded as skipped, and the first of the removed files.
     pub changed: ChangedFiles,
     /// Notes for the user, one sentence each.
     pub notes: Vec<String>,

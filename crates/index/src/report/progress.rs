@@ -24,7 +24,7 @@ pub struct IndexProgress {
     pub walk_ended: bool,
     /// Files that need only to be committed: indexed, skipped, deleted or unchanged.
     pub files_done: u64,
-    /// Files found so far whose metadata differs from the index, or that were seen to change.
+    /// Files found so far that are new, whose metadata differs from the index, or that were seen to change.
     pub files_changed: u64,
     /// Changed files that are done.
     pub files_redone: u64,

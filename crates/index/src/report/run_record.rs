@@ -68,14 +68,14 @@ pub struct RunRecord {
     pub chunks_per_second: f64,
     /// Estimated remaining time, in milliseconds; `None` while it cannot be estimated, and after the run has ended.
     pub remaining_ms: Option<u64>,
-    /// The stage that the others wait for, in one sentence.
+    /// The stage that the others wait for, in one sentence; `None` if the run has been too short to tell.
     pub bottleneck: Option<String>,
     /// The stages in pipeline order.
     pub stages: Vec<StageRecord>,
     /// The embedder's device; `None` if it has none.
     #[serde(default)]
     pub device: Option<DeviceReport>,
-    /// The error that ended the run.
+    /// The error that ended the run; `None` unless its status is [`RunStatus::Failed`].
     pub failure: Option<String>,
 }
 

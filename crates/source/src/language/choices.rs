@@ -100,8 +100,8 @@ impl LanguageChoices {
         Ok(choices)
     }
 
-    /// Returns the language that is chosen for a file: by its name or, if there is no choice for the name, by its
-    /// longest extension with a choice.
+    /// Returns the language that is chosen for a file, ignoring case: by its name or, if there is no choice for the
+    /// name, by its longest extension with a choice. `None` if there is no choice for it.
     pub fn find(&self, path: &RepoPath) -> Option<Language> {
         if *self == Self::default() {
             return None;
@@ -123,7 +123,7 @@ impl LanguageChoices {
     }
 
     /// Reads the choices at the end of the stored settings of an index. Leaves out languages that this program does not
-    /// know.
+    /// know. Missing or malformed choices count as none.
     pub fn from_setting(settings: &str) -> Self {
         let written = settings.split_once(SETTING).map_or("", |(_, written)| written);
         let [extensions, files]: [BTreeMap<String, String>; 2] = serde_json::from_str(written).unwrap_or_default();

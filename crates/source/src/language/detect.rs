@@ -46,7 +46,7 @@ fn header_language(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Guesses the language of an `.inc` file from its first lines; `None` if no line is typical of a language.
+/// Guesses the language of an `.inc` file from its content; `None` if no line is typical of a language.
 fn included_language(text: &str) -> Option<&'static str> {
     if text.contains("<?php") {
         return Some("php");

@@ -24,7 +24,8 @@ pub struct CompiledQuery {
     /// Whether each pattern has `(#set! body)`. Then the body is the definition's child with the field name `body`, and
     /// the pattern need not capture it. A capture makes Swift's query compile twenty times slower.
     pub finds_body: Vec<bool>,
-    /// Node kinds at which the patterns begin; `None` if a pattern can begin at any node.
+    /// Node kinds at which the patterns begin; `None` if a pattern can begin at any node, or the kinds cannot be
+    /// determined.
     pub roots: Option<PatternRoots>,
 }
 
@@ -64,7 +65,7 @@ impl Grammar {
         checksum64(parts.as_bytes())
     }
 
-    /// Compiles the query again and discards it, as a new process would.
+    /// Compiles the query once more, as a new process would have to, and discards the result.
     pub fn recompile_query(&self) {
         drop(self.compile());
     }

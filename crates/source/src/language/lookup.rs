@@ -10,7 +10,7 @@ use platform::file_format::checksum64;
 use super::grammar::Grammar;
 use super::table::{ALIASES, LanguageRow, ROWS};
 
-/// The language of files that match no other row of the table; they are split by lines.
+/// The language of plain text, and of files that match no row of the table. Its files are split by lines.
 pub(super) const TEXT: Language = Language("text");
 
 /// Indexes of the language table, built once because every file of a walk is looked up.
@@ -38,7 +38,8 @@ pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> + Clone {
     ROWS.iter()
 }
 
-/// Returns the language with this name (`rust`), extension (`rs`) or common alias (`c++`), ignoring case.
+/// Returns the language with this name (`rust`), extension (`rs`) or common alias (`golang`), ignoring case; `None` if
+/// it is unknown.
 pub fn language_by_name(name: &str) -> Option<Language> {
     let name = name.to_ascii_lowercase();
     let alias = language_aliases().find(|(alias, _)| *alias == name).map(|(_, known)| known);
@@ -47,12 +48,13 @@ pub fn language_by_name(name: &str) -> Option<Language> {
     Some(Language(row.name))
 }
 
-/// Returns the names of languages that are neither in the table nor extensions, each with its name in the table.
+/// Returns every alias of a language with the language's name in the table. No alias is a name or an extension in the
+/// table.
 pub fn language_aliases() -> impl Iterator<Item = (&'static str, &'static str)> {
     ALIASES.iter().flat_map(|(name, aliases)| aliases.iter().map(move |alias| (*alias, *name)))
 }
 
-/// Returns the language of files that match no other row of the table.
+/// Returns the language of plain text, which is also that of files that match no row of the table.
 pub fn text_language() -> Language {
     TEXT
 }
@@ -79,8 +81,8 @@ pub fn grammar_fingerprint(language: Language) -> Option<u64> {
     language_grammar(language).map(Grammar::fingerprint).or_else(scanned)
 }
 
-/// Compiles a language's query again and discards it. A benchmark uses it to simulate new workers for each batch of
-/// files.
+/// Compiles a language's query once more and discards the result. A benchmark uses it to simulate new workers for each
+/// batch of files.
 pub fn recompile_query(language: Language) {
     if let Some(grammar) = language_grammar(language) {
         grammar.recompile_query();

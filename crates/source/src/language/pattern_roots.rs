@@ -9,9 +9,10 @@ use super::capture::QueryCapture;
 
 /// The node kinds at which the patterns of a query begin, by kind id.
 pub struct PatternRoots {
-    /// Whether the query must be run on nodes of the kind.
+    /// Whether the query must be run on nodes of a kind, by kind id.
     searched: Vec<bool>,
-    /// Capture of all nodes of the kind, if they are captured unconditionally.
+    /// The capture, `@comment` or `@attached`, that every node of the kind gets, by kind id; `None` without such a
+    /// capture.
     plain_captures: Vec<Option<QueryCapture>>,
 }
 
@@ -66,12 +67,13 @@ impl PatternRoots {
         is_known.then_some(())
     }
 
-    /// Returns whether the query must be run on nodes of this kind.
+    /// Returns whether the query must be run on nodes of this kind; true for an unknown kind.
     pub fn is_searched(&self, kind_id: u16) -> bool {
         self.searched.get(usize::from(kind_id)).copied().unwrap_or(true)
     }
 
-    /// Returns the capture of all nodes of this kind; `None` if they are not captured unconditionally.
+    /// Returns the capture, `@comment` or `@attached`, that every node of this kind gets; `None` without such a
+    /// capture.
     pub fn plain_capture(&self, kind_id: u16) -> Option<QueryCapture> {
         self.plain_captures.get(usize::from(kind_id)).copied().flatten()
     }
@@ -137,7 +139,8 @@ impl<'q> QueryReader<'q> {
         Some(is_bare)
     }
 
-    /// Reads the rest of an alternation. Returns whether it consists only of node kinds.
+    /// Reads the rest of an alternation. Returns whether it consists only of node kinds; `None` if its roots cannot be
+    /// determined.
     fn read_alternatives(&mut self, roots: &mut Vec<PatternRoot<'q>>) -> Option<bool> {
         let mut is_bare = true;
         loop {
@@ -155,7 +158,8 @@ impl<'q> QueryReader<'q> {
         }
     }
 
-    /// Reads the rest of a group: one node with predicates.
+    /// Reads the rest of a group: one node with predicates. Returns `Some(false)`, because a group does not consist
+    /// only of node kinds.
     ///
     /// Returns `None` for a group of siblings, whose roots cannot be determined.
     fn read_group(&mut self, roots: &mut Vec<PatternRoot<'q>>) -> Option<bool> {
@@ -177,7 +181,7 @@ impl<'q> QueryReader<'q> {
         }
     }
 
-    /// Skips the rest of the current node, including its closing parenthesis.
+    /// Skips the rest of the current node, including its closing parenthesis; `None` if that is missing.
     fn skip_to_close(&mut self) -> Option<()> {
         let mut depth = 1;
         while depth > 0 {
@@ -194,7 +198,7 @@ impl<'q> QueryReader<'q> {
         Some(())
     }
 
-    /// Skips the rest of a string, including its closing quotation mark.
+    /// Skips the rest of a string, including its closing quotation mark; `None` if that is missing.
     fn skip_string(&mut self) -> Option<()> {
         let mut escaped = false;
         for (at, c) in self.rest.char_indices() {

@@ -150,7 +150,7 @@ pub(super) static ROWS: std::sync::LazyLock<Vec<LanguageRow>> = std::sync::LazyL
 ]);
 
 /// Other names of languages, as code hosts, editors and fenced code call them, by the name in [`ROWS`]. Extensions are
-/// not repeated. `react` is the language of most components that are called so.
+/// not repeated. `react` means `tsx`, the language of most React components.
 #[rustfmt::skip]
 pub(super) static ALIASES: &[(&str, &[&str])] = &[
     ("text", &["plain", "plaintext", "plain text"]),

@@ -33,7 +33,7 @@ pub(in crate::parse) struct Definition {
     pub name_line: usize,
     /// Byte range of the node, without doc comment and attributes.
     pub node: (usize, usize),
-    /// Index of the innermost definition around it.
+    /// Index of the innermost definition around it; `None` at the top level.
     pub parent: Option<usize>,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct DefinitionPlace {
     pub name: Range<usize>,
 }
 
-/// Places a definition in the lines of its file, with the comments and attributes directly above it.
+/// Builds a definition at a place in its file. Its lines include the comments and attributes directly above it.
 pub(super) fn place_definition(
     name: String,
     kind: SymbolKind,
@@ -114,8 +114,9 @@ pub(super) fn place_definition(
     }
 }
 
-/// Corrects the ends of consecutive definitions: a stage of a Dockerfile extends to the next one, and a rule of a
-/// makefile ends before the next one, which the grammar puts into its recipe if it stands in a condition.
+/// Corrects the ends of the stages of a Dockerfile and the rules of a makefile. A stage extends to the next stage or
+/// the end of the file. A rule ends before the next rule, which the grammar counts as part of the recipe inside a
+/// conditional.
 fn separate_parts(
     language: Language,
     lines: &LineIndex<'_>,
@@ -213,7 +214,7 @@ fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -
     &attachable[first..last.max(first)]
 }
 
-/// Returns the start of a definition including the comments and attributes directly above it.
+/// Returns the byte at which a definition starts, including the comments and attributes directly above it.
 fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: usize) -> usize {
     let text = lines.full_text();
     let (mut first, mut next) = (start, start);
@@ -245,7 +246,8 @@ fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: u
     first
 }
 
-/// Extends the end of a `#define` over the lines that a `\` continues: a comment ends the node in some grammars.
+/// Extends the end of a preprocessor directive over the lines that a `\` continues: a comment ends the node in some
+/// grammars.
 fn continued_end(text: &str, start: usize, end: usize) -> usize {
     let mut end = end;
     while text.as_bytes().get(start) == Some(&b'#')
@@ -308,7 +310,7 @@ fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
 }
 
 /// Corrects definitions of C and C++ that the patterns cannot classify because of macros: functions in a class are
-/// methods, those of its name are constructors, and variables in a function are not definitions.
+/// methods, functions with the name of the class are constructors, and variables in a function are not definitions.
 fn correct_members(found: Vec<Definition>) -> Vec<Definition> {
     use SymbolKind::{Class, Constant, Constructor, Function, Method, Struct, Union, Variable};
     let mut kept: Vec<Definition> = Vec::with_capacity(found.len());

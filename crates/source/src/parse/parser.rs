@@ -44,7 +44,7 @@ pub fn estimate_tree_bytes(text: &str) -> u64 {
 }
 
 impl SourceFile {
-    /// Returns the request for the facts about this file; `None` if no facts about its language can be found.
+    /// Returns the request for the facts about this file; `None` if no facts for `task` can be found in its language.
     pub fn syntax_request<'f>(&'f self, task: SyntaxTask<'f>, time_limit: Duration) -> Option<SyntaxRequest<'f>> {
         let is_fenced = self.language.0 == "markdown" && task != SyntaxTask::Definitions;
         if language::language_grammar(self.language).is_none() && !embedded::is_scanned(self.language.0) && !is_fenced {

@@ -30,13 +30,13 @@ pub struct FileReferences {
     pub problem: Option<String>,
 }
 
-/// Maximum number of plain occurrences per file.
+/// Maximum number of plain occurrences of the name that are returned per file.
 const MAX_OCCURRENCES: usize = 10_000;
 
 /// Builds the references to `name` from the facts about a file, which must fit its text; `facts` is `None` if
 /// [`SourceFile::syntax_request`] returns `None`. If the file has no facts or could not be parsed, and in Markdown, the
-/// references are the occurrences of `name` as a whole word. In fenced code of Markdown they have the kinds of the
-/// facts.
+/// references are the first 10,000 occurrences of `name` as a whole word. In fenced code of Markdown they have the
+/// kinds of the facts.
 pub fn build_references(
     file: &SourceFile,
     name: &str,

@@ -19,7 +19,8 @@ fn parse(path: &str, text: &str) -> ParsedFile {
     Parser::new(Duration::from_secs(5)).parse(&SourceFile { path, language, text: text.to_owned(), masks: Vec::new() })
 }
 
-/// Asserts that every non-blank line is in exactly one chunk, in order, and that each chunk's text equals the file's.
+/// Asserts that every non-blank line is in exactly one chunk, in order, and that each chunk's text equals the file's
+/// with long lines shortened.
 fn assert_covers(text: &str, chunks: &[Chunk]) {
     let lines: Vec<&str> = text.split('\n').collect();
     let mut held = vec![0; lines.len()];

@@ -1,4 +1,5 @@
-//! Files that are skipped because of their names: lock files, bulk data and binary formats.
+//! Files that are skipped because of their names: lock files, bulk data, binary formats, and minified scripts and
+//! styles.
 //!
 //! Names are compared case-insensitively. JSON is bulk data, except configuration, which is recognized by its name, and
 //! contracts such as OpenAPI descriptions, which are recognized by their paths and keys.

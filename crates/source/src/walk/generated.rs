@@ -102,8 +102,8 @@ fn starts_with_any(line: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| strip_attention(&lower).starts_with(start))
 }
 
-/// Returns the text of the comment lines before the first line of code; empty for a line without words or of the
-/// [`PREAMBLE`].
+/// Returns the text of each comment line before the first line of code. A blank line, a line without words and a line
+/// of the [`PREAMBLE`] give an empty text.
 fn opening_comments(head: &str) -> Vec<&str> {
     let mut comments = Vec::new();
     let mut closes = None;

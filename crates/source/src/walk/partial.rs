@@ -72,8 +72,8 @@ pub fn walk_folders(
     walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// Returns whether a walk enters a folder: neither the folder nor one above it is skipped. The entries of the folder
-/// itself, which may show that it is a copy or holds packages, are not examined.
+/// Returns whether a walk enters a folder: it exists, and neither the folder nor one above it is skipped. The entries
+/// of the folder itself, which may show that it is a copy or holds packages, are not examined.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -161,7 +161,8 @@ pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
     FolderRules::load_root(root).faults().iter().map(|fault| describe_fault(root, fault)).collect()
 }
 
-/// Finds the ignore files that cannot be used in `folders` below `root` and in the folders between.
+/// Finds the ignore files that cannot be used in `folders`, which are relative to `root`, and in the folders between
+/// them and `root`. Those of `root` itself are left out.
 pub fn find_nested_ignore_faults<'f>(root: &AbsPath, folders: impl Iterator<Item = &'f str>) -> Vec<IgnoreFault> {
     let root = root.as_path();
     let ends = |folder: &'f str| folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);

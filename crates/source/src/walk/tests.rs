@@ -12,7 +12,8 @@ use crate::secrets::secret_pattern;
 use platform::cancel::CancelToken;
 use types::{AbsPath, RepoPath, SkipReason};
 
-/// Creates a folder with these files and walks it. Returns the files found and the skipped paths with their reasons.
+/// Creates a folder with these files and walks the folder `below` in it. Returns the files found and the skipped paths
+/// with their reasons.
 fn walk_files(files: &[(&str, &str)], below: &str) -> (Vec<String>, Vec<(String, SkipReason)>) {
     let folder = tempfile::tempdir().expect("a folder");
     for (path, text) in files {

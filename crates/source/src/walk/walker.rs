@@ -134,7 +134,7 @@ struct WalkFolder<'w> {
 }
 
 impl TreeWalk<'_> {
-    /// Schedules the wanted entries of a folder before all pending paths.
+    /// Schedules the entries of a folder that are wanted, or above a wanted path, before all pending paths.
     fn push_entries(&mut self, folder: &WalkFolder<'_>, listing: Vec<PathBuf>) {
         let wanted = self.wanted;
         let steps = listing.into_iter().rev().filter_map(|abs| {

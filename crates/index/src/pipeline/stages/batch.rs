@@ -40,7 +40,7 @@ struct PendingBatch {
 impl BatchStage<'_> {
     /// Gathers files until the input ends, and sends full batches. Sends an incomplete batch when the queues before and
     /// after the stage are empty and it is a quarter full or files wait for memory, and at the end of the input. With
-    /// [`BatchStage::preparse`], no batch is sent earlier unless files wait for memory.
+    /// [`BatchStage::preparse`], a batch is sent before the end of the input only if files wait for memory.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ParseOutcome>>, output: &StageSender<'_, ChunkBatch>) {
         let shortage = self.budget.subscribe_to_shortage();
         let nothing = never();

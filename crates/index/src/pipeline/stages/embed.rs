@@ -96,7 +96,7 @@ pub(crate) struct EmbedSummary {
 type ChunkPosition = (usize, usize);
 
 impl EmbedStage<'_> {
-    /// Embeds batches until the input ends or the embedder fails.
+    /// Embeds batches until the input or the run ends, or the embedder fails in this thread or another.
     pub fn run(&self, input: &StageReceiver<'_, ChunkBatch>, output: &StageSender<'_, EmbeddedBatch>) {
         while let Some(batch) = input.next() {
             let mut window = ChunkWindow::new(batch);
@@ -116,7 +116,7 @@ impl EmbedStage<'_> {
         }
     }
 
-    /// Embeds a window. Returns false if the run should end.
+    /// Embeds a window, and sends completed files meanwhile. Returns false if the run should end.
     fn embed_window(
         &self,
         window: &mut ChunkWindow,
@@ -223,7 +223,7 @@ impl EmbedStage<'_> {
         Ok(())
     }
 
-    /// Computes the vectors of the files' paths. Returns false if the run should end.
+    /// Sets the vectors of the files' paths, from the cache or the embedder. Returns false if the run should end.
     fn embed_paths(&self, window: &mut ChunkWindow, input: &StageReceiver<'_, ChunkBatch>) -> Result<bool, EmbedError> {
         let mut new: Vec<(usize, Option<VectorKey>, String)> = Vec::new();
         for (at, file) in window.files.iter_mut().enumerate() {

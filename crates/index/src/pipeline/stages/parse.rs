@@ -102,7 +102,7 @@ pub(crate) struct ParseStage<'r> {
 }
 
 impl ParseStage<'_> {
-    /// Parses batches until the input ends.
+    /// Parses batches until the input or the next stage ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>, output: &StageSender<'_, Vec<ParseOutcome>>) {
         let (mut parsers, mut preparer) = (self.parsers.lease_for_run(), ChunkPreparer::new(self.options));
         while let Some(batch) = input.next() {

@@ -27,8 +27,9 @@ pub(crate) enum ReadOutcome {
     /// The file must be parsed. The outcome in its record has only a problem of decoding, if any; parsing sets the
     /// rest.
     Source(SourceFile, FileRecord, MemoryPermit),
-    /// The file's metadata or hash matches its stored record, or the file cannot be read and its stored chunks are
-    /// kept. `touch` is the new record if it differs from the stored one.
+    /// The file's metadata or hash matches its stored record, git's index shows that it has the content of the record,
+    /// or the file cannot be read and its stored chunks are kept. `touch` is the new record if it differs from the
+    /// stored one.
     Unchanged { touch: Option<FileRecord> },
     /// The file is skipped because of its size or content, or because it cannot be read.
     Skipped(FileRecord),
@@ -50,7 +51,7 @@ pub(crate) struct ReadStage<'r> {
 }
 
 impl ReadStage<'_> {
-    /// Reads batches of files until the input ends.
+    /// Reads batches of files until the input or the next stage ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<WalkEntry>>, output: &StageSender<'_, Vec<ReadOutcome>>) {
         while let Some(entries) = input.next() {
             let (files, mut bytes) = (entries.len() as u64, 0);
@@ -177,7 +178,8 @@ impl ReadStage<'_> {
     }
 }
 
-/// Returns the outcome for a file that has the content of its record, which gets the file's metadata.
+/// Returns the outcome for a file with the content of the record `known`. If the metadata has changed, the outcome has
+/// a new record with the file's metadata.
 fn unchanged(known: &FileRecord, entry: &WalkEntry) -> ReadOutcome {
     let stat = FileStat { mtime_ns: trusted_mtime_ns(&entry.stat), ..entry.stat };
     let touch = (known.stat != entry.stat).then(|| FileRecord { stat, ..known.clone() });

@@ -57,7 +57,7 @@ pub(crate) struct WriteSummary {
 }
 
 impl WriteStage<'_> {
-    /// Writes batches until the input ends.
+    /// Writes batches until the input ends. After a cancellation, the batches that are not committed yet are dropped.
     ///
     /// # Errors
     /// When the store cannot be written, or when another process has committed.

@@ -52,7 +52,8 @@ fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definiti
     }
 }
 
-/// Returns the masks in a part of a file's text, as byte ranges of the shortened part. `part` is a slice of the text.
+/// Returns the masks in a part of a file's text, as byte ranges of the shortened part. Masks that are not entirely in
+/// the shortened part are left out. `part` is a slice of the text.
 fn masks_within(file: &SourceFile, part: &str, shortened: &ShortenedText<'_>) -> Vec<Range<u32>> {
     let start = (part.as_ptr() as usize).saturating_sub(file.text.as_ptr() as usize);
     let inside =

@@ -8,7 +8,7 @@ use types::SymbolKind;
 /// Size below which a piece may be merged with a neighbour, in bytes.
 const SMALL_BYTES: usize = 500;
 
-/// Maximum size of two small pieces that are merged, in bytes together.
+/// Maximum size, in bytes, of the piece that two small pieces are merged into.
 const MERGED_BYTES: usize = 1_000;
 
 /// Size in bytes below which a piece without a name, such as a closing brace or a lone statement, is always merged
@@ -19,8 +19,8 @@ const TINY_BYTES: usize = 80;
 /// a bare head is not a useful search result.
 const HEAD_BYTES: usize = 200;
 
-/// Merges neighbouring pieces: small ones of the same scope, a tiny one with the piece before it, and the bare head of
-/// a container with its first member.
+/// Merges neighbouring pieces: small ones of the same scope, a small definition and a small piece inside it, a tiny
+/// piece with the piece before it, and the bare head of a container with its first member.
 pub(super) fn merge_pieces(
     pieces: Vec<ChunkPiece>,
     lines: &LineIndex<'_>,

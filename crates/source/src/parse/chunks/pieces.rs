@@ -14,9 +14,9 @@ pub(in crate::parse) const MAX_CHUNK_BYTES: usize = 2_000;
 pub(super) struct ChunkPiece {
     pub start: usize,
     pub end: usize,
-    /// Index of the definition that the piece contains, is part of, or begins with.
+    /// Index of the definition that the piece contains, is part of, or begins with; `None` for other lines.
     pub symbol: Option<usize>,
-    /// Index of the innermost definition around the piece.
+    /// Index of the innermost definition around the piece; `None` at the top level.
     pub scope: Option<usize>,
     /// Indexes of the definitions whose names are in these lines, in order.
     pub defines: Vec<usize>,
@@ -130,7 +130,7 @@ impl PieceCutter<'_, '_> {
     }
 }
 
-/// Sets the `defines` of each piece.
+/// Adds each definition to the `defines` of the piece that contains the line of its name.
 fn assign_defined_names(pieces: &mut [ChunkPiece], definitions: &[Definition]) {
     for (index, definition) in definitions.iter().enumerate() {
         let at = pieces.partition_point(|piece| piece.end <= definition.name_line);

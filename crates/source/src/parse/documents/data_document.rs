@@ -43,7 +43,8 @@ impl DataDocument<'_> {
         self.file.path.folder().split('/').any(|folder| folders.contains(&folder))
     }
 
-    /// Returns whether the folder of the file ends with one of these paths.
+    /// Returns whether the path of the file's folder ends with one of these texts: `/vars` fits `a/vars`, but not
+    /// `vars`.
     pub fn is_in(&self, folders: &[&str]) -> bool {
         folders.iter().any(|folder| self.file.path.folder().ends_with(folder))
     }

@@ -15,7 +15,7 @@ pub(super) struct DataTree<'t> {
 struct DataNode {
     shape: DataShape,
     range: Range<usize>,
-    /// The key of a pair, without quotes.
+    /// The key of a pair, without quotes; empty for another node.
     key: Range<usize>,
     /// Byte at which the value begins.
     value_start: Option<usize>,
@@ -98,7 +98,8 @@ impl<'t> DataTree<'t> {
         self.nodes[node].children.iter().copied()
     }
 
-    /// Returns the range of a node. The range of a YAML document with a line `---` begins at its first pair or item.
+    /// Returns the range of a node. The range of a YAML document that starts with `---` begins at its first pair or
+    /// item.
     pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
@@ -125,7 +126,7 @@ impl<'t> DataTree<'t> {
     }
 
     /// Returns the range of the scalar that is the value of a pair or an item, without quotes, anchor and tag; `None`
-    /// for a block scalar, a collection or no value.
+    /// for a block scalar, a collection or no value. A template action (`{{ … }}`) counts as a scalar.
     pub fn scalar_range(&self, node: usize) -> Option<Range<usize>> {
         let DataNode { shape, range, value_start, children, .. } = &self.nodes[node];
         if !children.is_empty() {
@@ -149,7 +150,8 @@ impl<'t> DataTree<'t> {
         (is_scalar || self.slice(value.clone()).starts_with("{{")).then_some(value)
     }
 
-    /// Returns the scalar at the end of a path of keys.
+    /// Returns the scalar at the end of a path of keys; `None` if a key is missing, or [`Self::scalar_range`] finds no
+    /// scalar.
     pub fn scalar(&self, node: usize, path: &str) -> Option<&'t str> {
         self.scalar_range(self.find(node, path)?).map(|range| self.slice(range))
     }
@@ -175,7 +177,7 @@ fn unquoted(text: &str, range: Range<usize>) -> Range<usize> {
     if is_quoted { range.start + 1..range.end - 1 } else { range }
 }
 
-/// Splits a key of TOML (`tool.poetry."a.b"`) at the dots outside of its quotes.
+/// Splits a key of TOML (`tool.poetry."a.b"`) at the dots outside of its quotes. The quotes around a part are left out.
 fn split_dotted_key(text: &str, key: Range<usize>) -> Vec<Range<usize>> {
     let source = text.get(key.clone()).unwrap_or_default();
     let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);

@@ -8,7 +8,7 @@ use super::data_document::DataDocument;
 
 /// A kind of document: how it is recognized, and which of its nodes are definitions.
 pub(super) struct DocumentKind {
-    /// Names of languages.
+    /// Names of the languages in which such a document may be written.
     pub languages: &'static [&'static str],
     pub recognizes: fn(&DataDocument<'_>) -> bool,
     pub rules: &'static [DefinitionRule],
@@ -46,7 +46,7 @@ pub(super) enum RuleHolder {
     Field(&'static str),
 }
 
-/// Returns a rule for pairs that are named by their keys.
+/// Returns a rule for pairs that are named by their keys. An empty `holder` stands for none.
 const fn keyed(path: &'static str, kind: SymbolKind, holder: &'static str) -> DefinitionRule {
     let holder = if holder.is_empty() { RuleHolder::None } else { RuleHolder::Named(holder) };
     DefinitionRule { path, having: &[], kind, name: NameSource::Key, holder }

@@ -11,8 +11,8 @@ use crate::parse::source_file::SourceFile;
 use crate::parse::syntax::SyntaxFacts;
 use types::Language;
 
-/// Finds the definitions of a file. Sets the depths of `lines` to those of the syntax, if `facts` has them. Also
-/// returns the problem in `facts`, described for the user.
+/// Finds the definitions of a file. Unless they are found without a grammar, also sets the depths of `lines` to those
+/// of the syntax, if `facts` has them, and returns the problem in `facts`, described for the user.
 pub(in crate::parse) fn define_file(
     file: &SourceFile,
     facts: Option<SyntaxFacts>,

@@ -7,7 +7,8 @@ use crate::parse::lines::LineIndex;
 use crate::parse::signature::collapse_whitespace;
 use crate::parse::syntax::AttachableNode;
 
-/// Finds the templates that are defined in a text, each from `define` or `block` to its `end`.
+/// Finds the templates that are defined in a text, each from `define` or `block` to its `end`. A template without an
+/// `end` is left out.
 pub(super) fn find_blocks(lines: &LineIndex<'_>) -> Vec<Definition> {
     let text = lines.full_text();
     let (mut found, mut attachable) = (Vec::new(), Vec::new());

@@ -155,7 +155,8 @@ impl SyntaxAnalyzer {
         }
     }
 
-    /// Parses a text. JavaScript with the types of Flow is parsed as TypeScript if that gives fewer errors.
+    /// Parses a text. JavaScript with the types of Flow is parsed as TypeScript if the parser then fails on fewer
+    /// bytes.
     fn parse_tree<'t>(
         &mut self,
         request: &SyntaxRequest<'t>,

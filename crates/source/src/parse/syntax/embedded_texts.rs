@@ -77,7 +77,7 @@ fn code_start(lines: &LineIndex<'_>, line: usize) -> usize {
     start + lines.text(line, line + 1).bytes().take_while(u8::is_ascii_whitespace).count()
 }
 
-/// Adds the facts about an embedded text to those about the whole text. `base` is the depth of its first level.
+/// Adds the facts about an embedded text to those about the whole text. `base` is added to the depths of its lines.
 pub(super) fn add_embedded(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedText, found: SyntaxFacts, base: u32) {
     let place = TextPlace { range: one.range.clone(), frame: one.frame.0.len() };
     if !one.is_expression {
@@ -107,7 +107,7 @@ pub(super) fn sort_facts(whole: &mut SyntaxFacts) {
     whole.tokens.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
 }
 
-/// Sets the depths of the lines that begin in an embedded text, unless they are not known.
+/// Sets the depths of the lines that begin in an embedded text, if the depths of both texts are known.
 fn place_depths(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedText, found: &[u32], base: u32) {
     if whole.line_depths.is_empty() || found.is_empty() {
         return;

@@ -24,7 +24,8 @@ pub struct SyntaxRequest<'r> {
 pub enum SyntaxTask<'r> {
     /// The definitions, and the syntax depth of each line.
     Definitions,
-    /// The definitions, and the uses of `name`, an identifier without sigils such as `@` or `$`.
+    /// The definitions, the syntax depth of each line, and the uses of `name`, an identifier without sigils such as `@`
+    /// or `$`.
     References { name: &'r str },
     /// The tokens to colour.
     Tokens,
@@ -84,7 +85,7 @@ impl TokenClass {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionMatch {
     pub kind: SymbolKind,
-    /// Index of the pattern in the query.
+    /// Index of the pattern in the query; 0 if the match was found without a query.
     pub pattern: usize,
     pub node: Range<usize>,
     pub name: Range<usize>,
@@ -112,8 +113,8 @@ pub type SyntaxToken = (Range<usize>, TokenClass);
 /// Facts about a text, found in its syntax tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyntaxFacts {
-    /// For each line, the depth of the outermost node that begins at its first character, or a high number if none
-    /// does. Empty after a failure, and if only tokens were requested.
+    /// For each line, the depth of the outermost node that begins at its first character that is not white space, or a
+    /// high number if none does. Empty after a failure, and if only tokens were requested.
     pub line_depths: Vec<u32>,
     pub definitions: Vec<DefinitionMatch>,
     /// Comments and attributes in order, without duplicates.

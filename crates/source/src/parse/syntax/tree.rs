@@ -40,10 +40,10 @@ impl<'t> SyntaxTree<'t> {
         Ok(Self { tree: tree.ok_or(SyntaxProblem::TimedOut)?, grammar, text, limit })
     }
 
-    /// Walks the tree once. Returns the depth of every line and the matches of the query.
+    /// Walks the tree once. Returns the depth of every line, the matches of the query, and the comments and attributes.
     ///
-    /// The depth of a line is the depth of the outermost node that begins at the line's first character. When the
-    /// time limit is exceeded, the result covers only the part of the text that was visited.
+    /// The depth of a line is the depth of the outermost node that begins at the line's first character that is not
+    /// white space. When the time limit is exceeded, the result covers only the part of the text that was visited.
     pub fn collect_definitions(&self) -> SyntaxFacts {
         let lines = &LineIndex::new(self.text);
         let mut found = SyntaxFacts::default();

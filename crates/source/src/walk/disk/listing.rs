@@ -32,7 +32,8 @@ mod by_handles {
     use super::list_folder;
     use platform::open::FolderHandle;
 
-    /// Length in bytes up to which paths are used: a handle takes three calls for the metadata of a file, a path one.
+    /// Maximum length, in bytes, of a path that is passed to the system as it is. For the metadata of a file, a path
+    /// takes one call and a handle three.
     const MAX_SHALLOW_BYTES: usize = 512;
 
     /// Length of a path in bytes from which the system refuses it. Other parts of the program use paths.
@@ -74,7 +75,8 @@ mod by_handles {
             Ok(paths)
         }
 
-        /// Returns the handle of a folder, opened from the closest folder that is open.
+        /// Returns the handle of a folder, opened from the closest open folder at or above it, or by its path if there
+        /// is none.
         fn handle(&mut self, folder: &Path) -> io::Result<&FolderHandle> {
             while self.open.last().is_some_and(|(path, _)| below(path, folder).is_none()) {
                 self.open.pop();

@@ -55,9 +55,9 @@ pub(in crate::walk) struct FolderRules {
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,
-    /// Whether upper and lower case are equal in git's files.
+    /// Whether the patterns in git's files ignore case.
     fold_case: bool,
-    /// The repository that the folder belongs to.
+    /// The repository that the folder belongs to; `None` outside of a repository.
     repository: Option<Arc<Repository>>,
     tree: Arc<TreeFolders>,
 }
@@ -74,7 +74,8 @@ struct TreeFolders {
 struct IgnoreFile {
     file: PathBuf,
     patterns: Arc<Patterns>,
-    /// Length of the path from the top to the file's folder, with a `/` at its end; 0 at the top.
+    /// Length in bytes of the path from the top to the folder in which the rules apply, with a `/` at its end; 0 at the
+    /// top.
     folder_bytes: usize,
     above: Option<Arc<IgnoreFile>>,
 }
@@ -202,7 +203,7 @@ impl FolderRules {
         }
     }
 
-    /// Returns the rules of a folder without ignore files.
+    /// Returns the rules for a folder directly in this one, before its own ignore files are added.
     fn inherit(&self) -> Self {
         Self {
             kinds: self.kinds.clone(),
@@ -214,7 +215,8 @@ impl FolderRules {
         }
     }
 
-    /// Adds the rules of a file, which apply below `folder`. The path must be canonical but for its last component.
+    /// Adds the rules of a file, which apply below `folder`; a missing file has none, and one that cannot be read is
+    /// added to the faults. The path must be canonical but for its last component.
     fn add_file(&mut self, kind: usize, folder: &Path, file: PathBuf) {
         let bytes = match read_ignore_file(&file, MAX_CHAIN_BYTES.saturating_sub(self.chain_bytes)) {
             Ok(Some(bytes)) => bytes,
@@ -239,7 +241,8 @@ impl FolderRules {
         self.kinds[kind] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above }));
     }
 
-    /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line.
+    /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line. `None` if there are
+    /// no rules, or they are too large.
     fn build_search_patterns(&self, folder: &Path, file: &Path, bytes: &[u8]) -> Option<Gitignore> {
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new(folder);

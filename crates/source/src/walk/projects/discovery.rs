@@ -23,7 +23,8 @@ const MAX_NAME_CHARS: usize = 120;
 
 /// Finds the projects that contain at least one of `folders`, ordered by descending number of files, then by folder.
 ///
-/// `folders` has one entry per file. A file counts for the deepest project that contains it.
+/// `folders` has one entry per file: its folder, relative to `root`. A file counts for the deepest project that
+/// contains it. Finds nothing if `root` cannot be opened.
 pub fn find_projects<'f>(root: &Path, folders: impl Iterator<Item = &'f str>) -> Vec<Project> {
     let Some(mut discovery) = Discovery::start(root) else {
         return Vec::new();

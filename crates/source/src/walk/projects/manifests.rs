@@ -151,8 +151,8 @@ fn go_module_name(text: &str) -> Option<String> {
     parts.find(|part| !is_version(part)).map(str::to_owned)
 }
 
-/// Returns the first string assigned to `key`, as in `name = "x"`, anywhere in a line. `by` is the assignment
-/// operator.
+/// Returns the first string assigned to `key`, as in `name = "x"`, anywhere in a line but in comments. `by` is the
+/// assignment operator.
 fn assigned_string(text: &str, key: &str, by: &str) -> Option<String> {
     let in_line = |line: &str| {
         line.match_indices(key).find_map(|(at, _)| {
@@ -164,7 +164,8 @@ fn assigned_string(text: &str, key: &str, by: &str) -> Option<String> {
     lines_without_comments(text).find_map(in_line)
 }
 
-/// Returns the value of a `name :=` that is not indented; an indented one is the name of a part of the build.
+/// Returns the value of a `name :=` or `ThisBuild / name :=` that is not indented; an indented one is the name of a
+/// part of the build.
 fn sbt_name(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix("ThisBuild / ").unwrap_or(line).strip_prefix("name")?;

@@ -12,7 +12,7 @@ use types::{AbsPath, RepoPath};
 
 const DEPTH: usize = 1_000;
 
-/// Counts the calls of a walk.
+/// Counts the listings of folders and the reads of metadata in a walk.
 #[derive(Default)]
 struct CountingFiles {
     listings: AtomicUsize,

@@ -9,8 +9,8 @@ pub(in crate::parse::syntax) fn is_flow(text: &str) -> bool {
         .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
 }
 
-/// Returns the text with blanks in place of the syntax that only Flow has: casts, exact objects, `?T`, `opaque type`
-/// and `%checks`.
+/// Returns the text with blanks in place of the syntax that only Flow has: the types of casts, the `|` of exact
+/// objects, the `?` of `?T`, `opaque`, the bounds of opaque types, and `%checks`.
 pub(in crate::parse::syntax) fn replace_flow_syntax(text: &str) -> Vec<u8> {
     let mut out = text.as_bytes().to_vec();
     let mut open: Vec<OpenBracket> = Vec::new();
@@ -96,7 +96,7 @@ fn last_code_byte(text: &[u8], at: usize) -> Option<u8> {
     text[..at].iter().rev().copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
-/// Returns whether an expression follows the word before `at`.
+/// Returns whether the word before `at` is a keyword that an expression follows, such as `return`.
 fn is_after_keyword(text: &[u8], at: usize) -> bool {
     let before = text[..at].trim_ascii_end();
     let start = before.iter().rposition(|byte| !is_word(*byte)).map_or(0, |byte| byte + 1);
@@ -115,7 +115,7 @@ fn blank(text: &mut [u8], range: Range<usize>) {
     text[range].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
 }
 
-/// Returns whether closed parentheses are the parameters of an arrow function or a method.
+/// Returns whether the parentheses that end before `at` are the parameters of an arrow function or a method.
 fn is_parameter_list(text: &[u8], at: usize) -> bool {
     let rest = text[at..].trim_ascii_start();
     rest.starts_with(b"=>") || rest.starts_with(b"{") || rest.starts_with(b":")

@@ -27,7 +27,8 @@ struct LineWalk<'t> {
 }
 
 impl<'t> LineWalk<'t> {
-    /// Returns the start and the bytes of the next line of code.
+    /// Returns the start and the bytes of the next line that is not part of a preprocessor directive; `None` at the end
+    /// of the text.
     fn next_code(&mut self) -> Option<(usize, &'t [u8])> {
         while self.at < self.bytes.len() {
             let start = self.at;
@@ -72,7 +73,8 @@ const QUALIFIERS: [&[u8]; 9] =
 const STATEMENTS: [&[u8]; 10] =
     [b"if", b"for", b"while", b"do", b"switch", b"return", b"goto", b"else", b"case", b"throw"];
 
-/// Calls `blank` with the range of each macro in a line. `text` is the rest of the file, from the start of the line.
+/// Calls `blank` with the start and the end of each macro that begins in a line, in bytes from the start of the line.
+/// `text` is the rest of the file, from the start of the line.
 fn for_each_macro(line: &[u8], text: &[u8], mut blank: impl FnMut(usize, usize)) {
     let next = text.get(line.len() + 1..).unwrap_or_default();
     if let Some((from, to)) = macro_at_end(line) {
@@ -277,17 +279,19 @@ fn is_declaration(text: &[u8]) -> bool {
     }
 }
 
-/// Returns the end of `template <…>` at `at`.
+/// Returns the end of `template <…>` at `at`; `None` if there is none.
 fn template_end(line: &[u8], at: usize) -> Option<usize> {
     (word_at(line, at) == b"template").then(|| angle_end(line, skip_spaces(line, at + 8)))?
 }
 
-/// Returns the end of the angle brackets at `at`, which are closed in the same line.
+/// Returns the end of the angle brackets that begin at `at`; `None` if none begin there or they are not closed in the
+/// line.
 fn angle_end(line: &[u8], at: usize) -> Option<usize> {
     balanced_end(line, at, b'<', b'>')
 }
 
-/// Returns the end of the parentheses that begin at `at` or after spaces.
+/// Returns the end of the parentheses that begin at `at` or after white space there; `None` if none begin there or they
+/// are not closed.
 fn skip_parentheses(line: &[u8], at: usize) -> Option<usize> {
     balanced_end(line, skip_spaces(line, at), b'(', b')')
 }

@@ -46,7 +46,7 @@ fn target_list(line: &str) -> &str {
     }
 }
 
-/// Returns whether a target is a name, not a pattern or a directive.
+/// Returns whether a target is a name, not a pattern, a variable or a directive such as `.PHONY`.
 fn is_plain_target(name: &str) -> bool {
     !name.starts_with('.') && !name.contains(['%', '$', '&'])
 }

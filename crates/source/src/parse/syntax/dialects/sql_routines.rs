@@ -47,7 +47,8 @@ fn has_word(text: &str, word: &str) -> bool {
         && bytes.get(word.len()).is_none_or(|next| !next.is_ascii_alphanumeric() && *next != b'_')
 }
 
-/// Parses `CREATE OR ALTER PROCEDURE [dbo].[name]` at `start`. The range of the definition is its head.
+/// Parses the head of a `CREATE` or `ALTER` statement at `start`, such as `CREATE OR ALTER PROCEDURE [dbo].[name]`. The
+/// range of the returned definition ends at its name. `None` if the statement defines nothing.
 fn parse_head(text: &str, start: usize) -> Option<DefinitionMatch> {
     let mut words = HeadWords { text, at: start };
     let is_alter = words.next()?.eq_ignore_ascii_case("alter");
@@ -103,7 +104,8 @@ impl<'t> Iterator for HeadWords<'t> {
     }
 }
 
-/// Returns the text from `at` on, at most 300 bytes, which suffice for a name.
+/// Returns the text from `at` on, at most 300 bytes, which suffice for a name; `None` if `at` is after the text or
+/// inside a character.
 fn near_text(text: &str, at: usize) -> Option<&str> {
     text.get(at..text.floor_char_boundary(at.saturating_add(300)).max(at))
 }

@@ -19,7 +19,8 @@ const NAME_MARKS: [char; 2] = ['!', '?'];
 /// Maximum number of ancestors examined above a leaf.
 const MAX_ANCESTORS: usize = 12;
 
-/// Finds the uses of `name` in a text; also returns where the time limit ended the search.
+/// Finds the uses of `name` among its first [`MAX_REFERENCES`] occurrences; also returns where the time limit ended the
+/// search.
 pub(in crate::parse::syntax) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let root = tree.walk().node();
     let mut uses = Vec::new();
@@ -196,7 +197,7 @@ fn qualified_node(leaf: Node<'_>) -> Node<'_> {
     node
 }
 
-/// Returns the field name of a node in its parent.
+/// Returns the field name of a node in its parent; `None` if it has none.
 fn field_in_parent(node: Node<'_>) -> Option<&'static str> {
     let parent = node.parent()?;
     // tree-sitter counts children with 32 bits.
