@@ -21,7 +21,7 @@ const MAX_RELATED_CHARS: usize = 60;
 /// Maximum length of a signature after a name, in characters.
 const MAX_SIGNATURE_CHARS: usize = 100;
 
-/// Maximum length of the signature of an impl where other signatures are shorter or omitted, in characters.
+/// Smallest limit on the signature of an impl, in characters: lower limits are raised to it.
 const MIN_IMPL_CHARS: usize = 40;
 
 /// Maximum number of names that are shown of a place with several definitions.
@@ -30,7 +30,7 @@ const MAX_NAMES: usize = 4;
 /// Maximum number of lines that decide whether a place answers the query.
 const MAX_DECIDING: usize = 3;
 
-/// Number of characters before the query's word that a cut line shows.
+/// Maximum number of characters before the query's word in a line whose beginning is cut off.
 const CHARS_BEFORE_WORD: usize = 20;
 
 /// The mark for omitted lines, and for the cut parts of a line.

@@ -16,7 +16,8 @@ const MIN_WORD_CHARS: usize = 3;
 /// Minimum number of words of a text that counts as a literal without quotes.
 const MIN_LITERAL_WORDS: usize = 3;
 
-/// Limit on the number of quoted texts, of pasted lines, and of identifiers of a query; each on its own.
+/// Number of quoted texts, of pasted texts, and of identifiers, counted separately, from which further ones are
+/// ignored.
 const MAX_PARTS: usize = 40;
 
 /// The words of a query that select the lines to show.
