@@ -96,12 +96,8 @@ fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Pre
     description.files.keys().filter(is_there).copied().collect()
 }
 
-/// Lists all known and installed models, known ones first. The entry of a model that cannot be used states the
-/// problem.
-///
-/// # Errors
-///
-/// Fails if the models folder exists but cannot be listed.
+/// Lists all known and installed models, known ones first. The entry of a model on this machine that cannot be used
+/// states the problem.
 pub fn list_models(settings: &ModelSettings) -> Result<Vec<ListedModel>, ModelError> {
     let mut listed: Vec<ListedModel> = KNOWN_MODELS.iter().map(|known| list_known_model(settings, known)).collect();
     for folder in list_folder(&settings.models_dir)? {

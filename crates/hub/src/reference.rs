@@ -27,7 +27,8 @@ impl<'w> ModelReference<'w> {
     }
 }
 
-/// Returns the reference in a model identifier, which finds the model again; `None` if the identifier has none.
+/// Returns the reference in a model identifier (see [`InstalledModel::reference`](crate::InstalledModel::reference));
+/// `None` if the identifier has none.
 pub fn reference_from_id(id: &str) -> Option<&str> {
     id.rsplit_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
 }
