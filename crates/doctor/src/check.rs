@@ -19,7 +19,7 @@ pub struct DoctorCheck {
     pub state: CheckState,
     /// The finding.
     pub message: String,
-    /// The remedy; `None` if none is needed.
+    /// The remedy, if there is one.
     pub remedy: Option<String>,
     /// The duration of the check in milliseconds; 0 if it was not measured.
     pub ms: u64,

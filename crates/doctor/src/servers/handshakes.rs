@@ -62,7 +62,7 @@ fn command_words(entry: &InstalledEntry) -> Vec<String> {
     entry.command.iter().chain(&entry.args).cloned().collect()
 }
 
-/// Starts the server of an entry, and returns the number of its tools.
+/// Starts the server of an entry, and returns the number of its tools; fails if it lists none.
 fn count_tools(user: &UserEnvironment, root: &Path, entry: &InstalledEntry) -> Result<usize, String> {
     let scratch = SampleFolder::create("entry")
         .map_err(|error| format!("cannot create a temporary folder for the test: {error}"))?;
