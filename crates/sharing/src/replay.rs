@@ -41,7 +41,7 @@ pub struct ReplayBuffer {
     suppressed_id: Option<String>,
 }
 
-/// A request without a response.
+/// A request of the client that a replay repeats.
 #[derive(Clone)]
 struct PendingRequest {
     /// The id as JSON.

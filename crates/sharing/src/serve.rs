@@ -49,8 +49,8 @@ pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Re
     ended
 }
 
-/// Returns the id of the process that a server of exactly these folders, without folders for `--within`, would join; for
-/// a single folder, it may serve only other worktrees of the repository so far.
+/// Returns the id of the process that a server of exactly these folders, without folders for `--within`, would join;
+/// `None` if there is none. For a single folder, that process may serve only other worktrees of the repository so far.
 pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
     Rendezvous::locate(sharing_key(settings, &[], watch)?).owner_pid()
 }
