@@ -136,7 +136,7 @@ pub struct GuidancePath {
 pub enum AgentForm {
     /// Markdown with these lines in its front matter, besides name and description.
     Markdown(&'static str),
-    /// TOML with the instructions in a text.
+    /// TOML, with the instructions as a string.
     Toml,
 }
 

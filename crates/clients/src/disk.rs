@@ -88,7 +88,8 @@ pub(super) fn remove_config(path: &Path, before: &str) -> Result<(), ClientError
     fs::remove_file(&file).map_err(ClientError::io("remove", &file))
 }
 
-/// Removes the folders of a removed file that are empty now, below `base`.
+/// Removes the folders above a removed file that are empty now. Stops below `base`; does nothing for a file outside of
+/// it.
 pub(super) fn remove_empty_folders(path: &Path, base: &Path) {
     // Only folders without entries can be removed this way.
     for folder in path.ancestors().skip(1).take_while(|folder| *folder != base && folder.starts_with(base)) {

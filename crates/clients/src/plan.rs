@@ -69,7 +69,7 @@ enum FileEdit {
     Document(String),
 }
 
-/// A file with the clients that read it and the parts that belong into it.
+/// A file with the clients that read it and the parts to write into it.
 struct EditedFile<'c> {
     file: PathBuf,
     config_file: &'c ClientConfigFile,
@@ -114,7 +114,7 @@ pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment)
     planned
 }
 
-/// Returns each file once, with all that belongs into it.
+/// Returns each file once, with everything to write into it.
 fn collect_files<'c>(
     config_files: &'c [ClientConfigFile],
     extras: &[Extra],
@@ -378,7 +378,7 @@ impl EditedFile<'_> {
         ClientError::Edit { path: self.file.clone(), source }
     }
 
-    /// Returns whether an entry belongs into the file.
+    /// Returns whether the file is to hold an entry.
     fn has_entry(&self) -> bool {
         !self.clients.is_empty()
     }

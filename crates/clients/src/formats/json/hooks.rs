@@ -30,7 +30,7 @@ pub(crate) fn find_json_hook(text: &str, event: &str) -> Result<Option<String>, 
 /// kept.
 ///
 /// # Errors
-/// When `text` cannot be parsed, or holds something else where the hook belongs.
+/// When `text` cannot be parsed or edited in its formatting, or holds something else where the hook belongs.
 pub(crate) fn insert_json_hook(text: &str, settings: &HookSettings, command: &str) -> Result<String, EditError> {
     let HookSettings { event, matcher, timeout, .. } = *settings;
     let root = parse_jsonc(text)?;

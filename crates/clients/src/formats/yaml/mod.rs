@@ -203,7 +203,7 @@ fn update_entry(
     Ok(splices)
 }
 
-/// The form of the servers in a text.
+/// The formatting of the servers in a text.
 struct YamlStyle {
     line_end: &'static str,
     is_list: bool,

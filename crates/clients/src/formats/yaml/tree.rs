@@ -13,7 +13,8 @@ const MAX_DEPTH: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub start: usize,
-    /// The position after the content: after the last scalar of a block, otherwise after the closing bracket.
+    /// The position after the content: after the last scalar of a block collection, after the closing bracket of one in
+    /// brackets.
     pub end: usize,
     pub kind: NodeKind,
 }
