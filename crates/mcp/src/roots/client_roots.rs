@@ -17,8 +17,8 @@ pub fn expects_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) ->
     expects
 }
 
-/// Asks the client for its roots and serves them instead of the earlier ones; serves none if the client names none, and the
-/// earlier ones if it does not answer.
+/// Asks the client for its roots and serves them instead of the earlier ones; serves none if the client names none, and
+/// the earlier ones if it does not answer.
 pub async fn take_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) {
     let uris: Vec<String> = match peer.list_roots().await {
         Ok(listed) => listed.roots.into_iter().map(|root| root.uri).collect(),

@@ -26,8 +26,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// run failed.
 const MAX_RUN_AGE: Duration = Duration::from_secs(2);
 
-/// Maximum number of runs at the same time, over all roots. Each run holds the records of its files and has threads of its
-/// own; a server may have a hundred worktrees, which all start with a run.
+/// Maximum number of runs at the same time, over all roots. Each run holds the records of its files and has threads of
+/// its own; a server may have a hundred worktrees, which all start with a run.
 const MAX_RUNS_AT_ONCE: usize = 4;
 
 /// Number of runs in progress, over all roots.
@@ -40,7 +40,8 @@ static RUN_ENDED: Condvar = Condvar::new();
 struct RunPermit;
 
 impl RunPermit {
-    /// Waits for the right to run; without it when `cancel` is cancelled, because such a run ends at once.
+    /// Waits for the right to run; `None` if `cancel` is cancelled during the wait: the run then ends at once without
+    /// it.
     fn wait(cancel: &CancelToken) -> Option<Self> {
         let _listener = cancel.on_cancel(|| {
             // A thread that has checked the token holds the lock until it waits.
@@ -75,7 +76,7 @@ pub struct IndexRuns {
 /// The state of a root's index runs.
 #[derive(Clone, Default)]
 pub struct IndexRunState {
-    /// Number of runs that this server has started, which is also the number of the latest run.
+    /// Number of runs that this server has started for the root, which is also the number of the latest run.
     pub number: u64,
     /// The run in progress.
     pub running: Option<ActiveRun>,
@@ -247,7 +248,7 @@ impl IndexRuns {
 
     /// Indexes the changes within `scope` on this thread, once no other run is in progress here or in another process,
     /// and returns the scope that is left to index. If a run is cancelled, its scope waits for the next change. Returns
-    /// early when `stop` is cancelled or the server closes.
+    /// early, with nothing left, when `stop` is cancelled or the server closes.
     pub fn index_scope(&self, scope: IndexScope, stop: &CancelToken) -> RemainingWork {
         while !stop.is_cancelled() {
             let Some(ticket) = self.claim_run(false) else { return RemainingWork::Nothing };

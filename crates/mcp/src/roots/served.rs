@@ -281,8 +281,8 @@ pub fn is_current_folder(root: &str) -> bool {
     matches!(root.trim(), "." | "./")
 }
 
-/// Returns the components of a relative path; `None` if it leads out of the folder or is absolute. As in a shell that
-/// follows no links, `a/../b` is `b`.
+/// Returns the components of a relative path; `None` if it leads out of the folder or is absolute. Removes `..` without
+/// following symbolic links: `a/../b` is `b`.
 fn split_relative(path: &Path) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     for component in path.components() {

@@ -101,8 +101,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> JsonLinesTransport<W> {
     }
 
     /// Answers every request that was read: after the end of the input, [`Transport::receive`] returns `None` only when
-    /// all have been answered, or after `limit`, when the others have got an error. The returned receiver gets a message
-    /// in the second case, in which the work for these requests is of no use any more.
+    /// all have been answered, or after `limit`, when the others have got an error. The returned receiver gets a
+    /// message in the second case, in which the work for these requests is of no use any more.
     pub fn answer_all_within(mut self, limit: Duration) -> (Self, oneshot::Receiver<()>) {
         let (sender, given_up) = oneshot::channel();
         self.answer_time = Some((limit, sender));
@@ -227,8 +227,8 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it, as
-    /// [`LineRead::TooLong`].
+    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it,
+    /// as [`LineRead::TooLong`].
     End,
 }
 
@@ -269,8 +269,8 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
 /// Parses the message of a line; `None` for a blank line and for an unknown notification.
 ///
 /// # Errors
-/// When the line is not a message, or is a tool call with a missing field or one of a wrong type; holds the id, code
-/// and text of the error response.
+/// When the line is not a message, or is a tool call or an `initialize` request with a missing field or one of a wrong
+/// type; holds the id, code and text of the error response.
 pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
