@@ -148,7 +148,7 @@ pub fn call_with_repair<T>(
     call()
 }
 
-/// An opened folder, or a group of folders, whose indexes are up to date.
+/// An opened folder, or a group of folders, with the rules for its paths and the listener for Ctrl-C.
 pub struct OpenedFolder {
     pub searched: Searched,
     pub paths: ShownPaths,

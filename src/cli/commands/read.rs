@@ -70,8 +70,8 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     Ok(exit)
 }
 
-/// Parses the places: files with or without lines, and names of definitions. A name behind a file stands for the
-/// definition in that file.
+/// Parses the places: files with or without lines, and names of definitions. A name after a file without lines stands
+/// for the definition in that file.
 fn parse_places(
     searched: &Searched,
     paths: &ShownPaths,

@@ -20,7 +20,7 @@ struct CheckJson<'a> {
     state: &'static str,
     /// The finding.
     message: &'a str,
-    /// The remedy; `null` if none is needed.
+    /// The remedy; `null` if there is none.
     remedy: Option<&'a str>,
     /// The duration of the check in milliseconds; 0 if it was not measured.
     ms: u64,
