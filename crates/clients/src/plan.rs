@@ -275,7 +275,8 @@ fn find_restorable(
     None
 }
 
-/// Applies edits in order.
+/// Returns `text` after the edits, applied in order. `is_new_file` says whether the file is missing. The first edit
+/// that fails is the error.
 fn apply_edits(edits: &[FileEdit], text: &str, is_new_file: bool) -> Result<String, EditError> {
     edits.iter().try_fold(text.to_owned(), |text, edit| match edit {
         FileEdit::Entry(client, entry) => formats::insert_entry(&text, client, entry),

@@ -31,7 +31,8 @@ pub(crate) fn find_entry(text: &str, client: &McpClient) -> Result<Option<Instal
     }
 }
 
-/// Returns the entry for a single folder, in a JSON `text` that keeps such entries below `path`.
+/// Returns the entry for a single folder, in a JSON `text` that keeps such entries below `path`; `None` if there is
+/// none, or for another format.
 ///
 /// # Errors
 /// When `text` cannot be parsed.
