@@ -17,7 +17,7 @@ pub enum CheckState {
 pub struct DoctorCheck {
     pub name: &'static str,
     pub state: CheckState,
-    /// The finding.
+    /// The finding of the check, for people.
     pub message: String,
     /// The remedy, if there is one.
     pub remedy: Option<String>,

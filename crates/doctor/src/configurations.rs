@@ -128,7 +128,7 @@ fn inspect_entry(user: &UserEnvironment, config_file: &ClientConfigFile, entry: 
     }
 }
 
-/// Returns the first absolute path among the arguments that does not exist.
+/// Returns the first absolute path among the arguments that does not exist; `None` if all exist.
 fn find_missing_folder(args: &[String]) -> Option<&String> {
     args.iter().find(|word| Path::new(word).is_absolute() && !Path::new(word).exists())
 }

@@ -79,7 +79,8 @@ fn check_access(name: &'static str, flag: &str, dir: &Path) -> DoctorCheck {
     DoctorCheck::ok(name, dir.display().to_string())
 }
 
-/// Returns the permission bits of a folder if other users can access it.
+/// Returns the permission bits of a folder if other users can access it; `None` if they cannot, or the folder cannot be
+/// examined.
 #[cfg(unix)]
 fn mode_open_to_others(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
