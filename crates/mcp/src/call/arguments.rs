@@ -204,7 +204,7 @@ impl GivenArguments {
         self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
     }
 
-    /// Returns the level of detail of the hits.
+    /// Returns the level of detail of the hits; the default if the call gives none.
     pub fn detail(&self) -> Detail {
         self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }

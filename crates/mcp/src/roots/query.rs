@@ -123,8 +123,9 @@ pub enum QueryOutcome<T> {
     NotIndexedYet(String),
 }
 
-/// Queries the engine of a root, or all roots as one, after waiting for recently started index runs to end, or for the
-/// first commit of the first run.
+/// Queries the engine of a root, or all roots as one. Before the query, starts an index run for each root that may be
+/// stale, and waits for runs to end, at most until [`MAX_AWAITED_RUN_AGE`] after their start. If nothing is indexed
+/// yet, waits at most [`FIRST_COMMIT_WAIT`] for the first commit.
 ///
 /// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
 /// the other roots, which were not searched.

@@ -36,12 +36,11 @@ static RUNS_IN_PROGRESS: Mutex<usize> = Mutex::new(0);
 /// Notified when a run ends or is cancelled.
 static RUN_ENDED: Condvar = Condvar::new();
 
-/// The right to run; see [`MAX_RUNS_AT_ONCE`].
+/// The permit of one run, held until the run ends; there are at most [`MAX_RUNS_AT_ONCE`] over all roots.
 struct RunPermit;
 
 impl RunPermit {
-    /// Waits for the right to run; `None` if `cancel` is cancelled during the wait: the run then ends at once without
-    /// it.
+    /// Waits for a permit; `None` if `cancel` is cancelled during the wait: the run then ends at once without one.
     fn wait(cancel: &CancelToken) -> Option<Self> {
         let _listener = cancel.on_cancel(|| {
             // A thread that has checked the token holds the lock until it waits.
@@ -78,9 +77,9 @@ pub struct IndexRuns {
 pub struct IndexRunState {
     /// Number of runs that this server has started for the root, which is also the number of the latest run.
     pub number: u64,
-    /// The run in progress.
+    /// The run in progress, if there is one.
     pub running: Option<ActiveRun>,
-    /// Outcome of the last run that ended.
+    /// Outcome of the last run that ended; `None` if none has ended.
     pub last_outcome: Option<RunOutcome>,
     /// Whether file changes start a run without a request.
     pub is_watched: bool,
@@ -125,7 +124,7 @@ pub struct ActiveRun {
 pub enum RunOutcome {
     Done(Arc<IndexReport>),
     Cancelled,
-    /// The error message.
+    /// The run failed with this message.
     Failed(Arc<str>),
 }
 

@@ -56,7 +56,7 @@ impl<'r> CallTarget<'r> {
         }
     }
 
-    /// Returns the roots with their names in the group; without one for a single root.
+    /// Returns the roots, each with its name in the group; the name is `None` for a single root.
     pub fn roots(self) -> Vec<(Option<&'r str>, &'r ServedRoot)> {
         match self {
             Self::Root(root) => vec![(None, root)],

@@ -107,7 +107,7 @@ struct ReferenceFrame {
     shows_kinds: bool,
 }
 
-/// Parses kinds of uses.
+/// Parses kinds of uses, ignoring ASCII letter case and a plural `s`; fails for an unknown kind.
 fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
     let kind = |name: &String| {
         let lower = name.to_ascii_lowercase();

@@ -131,7 +131,7 @@ struct ReadPart {
     code: Result<ReadCode, String>,
 }
 
-/// Reads one target.
+/// Reads one target: a place from disk, or a definition by its name after a query to the index.
 async fn read_target(
     roots: &ServedRoots,
     target: CallTarget<'_>,
