@@ -14,7 +14,7 @@ pub enum Detail {
 pub const DETAIL_WORDS: &[&str] = &["brief", "full"];
 
 impl Detail {
-    /// Returns the detail with exactly this name.
+    /// Returns the detail with exactly this name; `None` for another word.
     pub fn parse_detail(word: &str) -> Option<Self> {
         match word {
             "brief" => Some(Self::Brief),

@@ -104,7 +104,7 @@ impl<'h> Place<'h> {
         format_location(&self.path(), self.hit.span)
     }
 
-    /// Returns the path for display.
+    /// Returns the path for display: escaped, and cut to [`MAX_PATH_CHARS`] characters.
     pub fn path(&self) -> String {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
