@@ -219,7 +219,7 @@ impl<'h> HubClient<'h> {
         self.hub_error(url, problem)
     }
 
-    /// Returns the error of a response that ended early.
+    /// Returns the error of a request whose connection failed or timed out.
     fn read_error(&self, url: &str, error: &std::io::Error) -> ModelError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
         let is_timeout = error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)));

@@ -61,7 +61,7 @@ impl Precision {
         }
     }
 
-    /// Returns the precision with this name.
+    /// Returns the precision with exactly this name; `None` for another word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|precision| precision.as_str() == word)
     }

@@ -77,7 +77,7 @@ fn locate_model(settings: &ModelSettings, name: &str) -> Result<(ModelDescriptio
 }
 
 /// Returns the folder of the model's `main` revision in the hub's cache: the first one, among the model's repositories,
-/// that has all files of at least one precision.
+/// that has all files of at least one precision; `None` if there is none.
 fn find_in_hub_cache(settings: &ModelSettings, known: &KnownModel) -> Option<PathBuf> {
     let repositories = std::iter::once(known.repository).chain(known.aliases.iter().copied());
     let snapshots = repositories.filter(|name| name.contains('/')).filter_map(|repository| {

@@ -7,7 +7,7 @@ use crate::description::Precision;
 pub struct ModelReference<'w> {
     pub name: &'w str,
     pub precision: Option<Precision>,
-    /// Requested number of dimensions of the vectors.
+    /// Requested number of dimensions of the vectors; `None` for the model's own.
     pub width: Option<usize>,
 }
 
