@@ -48,7 +48,7 @@ pub struct Relay<W> {
     unsent: Option<Vec<u8>>,
     client: LineWriter<W>,
     state: RelayState,
-    /// The time when the client's input ended.
+    /// The time when the relay noticed the end of the client's input; `None` before.
     input_ended: Option<Instant>,
     last_connected: Option<Instant>,
     ping_interval: Duration,

@@ -64,7 +64,8 @@ fn create_rendezvous(folders: &SharedFolders, watch: bool) -> Option<Rendezvous>
     rendezvous.inspect_err(|error| tracing::warn!("cannot share this server with other clients: {error}")).ok()
 }
 
-/// Relays messages between the client and a server until the client ends; when the server ends, finds the next one.
+/// Relays messages between the client and a server until the client is done. Finds the next server when one ends, hangs
+/// or is replaced by a better one; fails if none can be started or stopped.
 async fn relay_client<R, W>(reader: R, writer: W, servers: &mut ServerFinder) -> Result<(), McpError>
 where
     R: AsyncRead + Send + Unpin + 'static,

@@ -96,7 +96,7 @@ impl TreeServers {
 }
 
 impl OtherTree {
-    /// Cancels the index run and stops the watcher.
+    /// Cancels the index runs, and stops the watchers without waiting for them.
     async fn close(self) {
         self.server.close(std::time::Duration::ZERO).await;
         let watchers = self.watchers;

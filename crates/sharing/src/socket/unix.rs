@@ -25,7 +25,7 @@ const HELLO: &str = "codescry-share 3 ";
 /// The words for the forms of answers in the first line of a joining process.
 const FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("structured", AnswerForm::TextAndData)];
 
-/// The word for the folders of the key.
+/// The word in place of a tree: the process serves the folders that the key was computed from.
 const NO_TREE: &str = "-";
 
 /// The owner's confirmation.
