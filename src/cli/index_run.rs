@@ -19,7 +19,7 @@ use super::progress::IndexProgressBar;
 /// The interval between attempts while another process writes the index.
 const WAIT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Updates the index.
+/// Updates the index, with a progress bar. Ctrl-C cancels the run.
 ///
 /// # Errors
 /// If [`Engine::index`] fails.

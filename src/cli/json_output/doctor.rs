@@ -18,7 +18,7 @@ struct CheckJson<'a> {
     name: &'static str,
     /// The outcome: `ok`, `warn` or `fail`.
     state: &'static str,
-    /// The finding.
+    /// The finding of the check, for people.
     message: &'a str,
     /// The remedy; `null` if there is none.
     remedy: Option<&'a str>,
