@@ -315,7 +315,7 @@ pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
     if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
 }
 
-/// Returns whether a word means a kind of definition, such as those that answers show before names.
+/// Returns whether a word means a kind of definition, as [`SymbolKind::from_word`] reads it, or is `impl`.
 pub fn shown_kind_word(word: &str) -> bool {
     SymbolKind::from_word(word).is_some() || word == "impl"
 }

@@ -135,8 +135,8 @@ impl QueryWords {
     }
 }
 
-/// Returns the texts in double quotes that have at least [`MIN_WORD_CHARS`] characters, with white space collapsed. A
-/// quote that is not closed starts none.
+/// Returns the first [`MAX_PARTS`] texts in double quotes, with white space collapsed, except texts of fewer than
+/// [`MIN_WORD_CHARS`] characters. A quote that is not closed starts no text.
 fn quoted_texts(query: &str) -> Vec<String> {
     // The pieces between quotes are outside and inside by turns; the last piece is never inside.
     let pieces: Vec<&str> = query.split('"').collect();

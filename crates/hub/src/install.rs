@@ -139,7 +139,8 @@ fn list_model_files(model: &InstalledModel, folder: &Path) -> Vec<String> {
     files
 }
 
-/// Compares the files of an installed model with their checksums.
+/// Compares the files of an installed model with their checksums. A missing file is a problem of that file; files
+/// without a checksum are left out.
 ///
 /// # Errors
 ///

@@ -45,7 +45,7 @@ pub struct ComparisonJson {
     pub ndcg_at_10: f64,
     pub mrr: f64,
     pub recall_at_10: f64,
-    /// The number of questions in both evaluations, which the fields below cover.
+    /// The number of questions in both evaluations; the changes are over these.
     pub questions: usize,
     pub better: usize,
     pub worse: usize,

@@ -276,7 +276,7 @@ impl ServedRoots {
     }
 }
 
-/// Returns whether a root is given as the folder in which the client works.
+/// Returns whether the name of a root means the folder in which the client works: `.` or `./`.
 pub fn is_current_folder(root: &str) -> bool {
     matches!(root.trim(), "." | "./")
 }

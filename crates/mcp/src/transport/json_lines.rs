@@ -395,8 +395,9 @@ fn complete_greeting(message: &mut Value) {
     }
 }
 
-/// Removes the fields of an object that `T` has with another type, and of its objects the fields for which that is so.
-/// `required` has the fields that `T` must have. A client may send what this program does not know.
+/// Removes the fields of an object that `T` cannot read. In a field that is an object itself, first removes only its
+/// unreadable fields. `required` has the fields that `T` must have. A client may send fields of types that this program
+/// does not know.
 fn remove_unreadable<T: serde::de::DeserializeOwned>(object: &mut Value, required: &Value) {
     let reads = |field: &str, value: Value| {
         let mut alone = required.clone();

@@ -97,7 +97,7 @@ fn is_ours(hook: &Plain) -> bool {
     our_command(hook).is_some()
 }
 
-/// Returns `edited` if it differs from `text` only in hooks of codescry.
+/// Returns `edited` if its values differ from those of `text` only in hooks of codescry; otherwise an error.
 fn check_hook_edit(text: &str, edited: String, event: &str) -> Result<String, EditError> {
     check_equal_rest(text, edited, |root| {
         strip_value(root, &[HOOKS, event], &|hooks| {
