@@ -97,7 +97,7 @@ pub struct ModelDescription {
     pub max_tokens: usize,
     /// Number of dimensions of the model's output vectors.
     pub dimensions: usize,
-    /// Number of leading dimensions to keep, for a model that was trained to be truncated.
+    /// Number of leading dimensions to keep, for a model that was trained to be truncated; `None` keeps all.
     #[serde(default)]
     pub truncate_to: Option<usize>,
     /// Numbers of dimensions that `NAME@WIDTH` may request: the model was trained to be truncated to these.

@@ -6,8 +6,8 @@ use rmcp::service::Peer;
 
 use super::registry::RootRegistry;
 
-/// Returns whether the server takes the roots of its client, and the client offers them. If so, calls wait for the
-/// client to name its roots, for a limited time.
+/// Returns whether the server takes the roots of its client, and the client offers them. If so, makes calls wait until
+/// the client has named its roots, for a limited time.
 pub fn expects_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) -> bool {
     let offers = peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some());
     let expects = registry.access().takes_client_roots && offers;

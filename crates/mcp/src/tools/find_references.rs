@@ -49,7 +49,7 @@ const DEFAULT_TOKENS: u32 = 2_000;
 const DEFAULT_LIMIT: u32 = 50;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 
-/// Time after which a call reads no further file. Another call for the rest takes an agent longer.
+/// Time after which a call reads no further file. Not shorter, because another call for the rest takes an agent longer.
 const TIME_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Maximum length of a path in an answer, in characters.

@@ -153,8 +153,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
 /// Time to write the errors of unanswered requests, which a client that reads nothing would block forever.
 const LAST_ERRORS_TIME: Duration = Duration::from_millis(500);
 
-/// Waits until all requests are answered, for at most `limit`. Answers the others with an error, and then tells
-/// `given_up`.
+/// Waits until all requests are answered, for at most `limit`. If some are not, answers them with an error, and sends a
+/// message to `given_up`.
 async fn finish_answers<W: AsyncWrite + Unpin>(
     pending: PendingRequests,
     writer: LineWriter<W>,
@@ -423,8 +423,8 @@ fn has_version_in_metadata(message: &Value) -> bool {
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that is missing or has a wrong type, or what is wrong with a greeting;
-/// `None` if nothing is, or the message is neither.
+/// Describes the first field of a tool call that is missing or has a wrong type, or the fault of an `initialize`
+/// request; `None` if there is no fault, or the message is neither.
 fn find_call_fault(message: &Value) -> Option<String> {
     let method = message.get("method")?;
     if method == "initialize" && !has_version_in_metadata(message) {
