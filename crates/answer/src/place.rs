@@ -53,7 +53,7 @@ pub struct Place<'h> {
 pub enum PlaceRow<'h> {
     /// A line, with its index in the hit's text and its number in the file.
     Line { index: usize, number: u32, text: &'h str },
-    /// Omitted lines.
+    /// A mark for one or more omitted lines.
     Gap,
 }
 

@@ -114,7 +114,8 @@ pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment)
     planned
 }
 
-/// Returns each file once, with everything to write into it.
+/// Returns each file of the clients once, with the entry and the extras that belong into it; of two extras of one kind,
+/// the first.
 fn collect_files<'c>(
     config_files: &'c [ClientConfigFile],
     extras: &[Extra],

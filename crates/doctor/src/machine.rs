@@ -93,7 +93,7 @@ fn mode_open_to_others(_dir: &Path) -> Option<u32> {
     None
 }
 
-/// Returns a name for the disk that a folder is on, to tell disks apart.
+/// Returns a name for the disk that a folder is on, to tell disks apart; empty if the folder cannot be examined.
 #[cfg(unix)]
 fn name_disk(folder: &Path) -> String {
     use std::os::unix::fs::MetadataExt as _;

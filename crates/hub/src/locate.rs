@@ -97,7 +97,7 @@ fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Pre
 }
 
 /// Lists all known and installed models, known ones first. The entry of a model on this machine that cannot be used
-/// states the problem.
+/// states the problem. Fails if the folder of models exists, but cannot be listed.
 pub fn list_models(settings: &ModelSettings) -> Result<Vec<ListedModel>, ModelError> {
     let mut listed: Vec<ListedModel> = KNOWN_MODELS.iter().map(|known| list_known_model(settings, known)).collect();
     for folder in list_folder(&settings.models_dir)? {

@@ -110,7 +110,7 @@ impl McpServer {
         self.registry.close(timeout).await;
     }
 
-    /// Returns whether calls may name their root.
+    /// Returns whether the schemas of the tools have the argument `root`.
     fn root_argument(&self) -> RootArgument {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,

@@ -135,8 +135,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method
-/// `go`.
+/// Reads a place. If it looks like a file, such as `Big.go`, but there is no such file, reads the definition of that
+/// name, such as of a method `go`; if that fails too, returns the error about the file.
 fn read_place_or_name(
     searched: &Searched,
     paths: &ShownPaths,

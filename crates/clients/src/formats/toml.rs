@@ -236,7 +236,8 @@ fn other_values(document: &Document<&str>) -> Vec<String> {
     values
 }
 
-/// Collects the values of `table` below `path`, except the values of the entry.
+/// Appends the values of `table`, which is at `path`, to `values`, as texts such as `."a"."b" = 1`. Leaves out the
+/// entry.
 fn collect_values(table: &dyn TableLike, path: &str, values: &mut Vec<String>) {
     for (name, item) in table.iter() {
         let path = format!("{path}.{name:?}");

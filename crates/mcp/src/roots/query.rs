@@ -117,7 +117,7 @@ impl IndexAnswer for CodeExcerpt {
 
 /// The outcome of a query to the engine.
 pub enum QueryOutcome<T> {
-    /// An answer and a note for it.
+    /// An answer, with a note if there is one.
     Answer(T, Option<String>),
     /// Nothing is indexed yet; holds a message with the progress of the first run.
     NotIndexedYet(String),

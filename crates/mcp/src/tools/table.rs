@@ -31,7 +31,7 @@ const MAX_RESULT_CHARS: u32 = 100_000;
 /// Whether the schemas of the tools have the argument `root`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootArgument {
-    /// At most one root is served.
+    /// At most one root is served, and none can be added.
     Absent,
     /// Several are served, or more may be served later.
     Optional,

@@ -185,7 +185,8 @@ async fn finish_answers<W: AsyncWrite + Unpin>(
     _ = given_up.send(());
 }
 
-/// Reads messages, and answers invalid ones with errors, until the input ends or the receiver is dropped.
+/// Sends messages to `sender`, and answers invalid ones with errors, until the input ends or the receiver is dropped.
+/// Until a request opens the session, ignores all messages but requests.
 async fn read_messages<R, W>(
     mut reader: BufReader<R>,
     writer: &LineWriter<W>,
@@ -415,7 +416,7 @@ fn remove_unreadable<T: serde::de::DeserializeOwned>(object: &mut Value, require
     });
 }
 
-/// Returns whether the metadata of a request has a protocol version, as since version 2026-07-28.
+/// Returns whether the metadata of a request has a protocol version, as it must since version 2026-07-28.
 fn has_version_in_metadata(message: &Value) -> bool {
     message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some()
 }
