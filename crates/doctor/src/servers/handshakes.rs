@@ -17,7 +17,7 @@ use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
 use crate::check::DoctorCheck;
 
-/// The time limit of each request of a handshake: the initialization and the list of tools.
+/// The time limit of each of the two requests, for the initialization and the list of tools.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The variable that some clients replace with the open folder.
