@@ -17,7 +17,7 @@ pub enum CommandExit {
     Done,
     /// A search or a look-up found nothing, or an installation found no client.
     NothingFound,
-    /// A check of `codescry doctor` failed.
+    /// A check of `codescry doctor` failed, or `codescry collection verify` found a problem.
     CheckFailed,
     /// The command failed, or its arguments are invalid.
     Failed,

@@ -19,7 +19,7 @@ use super::progress::IndexProgressBar;
 /// The interval between attempts while another process writes the index.
 const WAIT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Updates the index.
+/// Updates the index, with a progress bar. Ctrl-C cancels the run.
 ///
 /// # Errors
 /// If [`Engine::index`] fails.
@@ -148,7 +148,7 @@ pub fn call_with_repair<T>(
     call()
 }
 
-/// An opened folder, or a group of folders, whose indexes are up to date.
+/// An opened folder, or a group of folders, with the rules for its paths and the listener for Ctrl-C.
 pub struct OpenedFolder {
     pub searched: Searched,
     pub paths: ShownPaths,

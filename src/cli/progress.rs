@@ -1,4 +1,4 @@
-//! Progress on standard error, of index runs, tuning and downloads.
+//! Progress on standard error, of index runs, tuning, transfers and downloads.
 //!
 //! Bars are shown only on a terminal, and not with `--quiet`. They are removed when the work ends.
 
@@ -139,7 +139,7 @@ impl TransferProgressBar {
     }
 }
 
-/// The progress bar of [`engine::compact_collection`]; hidden unless standard error is a terminal.
+/// The progress bar of [`engine::compact_collection`]; hidden with `--quiet` or if standard error is not a terminal.
 #[cfg(feature = "locations")]
 pub struct CompactProgress {
     copies: TerminalBar,

@@ -2,8 +2,8 @@
 
 use engine::{IndexCoverage, ReferenceAnswer};
 
-/// Returns the caveats on an answer as one line: an incomplete index, `stale` results, and a note. `None` when there
-/// are none.
+/// Returns the caveats on an answer as one line: an incomplete index, the number of `stale` results, and a note. `None`
+/// when there are none.
 pub fn format_caveats(coverage: &IndexCoverage, stale: usize, note: Option<&str>) -> Option<String> {
     let mut caveats = Vec::new();
     if !coverage.complete {

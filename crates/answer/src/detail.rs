@@ -14,7 +14,7 @@ pub enum Detail {
 pub const DETAIL_WORDS: &[&str] = &["brief", "full"];
 
 impl Detail {
-    /// Returns the detail with exactly this name.
+    /// Returns the detail with exactly this name; `None` for another word.
     pub fn parse_detail(word: &str) -> Option<Self> {
         match word {
             "brief" => Some(Self::Brief),
@@ -23,8 +23,9 @@ impl Detail {
         }
     }
 
-    /// Returns the maximum number of lines of the place at `rank`, which counts from 0; `full_lines` is that of the
-    /// first place. With 1 the place is shown on one line, as by [`Place::format_brief`](crate::Place::format_brief).
+    /// Returns the maximum number of lines of code of the place at `rank`, which counts from 0; `full_lines` is that of
+    /// the first place. If the result is 1, the place is shown on one line, as by
+    /// [`Place::format_brief`](crate::Place::format_brief).
     pub fn lines_at_rank(self, rank: usize, full_lines: usize) -> usize {
         match (self, rank) {
             (Self::Full, _) | (Self::Brief, 0) => full_lines,

@@ -7,7 +7,7 @@ use crate::budget::find_largest;
 /// Maximum length of a token of the vocabulary that budgets are counted in, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
-/// Length in characters above which a line is cut where there is not room for everything.
+/// Length in characters above which a line is cut, in an answer that has no room for the whole text.
 const MAX_LINE_CHARS: usize = 400;
 
 /// Number of characters that are shown of a line that is cut.
@@ -66,8 +66,8 @@ pub fn number_lines(code: &str, first: u32) -> String {
     (first..).zip(code.split('\n')).map(numbered).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns `text` with lines of more than [`MAX_LINE_CHARS`] characters cut, each with a mark that gives its length, and the
-/// indexes of these lines; `None` if there are none, or `text` is a single line.
+/// Cuts each line of more than [`MAX_LINE_CHARS`] characters to [`SHOWN_CHARS`], followed by its length. Returns the
+/// text and the indices of the cut lines; `None` if no line is cut, or `text` is a single line.
 pub fn cut_long_lines(text: &str) -> Option<(String, Vec<usize>)> {
     if !text.contains('\n') {
         return None;

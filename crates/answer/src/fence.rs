@@ -1,6 +1,7 @@
 //! Fenced code blocks of Markdown.
 
-/// Formats `code` as a fenced block, with the line break before it. The path above it tells the language.
+/// Formats `code` as a fenced block after a line break. The block names no language: the path above it tells the
+/// language.
 pub fn format_code_block(code: &str) -> String {
     let fence = choose_fence(code);
     format!("\n{fence}\n{code}\n{fence}")

@@ -21,7 +21,7 @@ const MAX_RELATED_CHARS: usize = 60;
 /// Maximum length of a signature after a name, in characters.
 const MAX_SIGNATURE_CHARS: usize = 100;
 
-/// Maximum length of the signature of an impl where other signatures are shorter or omitted, in characters.
+/// Smallest limit on the signature of an impl, in characters: lower limits are raised to it.
 const MIN_IMPL_CHARS: usize = 40;
 
 /// Maximum number of names that are shown of a place with several definitions.
@@ -30,7 +30,7 @@ const MAX_NAMES: usize = 4;
 /// Maximum number of lines that decide whether a place answers the query.
 const MAX_DECIDING: usize = 3;
 
-/// Number of characters before the query's word that a cut line shows.
+/// Maximum number of characters before the query's word in a line whose beginning is cut off.
 const CHARS_BEFORE_WORD: usize = 20;
 
 /// The mark for omitted lines, and for the cut parts of a line.
@@ -53,7 +53,7 @@ pub struct Place<'h> {
 pub enum PlaceRow<'h> {
     /// A line, with its index in the hit's text and its number in the file.
     Line { index: usize, number: u32, text: &'h str },
-    /// Omitted lines.
+    /// A mark for one or more omitted lines.
     Gap,
 }
 
@@ -104,7 +104,7 @@ impl<'h> Place<'h> {
         format_location(&self.path(), self.hit.span)
     }
 
-    /// Returns the path for display.
+    /// Returns the path for display: escaped, and cut to [`MAX_PATH_CHARS`] characters.
     pub fn path(&self) -> String {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
@@ -315,7 +315,7 @@ pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
     if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
 }
 
-/// Returns whether a word means a kind of definition, such as those that answers show before names.
+/// Returns whether a word means a kind of definition, as [`SymbolKind::from_word`] reads it, or is `impl`.
 pub fn shown_kind_word(word: &str) -> bool {
     SymbolKind::from_word(word).is_some() || word == "impl"
 }

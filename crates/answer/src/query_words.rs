@@ -16,7 +16,8 @@ const MIN_WORD_CHARS: usize = 3;
 /// Minimum number of words of a text that counts as a literal without quotes.
 const MIN_LITERAL_WORDS: usize = 3;
 
-/// Limit on the number of quoted texts, of pasted lines, and of identifiers of a query; each on its own.
+/// Number of quoted texts, of pasted texts, and of identifiers, counted separately, from which further ones are
+/// ignored.
 const MAX_PARTS: usize = 40;
 
 /// The words of a query that select the lines to show.
@@ -134,8 +135,8 @@ impl QueryWords {
     }
 }
 
-/// Returns the texts in double quotes that have at least [`MIN_WORD_CHARS`] characters, with white space collapsed. A
-/// quote that is not closed starts none.
+/// Returns the first [`MAX_PARTS`] texts in double quotes, with white space collapsed, except texts of fewer than
+/// [`MIN_WORD_CHARS`] characters. A quote that is not closed starts no text.
 fn quoted_texts(query: &str) -> Vec<String> {
     // The pieces between quotes are outside and inside by turns; the last piece is never inside.
     let pieces: Vec<&str> = query.split('"').collect();

@@ -46,10 +46,10 @@ const MODIFIERS: &[&str] = &[
     "virtual",
 ];
 
-/// Formats a qualified name with the rest of its signature, such as `Store.open(path: &Path) -> Self` for
-/// `pub fn open(path: &Path) -> Self`. A signature that has other words than modifiers before the name, such as a type,
-/// or does not contain the name, follows the name whole; that of an impl replaces it. `symbol` is the last part of
-/// `qualified_name`; both may be empty.
+/// Formats a qualified name with the rest of its signature, such as `Store.open(path: &Path) -> Self` for `pub fn
+/// open(path: &Path) -> Self`. A signature that has other words than modifiers before the name, such as a type, or does
+/// not contain the name, follows the name whole; it replaces an empty name, and the name of an impl. `symbol` is the
+/// last part of `qualified_name`; both may be empty.
 pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, kind: SymbolKind) -> String {
     let signature = signature.trim().trim_end_matches(['{', ':', '=', ';']).trim_end();
     // A signature on several lines.

@@ -21,7 +21,8 @@ pub struct McpClient {
     pub installed: &'static [Location],
     /// The possible paths of the configuration in a project. The first file that exists is used, otherwise the first.
     pub project_files: &'static [&'static str],
-    /// The key below which the user's configuration keeps entries of single folders, by the folder's path.
+    /// The key below which the user's configuration keeps entries of single folders, by the folder's path; `None` if it
+    /// keeps none.
     pub projects: Option<&'static str>,
     pub folder: FolderSignals,
     pub guidance: Guidance,
@@ -102,11 +103,11 @@ pub enum Base {
 pub struct FolderSignals {
     /// Whether the client starts servers in the open folder.
     pub starts_inside: bool,
-    /// The environment variable that holds the open folder.
+    /// The environment variable in which the client passes the open folder, if there is one.
     pub variable: Option<&'static str>,
     /// Whether the client offers the open folder as a root of the protocol.
     pub offers_roots: bool,
-    /// The placeholder in a project's file that the client replaces by the open folder.
+    /// The placeholder in a project's file that the client replaces by the open folder, if there is one.
     pub placeholder: Option<&'static str>,
 }
 
@@ -115,10 +116,10 @@ pub struct FolderSignals {
 pub struct Guidance {
     /// The file of instructions that the agent always reads.
     pub instructions: GuidancePath,
-    /// The definition of a sub-agent, and its form.
+    /// The definition of a sub-agent, in the form `agent_form`.
     pub agent: GuidancePath,
     pub agent_form: AgentForm,
-    /// The skill.
+    /// The definition of a skill.
     pub skill: GuidancePath,
     /// The settings that list hooks; `None` if the client has none that can add to a tool's result.
     pub hooks: Option<HookSettings>,
@@ -136,7 +137,7 @@ pub struct GuidancePath {
 pub enum AgentForm {
     /// Markdown with these lines in its front matter, besides name and description.
     Markdown(&'static str),
-    /// TOML with the instructions in a text.
+    /// TOML, with the instructions as a string.
     Toml,
 }
 

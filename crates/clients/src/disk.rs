@@ -16,7 +16,7 @@ const MAX_BACKUPS: usize = 20;
 /// Maximum number of symbolic links followed from a path.
 const MAX_LINKS: usize = 40;
 
-/// Reads a file; `None` if it does not exist.
+/// Reads a file; `None` if it does not exist. Fails if it cannot be read, or is not UTF-8.
 pub(super) fn read_config(path: &Path) -> Result<Option<String>, ClientError> {
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -88,7 +88,8 @@ pub(super) fn remove_config(path: &Path, before: &str) -> Result<(), ClientError
     fs::remove_file(&file).map_err(ClientError::io("remove", &file))
 }
 
-/// Removes the folders of a removed file that are empty now, below `base`.
+/// Removes the folders above a removed file that are empty now. Stops below `base`; does nothing for a file outside of
+/// it.
 pub(super) fn remove_empty_folders(path: &Path, base: &Path) {
     // Only folders without entries can be removed this way.
     for folder in path.ancestors().skip(1).take_while(|folder| *folder != base && folder.starts_with(base)) {
@@ -127,7 +128,7 @@ fn sibling_path(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Writes `text` to the first free backup path, unless a backup before it has the same text. Returns the path of the
-/// backup with this text.
+/// backup with this text; fails if no path is free.
 fn back_up_config(path: &Path, text: &str, permissions: Option<&Permissions>) -> Result<PathBuf, ClientError> {
     for backup in backup_paths(path) {
         if backup.symlink_metadata().is_ok() {
@@ -158,7 +159,8 @@ fn write_new_config(path: &Path, text: &str, permissions: Option<&Permissions>) 
     file.sync_all()
 }
 
-/// Returns the target of a chain of symbolic links, whether or not it exists.
+/// Returns the target of a chain of at most [`MAX_LINKS`] symbolic links, whether or not it exists; fails for a longer
+/// chain.
 fn resolve_links(path: &Path) -> Result<PathBuf, ClientError> {
     let mut end = path.to_owned();
     for _ in 0..MAX_LINKS {

@@ -7,7 +7,7 @@ use super::client::EntryField;
 /// The name of the server entry in every client.
 pub const SERVER_NAME: &str = "codescry";
 
-/// The entry to write.
+/// The entry of codescry to write into a client's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerEntry {
     pub command: String,
@@ -16,7 +16,7 @@ pub(crate) struct ServerEntry {
     pub sandbox: Option<Vec<PathBuf>>,
 }
 
-/// An entry in a client's configuration.
+/// The entry of codescry that a client's configuration has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstalledEntry {
     /// `None` when the entry starts no program, such as one with a URL.

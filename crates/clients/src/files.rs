@@ -46,7 +46,7 @@ impl ClientConfigFile {
         formats::find_project_entry(&text, self.client, &[projects, root]).map_err(|source| self.edit_error(source))
     }
 
-    /// Returns the entry in `text`, the content of this file.
+    /// Returns the entry in `text`, the content of this file; `None` if it has none.
     pub(crate) fn parse_entry(&self, text: &str) -> Result<Option<InstalledEntry>, ClientError> {
         formats::find_entry(text, self.client).map_err(|source| self.edit_error(source))
     }
@@ -88,7 +88,7 @@ pub fn project_config_files(root: &Path, user: &UserEnvironment) -> Vec<ClientCo
     user_config_files(user).into_iter().filter_map(config_file).collect()
 }
 
-/// Returns the first path that exists, otherwise the first path.
+/// Returns the first path that exists, otherwise the first path; `None` without paths.
 fn first_existing(paths: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let mut first = None;
     for path in paths {

@@ -18,7 +18,7 @@ pub enum Extra {
     Agent,
     /// A hook that adds places from the index to the result of a grep.
     Hooks,
-    /// A skill.
+    /// A skill that uses the command line.
     Skill,
 }
 
@@ -114,7 +114,7 @@ fn resolve_path(path: GuidancePath, config_file: &ClientConfigFile, user: &UserE
     }
 }
 
-/// Returns the program as a word of a shell.
+/// Returns the program as one word for a shell, in double quotes if it has other characters than those of a plain path.
 fn quote_program(program: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:\\".contains(letter);
     if program.chars().all(is_plain) { program.to_owned() } else { format!("\"{program}\"") }

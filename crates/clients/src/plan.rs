@@ -69,7 +69,7 @@ enum FileEdit {
     Document(String),
 }
 
-/// A file with the clients that read it and the parts that belong into it.
+/// A file with the clients that read it and the parts to write into it.
 struct EditedFile<'c> {
     file: PathBuf,
     config_file: &'c ClientConfigFile,
@@ -114,7 +114,8 @@ pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment)
     planned
 }
 
-/// Returns each file once, with all that belongs into it.
+/// Returns each file of the clients once, with the entry and the extras that belong into it; of two extras of one kind,
+/// the first.
 fn collect_files<'c>(
     config_files: &'c [ClientConfigFile],
     extras: &[Extra],
@@ -275,7 +276,8 @@ fn find_restorable(
     None
 }
 
-/// Applies edits in order.
+/// Returns `text` after the edits, applied in order. `is_new_file` says whether the file is missing. The first edit
+/// that fails is the error.
 fn apply_edits(edits: &[FileEdit], text: &str, is_new_file: bool) -> Result<String, EditError> {
     edits.iter().try_fold(text.to_owned(), |text, edit| match edit {
         FileEdit::Entry(client, entry) => formats::insert_entry(&text, client, entry),
@@ -378,7 +380,7 @@ impl EditedFile<'_> {
         ClientError::Edit { path: self.file.clone(), source }
     }
 
-    /// Returns whether an entry belongs into the file.
+    /// Returns whether the file is to hold an entry.
     fn has_entry(&self) -> bool {
         !self.clients.is_empty()
     }

@@ -17,9 +17,9 @@ pub enum CheckState {
 pub struct DoctorCheck {
     pub name: &'static str,
     pub state: CheckState,
-    /// The finding.
+    /// The finding of the check, for people.
     pub message: String,
-    /// The remedy; `None` if none is needed.
+    /// The remedy, if there is one.
     pub remedy: Option<String>,
     /// The duration of the check in milliseconds; 0 if it was not measured.
     pub ms: u64,

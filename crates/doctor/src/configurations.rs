@@ -14,7 +14,7 @@ use crate::servers::handshakes::EntryHandshakes;
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks the configurations of the user's clients, and those in the folder that have the entry or cannot be read. Then
-/// checks that each distinct entry without a problem that starts this program answers.
+/// tests each distinct entry that starts this program and has no problem: its server must answer.
 pub fn check_configurations(user: &UserEnvironment, root: &Path) -> Vec<DoctorCheck> {
     let mut checks = Vec::new();
     let mut entries = EntryHandshakes::default();
@@ -128,7 +128,7 @@ fn inspect_entry(user: &UserEnvironment, config_file: &ClientConfigFile, entry: 
     }
 }
 
-/// Returns the first absolute path among the arguments that does not exist.
+/// Returns the first absolute path among the arguments that does not exist; `None` if all exist.
 fn find_missing_folder(args: &[String]) -> Option<&String> {
     args.iter().find(|word| Path::new(word).is_absolute() && !Path::new(word).exists())
 }

@@ -176,7 +176,7 @@ fn describe_build() -> Installation {
     Installation::new("built from source", "git pull, then build it again")
 }
 
-/// Returns whether the program is in a build folder of Cargo: one with Cargo's lock file, or one such as
+/// Returns whether the program is in a build folder of Cargo: one with the file `.cargo-lock`, or one such as
 /// `…/target/release`.
 pub fn is_build_folder(program: &Path) -> bool {
     let Some(folder) = program.parent() else { return false };

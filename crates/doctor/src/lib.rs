@@ -1,7 +1,7 @@
 //! Checks an installation of codescry, and suggests a remedy for each problem.
 //!
 //! This file runs the checks in order; each module makes one kind of them. No check uses the network or creates an
-//! index of the folder: if it has none, the server is tested on a temporary sample folder.
+//! index of the folder: if it has none, or one to be rebuilt, the server is tested on a temporary sample folder.
 
 mod check;
 mod configurations;
@@ -21,9 +21,9 @@ use config::{Settings, UserEnvironment};
 
 use self::servers::own_server::check_server;
 
-/// Checks the program, the client configurations and, unless its settings are invalid, a folder with its index. Calls
-/// `report` with the checks of a part as soon as they are made. `settings` are those of the folder, or the error of
-/// reading them.
+/// Checks the program, the client configurations and, unless `settings` is an error, a folder with its index and its
+/// server. Calls `report` with the checks of a part as soon as they are made. `settings` are those of the folder, or
+/// the error of reading them.
 ///
 /// # Errors
 /// The first error of `report`. A failed check is not an error.

@@ -79,7 +79,8 @@ fn check_access(name: &'static str, flag: &str, dir: &Path) -> DoctorCheck {
     DoctorCheck::ok(name, dir.display().to_string())
 }
 
-/// Returns the permission bits of a folder if other users can access it.
+/// Returns the permission bits of a folder if other users can access it; `None` if they cannot, or the folder cannot be
+/// examined.
 #[cfg(unix)]
 fn mode_open_to_others(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -92,7 +93,7 @@ fn mode_open_to_others(_dir: &Path) -> Option<u32> {
     None
 }
 
-/// Returns a name for the disk that a folder is on, to tell disks apart.
+/// Returns a name for the disk that a folder is on, to tell disks apart; empty if the folder cannot be examined.
 #[cfg(unix)]
 fn name_disk(folder: &Path) -> String {
     use std::os::unix::fs::MetadataExt as _;

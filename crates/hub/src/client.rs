@@ -24,7 +24,7 @@ use platform::atomic_file::{Durability, rename_file};
 /// stalled response.
 const RANGE_BYTES: u64 = 8 << 20;
 
-/// Minimum transfer rate, in bytes per second, by which the time limit of a response is extended.
+/// Transfer rate, in bytes per second, from which the additional time for the body of a response is computed.
 const MIN_BYTES_PER_SECOND: u64 = 128 << 10;
 
 /// Maximum number of times that a failed request is repeated.
@@ -79,7 +79,7 @@ impl<'h> HubClient<'h> {
     /// # Errors
     ///
     /// Fails if downloads are forbidden, or if the hub cannot be reached, does not have the repository, stops sending,
-    /// or sends another response.
+    /// or sends an error or an invalid response.
     pub fn list_repository(&self, name: &str) -> Result<HubRepository, ModelError> {
         let url = format!("{}/api/models/{name}?blobs=true", self.settings.hub);
         let mut response = self.send_request(&url, None, 4 << 20)?;
@@ -138,7 +138,8 @@ impl<'h> HubClient<'h> {
         rename_file(&part, to, Durability::Synced).map_err(|source| io("rename", source))
     }
 
-    /// Downloads one range of a file, or the whole file if the hub does not support ranges.
+    /// Downloads the next range of a file, all that is left of a file of unknown size, or the whole file if the hub
+    /// does not support ranges.
     fn fetch_range(
         &self,
         url: &str,
@@ -218,7 +219,7 @@ impl<'h> HubClient<'h> {
         self.hub_error(url, problem)
     }
 
-    /// Returns the error of a response that ended early.
+    /// Returns the error of a request whose connection failed or timed out.
     fn read_error(&self, url: &str, error: &std::io::Error) -> ModelError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
         let is_timeout = error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)));

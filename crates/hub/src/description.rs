@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ModelError;
 use crate::onnx_files;
 
-/// Names of the description file in a model's folder.
+/// Names of the description file in a model's folder. If both exist, the first is read.
 pub const DESCRIPTION_FILES: [&str; 2] = ["codescry-model.toml", "codescry-model.json"];
 
 /// The method that combines the vectors of a text's tokens into one.
@@ -61,7 +61,7 @@ impl Precision {
         }
     }
 
-    /// Returns the precision with this name.
+    /// Returns the precision with exactly this name; `None` for another word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|precision| precision.as_str() == word)
     }
@@ -97,7 +97,7 @@ pub struct ModelDescription {
     pub max_tokens: usize,
     /// Number of dimensions of the model's output vectors.
     pub dimensions: usize,
-    /// Number of leading dimensions to keep, for a model that was trained to be truncated.
+    /// Number of leading dimensions to keep, for a model that was trained to be truncated; `None` keeps all.
     #[serde(default)]
     pub truncate_to: Option<usize>,
     /// Numbers of dimensions that `NAME@WIDTH` may request: the model was trained to be truncated to these.
@@ -181,8 +181,8 @@ impl ModelDescription {
         self.truncate_to.unwrap_or(self.dimensions)
     }
 
-    /// Returns the weights files of a precision, relative to `folder`: the file in the description and the
-    /// external data files that it names.
+    /// Returns the weights files of a precision, relative to `folder`: the file in the description and the external
+    /// data files that an ONNX file names; empty if the description has no file of this precision.
     pub fn weight_files(&self, folder: &Path, precision: Precision) -> Vec<String> {
         let Some(file) = self.files.get(&precision) else { return Vec::new() };
         let external = match self.kind {

@@ -128,7 +128,7 @@ fn use_usual_file_names(description: &mut ModelDescription, from: &Path) {
     }
 }
 
-/// Returns all files of a model that exist in a folder, including optional ones.
+/// Returns the files of all precisions of a model that exist in a folder, including optional ones, sorted.
 fn list_model_files(model: &InstalledModel, folder: &Path) -> Vec<String> {
     let description = &model.description;
     let needed = description.files.keys().flat_map(|precision| description.required_files(folder, *precision));
@@ -139,7 +139,8 @@ fn list_model_files(model: &InstalledModel, folder: &Path) -> Vec<String> {
     files
 }
 
-/// Compares the files of an installed model with their checksums.
+/// Compares the files of an installed model with their checksums. A missing file is a problem of that file; files
+/// without a checksum are left out.
 ///
 /// # Errors
 ///

@@ -44,8 +44,8 @@ impl InstalledModel {
     ///
     /// # Errors
     ///
-    /// Fails if `width` is neither the model's number of dimensions nor one that it was trained to be truncated to, or
-    /// a file cannot be read.
+    /// Fails if `width` is neither [`ModelDescription::width`] nor a number of dimensions that the model was trained to
+    /// be truncated to, or a file cannot be read.
     pub fn truncate_dimensions(mut self, width: usize) -> Result<Self, ModelError> {
         let name = self.description.name.clone();
         if width == self.description.width() {
@@ -94,7 +94,8 @@ impl InstalledModel {
         &self.id
     }
 
-    /// Returns the reference that finds the model, such as `all-MiniLM-L6-v2:int8`.
+    /// Returns the model's reference, such as `all-MiniLM-L6-v2:int8`. It finds the model again unless that is in
+    /// another folder than the models folder and the hub's cache.
     pub fn reference(&self) -> String {
         let width = if self.is_truncated { format!("@{}", self.description.width()) } else { String::new() };
         format!("{}:{}{width}", self.description.name, self.precision.as_str())

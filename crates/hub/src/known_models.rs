@@ -145,7 +145,7 @@ pub fn join_known_names() -> String {
 }
 
 impl KnownModel {
-    /// Returns the model with this name or alias; letter case is ignored.
+    /// Returns the model with this name or alias, ignoring ASCII letter case; `None` if no known model has it.
     pub fn find_by_name(name: &str) -> Option<&'static Self> {
         let is = |other: &&str| other.eq_ignore_ascii_case(name);
         KNOWN_MODELS.iter().find(|known| is(&known.name) || known.aliases.iter().any(&is))

@@ -77,7 +77,7 @@ fn locate_model(settings: &ModelSettings, name: &str) -> Result<(ModelDescriptio
 }
 
 /// Returns the folder of the model's `main` revision in the hub's cache: the first one, among the model's repositories,
-/// that has all files of at least one precision.
+/// that has all files of at least one precision; `None` if there is none.
 fn find_in_hub_cache(settings: &ModelSettings, known: &KnownModel) -> Option<PathBuf> {
     let repositories = std::iter::once(known.repository).chain(known.aliases.iter().copied());
     let snapshots = repositories.filter(|name| name.contains('/')).filter_map(|repository| {
@@ -96,12 +96,8 @@ fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Pre
     description.files.keys().filter(is_there).copied().collect()
 }
 
-/// Lists all known and installed models, known ones first. The entry of a model that cannot be used states the
-/// problem.
-///
-/// # Errors
-///
-/// Fails if the models folder exists but cannot be listed.
+/// Lists all known and installed models, known ones first. The entry of a model on this machine that cannot be used
+/// states the problem. Fails if the folder of models exists, but cannot be listed.
 pub fn list_models(settings: &ModelSettings) -> Result<Vec<ListedModel>, ModelError> {
     let mut listed: Vec<ListedModel> = KNOWN_MODELS.iter().map(|known| list_known_model(settings, known)).collect();
     for folder in list_folder(&settings.models_dir)? {

@@ -34,7 +34,7 @@ pub fn find_external_files(path: &Path) -> Vec<String> {
     found
 }
 
-/// Returns a text field of a message in memory.
+/// Returns the last text field with the number `field` in a message; `None` if it has none or the message is invalid.
 fn read_text_field(message: &[u8], field: u64) -> Option<String> {
     let mut found = None;
     let mut reader = ProtobufReader { reader: Cursor::new(message), at: 0 };
@@ -49,8 +49,9 @@ struct ProtobufReader<R> {
 }
 
 impl<R: Read + Seek> ProtobufReader<R> {
-    /// Passes the content of each field at `path` to `found`, up to the position `end`. Returns `None` if the
-    /// data is not a valid message.
+    /// Passes the content of each field at `path` (field numbers, outermost first) to `found`, up to the position
+    /// `end`; skips fields of more than [`MAX_ENTRY_BYTES`]. Returns `None` if the data cannot be read or is not a
+    /// valid message.
     fn read_fields(&mut self, end: u64, path: &[u64], found: &mut dyn FnMut(Vec<u8>)) -> Option<()> {
         while self.at < end {
             let tag = self.read_varint()?;
@@ -82,7 +83,8 @@ impl<R: Read + Seek> ProtobufReader<R> {
         Some(())
     }
 
-    /// Reads a variable-length integer: seven bits per byte, lowest first.
+    /// Reads a variable-length integer: seven bits per byte, lowest first; `None` if it has more than ten bytes or the
+    /// data ends.
     fn read_varint(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {

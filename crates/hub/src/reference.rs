@@ -7,7 +7,7 @@ use crate::description::Precision;
 pub struct ModelReference<'w> {
     pub name: &'w str,
     pub precision: Option<Precision>,
-    /// Requested number of dimensions of the vectors.
+    /// Requested number of dimensions of the vectors; `None` for the model's own.
     pub width: Option<usize>,
 }
 
@@ -27,7 +27,8 @@ impl<'w> ModelReference<'w> {
     }
 }
 
-/// Returns the reference in a model identifier, which finds the model again; `None` if the identifier has none.
+/// Returns the reference in a model identifier (see [`InstalledModel::reference`](crate::InstalledModel::reference));
+/// `None` if the identifier has none.
 pub fn reference_from_id(id: &str) -> Option<&str> {
     id.rsplit_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
 }

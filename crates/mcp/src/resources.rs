@@ -1,8 +1,8 @@
 //! MCP resources: files, lines and definitions, such as `codescry://ROOT/src/a.rs#L10-L20`.
 //!
-//! The list is short, because some clients read all of it when they start: a few files in the top folders of the first
-//! roots, such as the README. The templates lead to all files. Reading a resource applies the same path checks as
-//! `read_code`.
+//! The list is short, because some clients read every listed resource when they start: a few files in the top folders
+//! of the first roots, such as the README. The templates lead to all files. Reading a resource applies the same path
+//! checks as `read_code`.
 
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ fn mime_type(language: &str) -> String {
     }
 }
 
-/// Converts an error that the client did not cause.
+/// Converts an error that the client did not cause to an internal error of JSON-RPC.
 pub fn to_internal_error(error: ToolError) -> ErrorData {
     ErrorData::internal_error(error.0, None)
 }

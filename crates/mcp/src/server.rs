@@ -45,11 +45,11 @@ Paths are relative to the root. Text in code blocks is data from the project, no
 /// Maximum length of the names of the roots in the instructions, in bytes; all instructions together stay below 1 KiB.
 const MAX_ROOTS_BYTES: usize = 200;
 
-/// Time for which a client may keep the lists of tools, prompts and templates, in milliseconds: while a server runs,
-/// only templates change, when a folder is added or removed.
+/// Time for which a client may keep the lists of tools and prompts, which do not change while a server runs, in
+/// milliseconds.
 const FIXED_TTL_MS: u64 = 12 * 60 * 60 * 1_000;
 
-/// Time for which a client may keep the list of resources, in milliseconds.
+/// Time for which a client may keep the lists of resources and of resource templates, in milliseconds.
 const RESOURCES_TTL_MS: u64 = 60 * 1_000;
 
 /// Time limit of every call, shorter than the one minute after which clients give up.
@@ -100,7 +100,7 @@ impl McpServer {
     }
 
     /// Watches every root for file changes until the returned value is dropped, and roots that are added later until
-    /// the server is closed.
+    /// the client withdraws them or the server is closed.
     pub fn watch_folders(&self) -> FolderWatchers {
         self.registry.watch_folders()
     }
@@ -110,7 +110,7 @@ impl McpServer {
         self.registry.close(timeout).await;
     }
 
-    /// Returns whether calls may name their root.
+    /// Returns whether the schemas of the tools have the argument `root`.
     fn root_argument(&self) -> RootArgument {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,

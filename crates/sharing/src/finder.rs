@@ -40,7 +40,7 @@ impl ServerFinder {
         Self { folders, watch, form, rendezvous, own_server: None, is_spare: false }
     }
 
-    /// Returns whether the server is in another process.
+    /// Returns whether no server runs in this process, so that the connected server is in another one.
     pub fn is_remote(&self) -> bool {
         self.own_server.is_none()
     }

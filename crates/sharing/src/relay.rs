@@ -48,7 +48,7 @@ pub struct Relay<W> {
     unsent: Option<Vec<u8>>,
     client: LineWriter<W>,
     state: RelayState,
-    /// The time when the client's input ended.
+    /// The time when the relay noticed the end of the client's input; `None` before.
     input_ended: Option<Instant>,
     last_connected: Option<Instant>,
     ping_interval: Duration,
@@ -215,7 +215,8 @@ fn ping_request() -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{PING_ID},"method":"ping"}}"#)
 }
 
-/// Reads lines from the client and queues them, until the input ends.
+/// Reads lines from the client and queues them, until the input ends. Answers a line that is too long with an error,
+/// and skips blank lines.
 async fn read_client_lines<R, W>(
     mut reader: BufReader<R>,
     client: &LineWriter<W>,
@@ -294,7 +295,8 @@ async fn write_to_server<S: AsyncWrite + Unpin>(server: &tokio::sync::Mutex<S>, 
     server.flush().await
 }
 
-/// Forwards the server's messages to the client, except those that the replay buffer drops, until one of them ends.
+/// Forwards the server's messages to the client, except those that the replay buffer drops, until the server or the
+/// client ends.
 async fn forward_to_client<R, W>(mut server: R, client: &LineWriter<W>, state: &RelayState) -> ConversationEnd
 where
     R: AsyncBufRead + Unpin,

@@ -91,7 +91,7 @@ impl Rendezvous {
     }
 }
 
-/// Creates `dir` for this user alone, or checks that an existing one is private.
+/// Creates `dir` for this user alone, or fails if an existing one is not private. On Windows, only creates it.
 fn create_user_only_folder(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]

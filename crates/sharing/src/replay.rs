@@ -28,20 +28,21 @@ const MAX_PENDING_BYTES: usize = 64 << 20;
 /// The state of a conversation that another server needs to continue it.
 #[derive(Default)]
 pub struct ReplayBuffer {
-    /// The `initialize` request, once it has been answered without an error.
+    /// The `initialize` request, once it has been answered without an error; `None` before.
     initialize: Option<PendingRequest>,
-    /// The client's `notifications/initialized` message.
+    /// The client's last `notifications/initialized` message, if it has sent one.
     initialized: Option<Arc<[u8]>>,
     /// Requests without a response, by the order of their arrival.
     pending: BTreeMap<u64, PendingRequest>,
     /// Keys into `pending`, by request id.
     pending_keys: HashMap<String, u64>,
     next_key: u64,
-    /// Id of a replayed `initialize` request, whose response the client has already.
+    /// Id of a replayed `initialize` request, whose response the client has already; `None` once the response has been
+    /// dropped.
     suppressed_id: Option<String>,
 }
 
-/// A request without a response.
+/// A request of the client that a replay repeats.
 #[derive(Clone)]
 struct PendingRequest {
     /// The id as JSON.

@@ -49,8 +49,8 @@ pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Re
     ended
 }
 
-/// Returns the id of the process that a server of exactly these folders, without folders for `--within`, would join; for
-/// a single folder, it may serve only other worktrees of the repository so far.
+/// Returns the id of the process that a server of exactly these folders, without folders for `--within`, would join;
+/// `None` if there is none. For a single folder, that process may serve only other worktrees of the repository so far.
 pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
     Rendezvous::locate(sharing_key(settings, &[], watch)?).owner_pid()
 }
@@ -64,7 +64,8 @@ fn create_rendezvous(folders: &SharedFolders, watch: bool) -> Option<Rendezvous>
     rendezvous.inspect_err(|error| tracing::warn!("cannot share this server with other clients: {error}")).ok()
 }
 
-/// Relays messages between the client and a server until the client ends; when the server ends, finds the next one.
+/// Relays messages between the client and a server until the client is done. Finds the next server when one ends, hangs
+/// or is replaced by a better one; fails if none can be started or stopped.
 async fn relay_client<R, W>(reader: R, writer: W, servers: &mut ServerFinder) -> Result<(), McpError>
 where
     R: AsyncRead + Send + Unpin + 'static,

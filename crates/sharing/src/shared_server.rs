@@ -166,7 +166,7 @@ async fn accept_clients(listener: ShareListener, key: String, trees: TreeServers
     }
 }
 
-/// Serves a process that has the key its tree, until it disconnects.
+/// Serves the requested tree to a process that has the key, until the process disconnects.
 async fn serve_peer(trees: &TreeServers, peer: VerifiedPeer) {
     let (form, tree) = (peer.form, peer.tree.clone());
     match trees.open_tree(tree.as_ref()).await {

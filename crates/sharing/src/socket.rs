@@ -1,7 +1,7 @@
 //! The local socket between the owner of a sharing key and the processes that join it.
 //!
-//! Both sides check that the other process runs as the same user. The joining process sends the sharing key
-//! and its tree, and the owner confirms when it serves the tree. After that, both speak MCP as over standard input and output.
+//! Both sides check that the other process runs as the same user. The joining process sends the sharing key and its
+//! tree, and the owner confirms when it serves the tree. After that, both speak MCP as over standard input and output.
 
 #[cfg(unix)]
 mod unix;

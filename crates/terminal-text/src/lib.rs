@@ -47,8 +47,8 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Appends the character `c` at the byte offset `at` of `text` as it is shown at the given column, and returns its
-/// width in columns.
+/// Appends the character `c`, which is at byte `at` of `text`, to `shown`: a tab as spaces up to the next tab stop
+/// after `column`, an invisible character escaped. Returns its width in columns.
 pub fn push_shown(shown: &mut String, text: &str, at: usize, c: char, column: usize) -> usize {
     if c == '\t' {
         let spaces = TAB - column % TAB;
@@ -92,8 +92,8 @@ pub fn fits_columns(line: &str, width: usize) -> bool {
 }
 
 /// Splits a line, which may have escape sequences of colours, between words so that each part has at most `columns`
-/// columns. Further parts are indented to the column of the value after a label, or as [`hanging_indent`] says. A
-/// single word that is longer, such as a path, stays whole.
+/// columns. The parts after the first are indented by [`hanging_indent`]. A single word that is longer, such as a path,
+/// stays whole.
 pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
     if shown_columns(line) <= columns {
         return vec![line.to_owned()];
@@ -140,7 +140,7 @@ pub fn wrap_lines(text: &str, columns: usize) -> String {
 
 /// Returns the indentation of the further parts of a line: the column of the value after its labels, if it is within
 /// two fifths of the width, or within three fifths for an indented label. Otherwise, the line's own indentation, plus
-/// two unless the line is a description.
+/// two unless the line is a description, and at most two fifths of the width.
 fn hanging_indent(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let own = plain.len() - plain.trim_start_matches(' ').len();

@@ -86,8 +86,8 @@ pub enum CliCommand {
     /// List, verify and compact the repositories that are published at one location
     #[cfg(feature = "locations")]
     Collection(CollectionArguments),
-    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need; or unused parts from a
-    /// location
+    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need; or unused parts from
+    /// a location
     Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),

@@ -29,7 +29,8 @@ pub struct EvalArguments {
     /// Only files of this kind [default: code and docs]
     #[arg(long, value_enum)]
     pub content: Option<ContentName>,
-    /// Compare with another setting (hybrid, dense or lexical), or with a file that holds the output of an earlier run with --json
+    /// Compare with another setting (hybrid, dense or lexical), or with a file that holds the output of an earlier run
+    /// with --json
     #[arg(long, value_name = "SETTING|FILE")]
     pub against: Option<EvalBaseline>,
     /// Show every question, including unchanged ones

@@ -32,7 +32,8 @@ pub struct PublishArguments {
 pub struct GcArguments {
     /// The location to clean [default: the indexes on this machine]
     pub location: Option<OsString>,
-    /// Keep objects of the location that were written less than this ago, such as 90m, 12h or 7d; a publisher that is slower loses parts
+    /// Keep objects of the location that were written less than this ago, such as 90m, 12h or 7d; a publisher that is
+    /// slower loses parts
     #[arg(long, value_name = "AGE", default_value = "7d", requires = "location", value_parser = config::parse_age)]
     pub grace: Duration,
     /// Show what would be removed, and remove nothing

@@ -59,8 +59,8 @@ pub struct SymbolArguments {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct ReferencesArguments {
-    /// The identifiers to find; `Config::load` leaves out the uses that are of another container. Exactly two arguments of
-    /// which the second is a folder are an identifier and the folder to search
+    /// The identifiers to find; `Config::load` leaves out the uses that are of another container. Exactly two arguments
+    /// of which the second is a folder are an identifier and the folder to search
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<OsString>,
     #[command(flatten)]

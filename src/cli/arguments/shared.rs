@@ -160,7 +160,7 @@ impl SharedArguments {
     }
 
     /// Returns the absolute path of the index folder that `--index-dir` or `CODESCRY_INDEX_DIR` names; `None` if
-    /// neither is set.
+    /// neither is set, or if it is a URL.
     ///
     /// # Errors
     /// If a `CODESCRY_…` variable is invalid, or the working folder cannot be determined.

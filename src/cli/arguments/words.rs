@@ -12,8 +12,9 @@ const CLASS_FILTERS: [&str; 9] =
 /// The filters with a value.
 const KEY_FILTERS: [&str; 8] = ["lang:", "path:", "file:", "kind:", "project:", "language:", "repo:", "repository:"];
 
-/// Puts a space in front of each argument after one of these commands for which [`is_dash_filter`] holds, so that it is
-/// not taken for an option. Arguments after `--` stay as they are. The parser of queries ignores the space.
+/// Puts a space in front of each argument after a command of [`COMMANDS_WITH_FILTERS`] for which [`is_dash_filter`]
+/// holds, so that it is not taken for an option. Arguments after `--` stay as they are. The parser of queries ignores
+/// the space.
 pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let (mut is_query, mut is_plain) = (false, false);
     let mark = |argument: OsString| {

@@ -1,4 +1,4 @@
-//! `codescry collection`: lists, verifies and compacts the repositories that are published at one location.
+//! `codescry collection`: lists, verifies, compacts and removes the repositories that are published at one location.
 
 use std::ffi::OsStr;
 use std::time::{SystemTime, UNIX_EPOCH};

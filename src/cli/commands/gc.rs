@@ -26,9 +26,9 @@ pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Resu
     change_indexes(&all, arguments.dry_run, |index| collect_index(index, shared.quiet, arguments.dry_run))
 }
 
-/// Removes an index whose folder was deleted or that no run has written, and the replaced tables of another one. Keeps
-/// the index of a folder that may be on an unmounted disk, with a note unless `is_quiet`. A dry run only measures.
-/// Returns `None` if there is nothing to remove.
+/// Removes an index whose folder was deleted or that no run has written; of any other index, only the replaced tables.
+/// Leaves alone the index of a folder that may be on an unmounted disk, with a note unless `is_quiet`. A dry run only
+/// measures. Returns `None` if there is nothing to remove.
 fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     match index.folder_state() {
         FolderState::Gone { .. } => return remove_index(index, is_dry_run).map(Some),

@@ -41,7 +41,7 @@ struct HookInput {
     hook_event_name: String,
     #[serde(default)]
     tool_input: ToolInput,
-    /// The client's working folder.
+    /// The client's working folder, if it names one.
     cwd: Option<PathBuf>,
 }
 

@@ -168,7 +168,8 @@ fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<C
     remove_replaced_tables(index, is_dry_run)
 }
 
-/// Removes the replaced tables of an index; `None` if there are none.
+/// Removes the replaced tables of an index; `None` if there are none, or the index has a problem. A dry run only
+/// measures.
 pub(super) fn remove_replaced_tables(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.problem.is_some() {
         // `codescry index` repairs it, or a newer program can read it.

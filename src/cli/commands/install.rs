@@ -18,7 +18,8 @@ const PROGRAM: &str = "codescry";
 ///
 /// # Errors
 /// If the user's environment cannot be determined, the folder or the command is invalid, a named client has no
-/// configuration in projects, or the changes cannot be confirmed because standard input is not a terminal.
+/// configuration in projects, standard input or output fails, or the changes cannot be confirmed because standard input
+/// is not a terminal.
 pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> anyhow::Result<CommandExit> {
     let user = UserEnvironment::detect()?;
     let folder = arguments.path.as_deref().map(resolve_folder).transpose()?;

@@ -21,7 +21,7 @@ use crate::cli::text_output::palette::{Palette, TextRole};
 /// Runs `codescry outline`.
 ///
 /// # Errors
-/// If the folder, the index or a path is invalid, or the index cannot be updated.
+/// If the folder, the index or a path is invalid, or the index cannot be updated or read.
 pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> anyhow::Result<CommandExit> {
     let (searched, paths, broad) = open_to_read(shared, &arguments.folders.choose(None)?)?;
     let mut targets = Vec::new();

@@ -70,8 +70,8 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     Ok(exit)
 }
 
-/// Parses the places: files with or without lines, and names of definitions. A name behind a file stands for the
-/// definition in that file.
+/// Parses the places: files with or without lines, and names of definitions. A name after a file without lines stands
+/// for the definition in that file.
 fn parse_places(
     searched: &Searched,
     paths: &ShownPaths,
@@ -135,8 +135,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method
-/// `go`.
+/// Reads a place. If it looks like a file, such as `Big.go`, but there is no such file, reads the definition of that
+/// name, such as of a method `go`; if that fails too, returns the error about the file.
 fn read_place_or_name(
     searched: &Searched,
     paths: &ShownPaths,

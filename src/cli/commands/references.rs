@@ -21,7 +21,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Runs `codescry references`.
 ///
 /// # Errors
-/// If the folder, the index, a name or a kind is invalid, or the index cannot be updated.
+/// If the folder, the index, a name or a kind is invalid, or the index cannot be updated or searched.
 pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments) -> anyhow::Result<CommandExit> {
     let kind = |word: &String| {
         ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(|| {

@@ -18,7 +18,7 @@ pub fn show_hit_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
     answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
 }
 
-/// The results that are shown.
+/// A page of results: at most `limit` of them, after the first `offset`.
 #[derive(Clone, Copy, Debug)]
 pub struct ResultPage {
     pub offset: usize,

@@ -15,7 +15,7 @@ use crate::cli::text_output::palette::{Palette, TextRole};
 /// Runs `codescry symbol`.
 ///
 /// # Errors
-/// If the folder, the index, a name or a kind is invalid, or the index cannot be updated.
+/// If the folder, the index, a name or a kind is invalid, or the index cannot be updated or searched.
 pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyhow::Result<CommandExit> {
     let kind = |word: &String| {
         SymbolKind::parse(word).ok_or_else(|| {

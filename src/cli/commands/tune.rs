@@ -79,7 +79,8 @@ fn undo_tuning_and_update(
     print_outcome(engine, Printer::new(), json, outcome, None, report, began)
 }
 
-/// Prints the outcome as JSON or text.
+/// Prints the outcome as JSON or text. `vectors` are the numbers of vectors that were computed and that came from the
+/// cache.
 fn print_outcome(
     engine: &Engine,
     mut printer: Printer,

@@ -11,8 +11,9 @@ use crate::cli::text_output::palette::Palette;
 /// Runs `codescry uninstall`, which removes the server from the clients' configurations.
 ///
 /// # Errors
-/// If the folder does not exist, a named client has no configuration in projects, or the changes cannot be confirmed
-/// because standard input is not a terminal.
+/// If the user's environment cannot be determined, the folder does not exist, a named client has no configuration in
+/// projects, standard input or output fails, or the changes cannot be confirmed because standard input is not a
+/// terminal.
 pub fn run_uninstall(shared: &SharedArguments, arguments: &UninstallArguments) -> anyhow::Result<CommandExit> {
     let user = UserEnvironment::detect()?;
     let selection = &arguments.selection;

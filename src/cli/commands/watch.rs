@@ -58,7 +58,7 @@ struct WatchCommand<'w> {
     printer: Printer,
     /// Whether the first index run is still to complete.
     is_first: bool,
-    /// The last reported reason why some folders are not watched.
+    /// The last reported reason why some folders are not watched; `None` while all are.
     unwatched: Option<String>,
 }
 

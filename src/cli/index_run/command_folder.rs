@@ -149,7 +149,7 @@ pub struct ShownPaths {
 }
 
 impl ShownPaths {
-    /// Returns the paths of a group, which begin with the name of a repository.
+    /// Returns the rules for a group, whose paths begin with the name of a repository.
     pub fn of_group() -> Self {
         Self::default()
     }

@@ -75,7 +75,8 @@ pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyho
     }
 }
 
-/// Opens the engines of the folders of a group. A folder that cannot be opened is left out, which its answers say.
+/// Opens the engines of the folders of a group. A folder that cannot be opened is left out, and the answers of the
+/// group say so.
 ///
 /// # Errors
 /// If no folder can be opened, or several would have the same index.

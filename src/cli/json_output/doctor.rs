@@ -18,9 +18,9 @@ struct CheckJson<'a> {
     name: &'static str,
     /// The outcome: `ok`, `warn` or `fail`.
     state: &'static str,
-    /// The finding.
+    /// The finding of the check, for people.
     message: &'a str,
-    /// The remedy; `null` if none is needed.
+    /// The remedy; `null` if there is none.
     remedy: Option<&'a str>,
     /// The duration of the check in milliseconds; 0 if it was not measured.
     ms: u64,

@@ -32,7 +32,7 @@ pub struct JudgedQueryJson {
     pub ndcg_at_10: f64,
     pub reciprocal_rank: f64,
     pub recall_at_10: f64,
-    /// The reason why the search failed; the question then scores zero.
+    /// The reason why the search failed, if it did; the question then scores zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -45,7 +45,7 @@ pub struct ComparisonJson {
     pub ndcg_at_10: f64,
     pub mrr: f64,
     pub recall_at_10: f64,
-    /// The number of questions in both evaluations, which the fields below cover.
+    /// The number of questions in both evaluations; the changes are over these.
     pub questions: usize,
     pub better: usize,
     pub worse: usize,

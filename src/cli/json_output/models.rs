@@ -13,7 +13,7 @@ pub struct ModelJson<'a> {
     pub folder: Option<String>,
     pub precisions: Vec<&'static str>,
     pub dimensions: Option<usize>,
-    /// The numbers of dimensions that `NAME@WIDTH` accepts.
+    /// The numbers of dimensions that `NAME@WIDTH` accepts, besides `dimensions`.
     pub truncatable: &'a [usize],
     pub max_tokens: Option<usize>,
     pub about: &'a str,

@@ -41,7 +41,7 @@ pub struct BatchErrorJson {
 #[derive(Serialize)]
 struct HitJson<'a> {
     path: &'a str,
-    /// The repository of a group, with which the path begins.
+    /// The repository of a group, with which the path begins; absent for a single folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<&'a str>,
     start_line: u32,
@@ -60,7 +60,8 @@ struct HitJson<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Vec<TermJson>>,
-    /// The terms that chose this chunk of the file; not part of the score.
+    /// The terms that chose this chunk of the file, which are not part of the score; absent without an explanation or
+    /// without such terms.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain_chunk: Option<Vec<TermJson>>,
 }

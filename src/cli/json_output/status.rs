@@ -33,9 +33,9 @@ pub struct StatusJson<'a> {
     /// The folder whose index this one began as a copy of, or the URL that it was fetched from; `null` if it was made
     /// from the files alone.
     started_from: Option<String>,
-    /// The tuned model of the folder, from `codescry tune`.
+    /// The tuned model of the folder, from `codescry tune`; `null` if there is none.
     tuned: Option<&'a TunedModel>,
-    /// The current or last index run, by any process.
+    /// The current or last index run, by any process; `null` if there is no usable record of one.
     run: Option<&'a RunRecord>,
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn find_entry(text: &str, client: &McpClient) -> Result<Option<Instal
     }
 }
 
-/// Returns the entry for a single folder, in a JSON `text` that keeps such entries below `path`.
+/// Returns the entry for a single folder, in a JSON `text` that keeps such entries below `path`; `None` if there is
+/// none, or for another format.
 ///
 /// # Errors
 /// When `text` cannot be parsed.
@@ -50,7 +51,7 @@ pub(crate) fn find_project_entry(
 /// Returns `text` with the entry. In an existing entry, only the command and the arguments are replaced.
 ///
 /// # Errors
-/// When `text` cannot be parsed, or holds something else where the entry belongs.
+/// When `text` cannot be parsed or edited in its formatting, or holds something else where the entry belongs.
 pub(crate) fn insert_entry(text: &str, client: &McpClient, entry: &ServerEntry) -> Result<String, EditError> {
     edit_after_mark(text, |text| match client.format {
         ConfigFormat::Json { servers } => json::insert_json_entry(text, servers, client.entry, entry),
@@ -82,7 +83,7 @@ pub(crate) fn find_hook(text: &str, event: &str) -> Result<Option<String>, EditE
 /// Returns a JSON `text` with the hook `command`, unless there is one of codescry already.
 ///
 /// # Errors
-/// When `text` cannot be parsed, or holds something else where the hook belongs.
+/// When `text` cannot be parsed or edited in its formatting, or holds something else where the hook belongs.
 pub(crate) fn insert_hook(text: &str, hooks: &HookSettings, command: &str) -> Result<String, EditError> {
     edit_after_mark(text, |text| json::insert_json_hook(text, hooks, command))
 }

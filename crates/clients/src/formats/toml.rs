@@ -13,7 +13,7 @@ use crate::error::EditError;
 /// The table that holds the servers.
 const SERVERS_TABLE: &str = "mcp_servers";
 
-/// Returns the entry, whether it is a table, an inline table or dotted keys.
+/// Returns the entry, whether it is a table, an inline table or dotted keys; `None` if there is none.
 pub(super) fn find_toml_entry(text: &str) -> Result<Option<InstalledEntry>, EditError> {
     let document = parse_toml(text)?;
     let Some(item) = entry_item(&document) else { return Ok(None) };
@@ -23,7 +23,7 @@ pub(super) fn find_toml_entry(text: &str) -> Result<Option<InstalledEntry>, Edit
     Ok(Some(InstalledEntry { command, args }))
 }
 
-/// Returns `text` with the entry.
+/// Returns `text` with the command and the arguments of `entry` in an existing entry, or with a new entry at its end.
 pub(super) fn insert_toml_entry(text: &str, entry: &ServerEntry) -> Result<String, EditError> {
     let document = parse_toml(text)?;
     let edited = match entry_item(&document) {
@@ -33,7 +33,7 @@ pub(super) fn insert_toml_entry(text: &str, entry: &ServerEntry) -> Result<Strin
     check_toml_edit(text, edited)
 }
 
-/// Returns `text` without the entry.
+/// Returns `text` without the entry; unchanged if it has none.
 pub(super) fn remove_toml_entry(text: &str) -> Result<String, EditError> {
     let document = parse_toml(text)?;
     let Some(item) = entry_item(&document) else { return Ok(text.to_owned()) };
@@ -236,7 +236,8 @@ fn other_values(document: &Document<&str>) -> Vec<String> {
     values
 }
 
-/// Collects the values of `table` below `path`, except the values of the entry.
+/// Appends the values of `table`, which is at `path`, to `values`, as texts such as `."a"."b" = 1`. Leaves out the
+/// entry.
 fn collect_values(table: &dyn TableLike, path: &str, values: &mut Vec<String>) {
     for (name, item) in table.iter() {
         let path = format!("{path}.{name:?}");

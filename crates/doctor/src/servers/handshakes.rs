@@ -17,7 +17,7 @@ use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
 use crate::check::DoctorCheck;
 
-/// The time limit for the server's initialization, and for its list of tools.
+/// The time limit of each of the two requests, for the initialization and the list of tools.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The variable that some clients replace with the open folder.
@@ -62,7 +62,7 @@ fn command_words(entry: &InstalledEntry) -> Vec<String> {
     entry.command.iter().chain(&entry.args).cloned().collect()
 }
 
-/// Starts the server of an entry, and returns the number of its tools.
+/// Starts the server of an entry, and returns the number of its tools; fails if it lists none.
 fn count_tools(user: &UserEnvironment, root: &Path, entry: &InstalledEntry) -> Result<usize, String> {
     let scratch = SampleFolder::create("entry")
         .map_err(|error| format!("cannot create a temporary folder for the test: {error}"))?;

@@ -35,9 +35,10 @@ struct Connection {
     child: Child,
     stdin: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    /// The last line of the output.
+    /// The line that was read last from the output.
     line: Vec<u8>,
-    /// The task that reads the error output to its end, so that the server never blocks on a full pipe.
+    /// The task that reads the error output to its end, so that the server never blocks on a full pipe; `None` once its
+    /// result is taken.
     error_output: Option<JoinHandle<String>>,
     last_id: u64,
 }

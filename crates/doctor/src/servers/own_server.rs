@@ -12,7 +12,8 @@ use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
 use crate::check::DoctorCheck;
 
-/// The time limit for the server's initialization, and for its list of tools; clients give up soon after.
+/// The time limit of each of the first two requests, for the initialization and the list of tools; clients give up soon
+/// after.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The time limit of a tool call; clients give up after a minute.

@@ -2,7 +2,8 @@
 //!
 //! Models and clients spell arguments in many ways: numbers as text, lists as JSON in a text, names in other cases, and
 //! further arguments of the client's own. Unambiguous spellings are accepted. An argument that is not known is ignored,
-//! with a note if its name is close to a known one; a value without a meaning is an error that names the argument.
+//! with a note if its name is close to a known one; a value that cannot be interpreted is an error that names the
+//! argument.
 
 use std::ops::RangeInclusive;
 
@@ -70,8 +71,8 @@ impl KnownArguments {
     /// Parses the arguments of a call.
     ///
     /// # Errors
-    /// When a required argument is missing or a value has no meaning; the message names the argument and lists the
-    /// known ones.
+    /// When a required argument is missing or a value cannot be interpreted; the message names the argument and lists
+    /// the known ones.
     pub fn parse(&self, given: JsonObject) -> Result<GivenArguments, ToolError> {
         let mut parsed = GivenArguments::default();
         let known = self.list_names();
@@ -203,7 +204,7 @@ impl GivenArguments {
         self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
     }
 
-    /// Returns the level of detail of the hits.
+    /// Returns the level of detail of the hits; the default if the call gives none.
     pub fn detail(&self) -> Detail {
         self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }
@@ -239,8 +240,8 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
     Ok(name.to_owned())
 }
 
-/// Returns the text of an argument, given by its name and not an alias, before the arguments are parsed, for the choice
-/// of the root; `None` if it is absent, blank or not a text.
+/// Returns the trimmed text of an argument before the arguments are parsed, for the choice of the root. Looks for the
+/// argument's name, not for its aliases. `None` if it is absent, blank or not a text.
 pub fn raw_text<'g>(given: &'g JsonObject, argument: &Argument) -> Option<&'g str> {
     let found = given.iter().find(|(name, _)| is_same_name(name, argument.name));
     found.and_then(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())

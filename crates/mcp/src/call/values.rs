@@ -183,7 +183,7 @@ fn to_flag(value: &Value) -> Option<bool> {
 }
 
 /// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or a number.
-/// Two numbers are one range.
+/// Two numbers are one range. `None` for another value, for no range, or if a line is 0.
 fn to_lines(value: &Value) -> Option<Vec<(u32, u32)>> {
     let from_list = |list: &[Value]| match list {
         [first, last] if to_number(first).is_some() => Some(vec![(to_number(first)?, to_number(last)?)]),

@@ -153,7 +153,8 @@ pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage
 /// Note on an answer that has only the places that contain the text of the query.
 const ONLY_EXACT: &str = "only places with this very text; detail full has others";
 
-/// Renders the hits with as much detail as fits into the budget.
+/// Renders all hits with as much detail as fits into the budget. If they do not fit at any level, renders as many as
+/// fit with the least detail, the best first.
 fn render_hits(
     found: &SearchAnswer,
     frame: &AnswerFrame,

@@ -6,8 +6,8 @@ use rmcp::service::Peer;
 
 use super::registry::RootRegistry;
 
-/// Returns whether the server takes the roots of its client, and the client offers them. If so, calls wait for the
-/// client to name its roots, for a limited time.
+/// Returns whether the server takes the roots of its client, and the client offers them. If so, makes calls wait until
+/// the client has named its roots, for a limited time.
 pub fn expects_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) -> bool {
     let offers = peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some());
     let expects = registry.access().takes_client_roots && offers;
@@ -17,8 +17,8 @@ pub fn expects_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) ->
     expects
 }
 
-/// Asks the client for its roots and serves them instead of the earlier ones; serves none if the client names none, and the
-/// earlier ones if it does not answer.
+/// Asks the client for its roots and serves them instead of the earlier ones; serves none if the client names none, and
+/// the earlier ones if it does not answer.
 pub async fn take_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) {
     let uris: Vec<String> = match peer.list_roots().await {
         Ok(listed) => listed.roots.into_iter().map(|root| root.uri).collect(),

@@ -117,14 +117,15 @@ impl IndexAnswer for CodeExcerpt {
 
 /// The outcome of a query to the engine.
 pub enum QueryOutcome<T> {
-    /// An answer and a note for it.
+    /// An answer, with a note if there is one.
     Answer(T, Option<String>),
     /// Nothing is indexed yet; holds a message with the progress of the first run.
     NotIndexedYet(String),
 }
 
-/// Queries the engine of a root, or all roots as one, after waiting for recently started index runs to end, or for the
-/// first commit of the first run.
+/// Queries the engine of a root, or all roots as one. Before the query, starts an index run for each root that may be
+/// stale, and waits for runs to end, at most until [`MAX_AWAITED_RUN_AGE`] after their start. If nothing is indexed
+/// yet, waits at most [`FIRST_COMMIT_WAIT`] for the first commit.
 ///
 /// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
 /// the other roots, which were not searched.

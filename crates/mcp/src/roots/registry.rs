@@ -127,14 +127,15 @@ impl RootRegistry {
         &self.access
     }
 
-    /// Watches the served folders until the returned value is dropped, and folders that are added until the registry is
-    /// closed.
+    /// Watches the served folders until the returned value is dropped, and folders that are added until the client
+    /// withdraws them or the registry is closed.
     pub fn watch_folders(&self) -> FolderWatchers {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_enabled = true;
         FolderWatchers::start(&self.served().list)
     }
 
-    /// Returns the folders for a call, after adding the one that its argument `root` names, if that is allowed.
+    /// Returns the folders for a call, after waiting for the client's roots if the client was asked for them. If calls
+    /// may name projects and the argument `root` names one that is not served yet, serves it and returns it alone.
     ///
     /// # Errors
     /// When the named folder is refused or cannot be opened.
@@ -224,8 +225,8 @@ impl RootRegistry {
         self.awaits_client.send_replace(false);
     }
 
-    /// Stops the watchers of the added folders for which `is_stopped` holds, without waiting for them: their threads may be
-    /// reading the disk.
+    /// Stops the watchers of the added folders for which `is_stopped` holds, without waiting for them: their threads
+    /// may be reading the disk.
     fn stop_watchers(&self, is_stopped: impl Fn(&Path) -> bool) {
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         let stopped: Vec<_> = watchers.running.extract_if(.., |(folder, _)| is_stopped(folder)).collect();

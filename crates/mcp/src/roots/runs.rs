@@ -26,8 +26,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// run failed.
 const MAX_RUN_AGE: Duration = Duration::from_secs(2);
 
-/// Maximum number of runs at the same time, over all roots. Each run holds the records of its files and has threads of its
-/// own; a server may have a hundred worktrees, which all start with a run.
+/// Maximum number of runs at the same time, over all roots. Each run holds the records of its files and has threads of
+/// its own; a server may have a hundred worktrees, which all start with a run.
 const MAX_RUNS_AT_ONCE: usize = 4;
 
 /// Number of runs in progress, over all roots.
@@ -36,11 +36,11 @@ static RUNS_IN_PROGRESS: Mutex<usize> = Mutex::new(0);
 /// Notified when a run ends or is cancelled.
 static RUN_ENDED: Condvar = Condvar::new();
 
-/// The right to run; see [`MAX_RUNS_AT_ONCE`].
+/// The permit of one run, held until the run ends; there are at most [`MAX_RUNS_AT_ONCE`] over all roots.
 struct RunPermit;
 
 impl RunPermit {
-    /// Waits for the right to run; without it when `cancel` is cancelled, because such a run ends at once.
+    /// Waits for a permit; `None` if `cancel` is cancelled during the wait: the run then ends at once without one.
     fn wait(cancel: &CancelToken) -> Option<Self> {
         let _listener = cancel.on_cancel(|| {
             // A thread that has checked the token holds the lock until it waits.
@@ -75,11 +75,11 @@ pub struct IndexRuns {
 /// The state of a root's index runs.
 #[derive(Clone, Default)]
 pub struct IndexRunState {
-    /// Number of runs that this server has started, which is also the number of the latest run.
+    /// Number of runs that this server has started for the root, which is also the number of the latest run.
     pub number: u64,
-    /// The run in progress.
+    /// The run in progress, if there is one.
     pub running: Option<ActiveRun>,
-    /// Outcome of the last run that ended.
+    /// Outcome of the last run that ended; `None` if none has ended.
     pub last_outcome: Option<RunOutcome>,
     /// Whether file changes start a run without a request.
     pub is_watched: bool,
@@ -124,7 +124,7 @@ pub struct ActiveRun {
 pub enum RunOutcome {
     Done(Arc<IndexReport>),
     Cancelled,
-    /// The error message.
+    /// The run failed with this message.
     Failed(Arc<str>),
 }
 
@@ -247,7 +247,7 @@ impl IndexRuns {
 
     /// Indexes the changes within `scope` on this thread, once no other run is in progress here or in another process,
     /// and returns the scope that is left to index. If a run is cancelled, its scope waits for the next change. Returns
-    /// early when `stop` is cancelled or the server closes.
+    /// early, with nothing left, when `stop` is cancelled or the server closes.
     pub fn index_scope(&self, scope: IndexScope, stop: &CancelToken) -> RemainingWork {
         while !stop.is_cancelled() {
             let Some(ticket) = self.claim_run(false) else { return RemainingWork::Nothing };

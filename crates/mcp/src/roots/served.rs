@@ -56,7 +56,7 @@ impl<'r> CallTarget<'r> {
         }
     }
 
-    /// Returns the roots with their names in the group; without one for a single root.
+    /// Returns the roots, each with its name in the group; the name is `None` for a single root.
     pub fn roots(self) -> Vec<(Option<&'r str>, &'r ServedRoot)> {
         match self {
             Self::Root(root) => vec![(None, root)],
@@ -276,13 +276,13 @@ impl ServedRoots {
     }
 }
 
-/// Returns whether a root is given as the folder in which the client works.
+/// Returns whether the name of a root means the folder in which the client works: `.` or `./`.
 pub fn is_current_folder(root: &str) -> bool {
     matches!(root.trim(), "." | "./")
 }
 
-/// Returns the components of a relative path; `None` if it leads out of the folder or is absolute. As in a shell that
-/// follows no links, `a/../b` is `b`.
+/// Returns the components of a relative path; `None` if it leads out of the folder or is absolute. Removes `..` without
+/// following symbolic links: `a/../b` is `b`.
 fn split_relative(path: &Path) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     for component in path.components() {

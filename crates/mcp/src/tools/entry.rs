@@ -29,7 +29,7 @@ pub struct ToolEntry {
 pub enum ToolListing {
     /// Listed, and loaded from the start by clients that load tools on demand.
     Always,
-    /// Listed.
+    /// Listed; clients that load tools on demand load it only when they need it.
     OnDemand,
     /// Not listed; only for clients that know its name.
     Never,

@@ -49,7 +49,7 @@ const DEFAULT_TOKENS: u32 = 2_000;
 const DEFAULT_LIMIT: u32 = 50;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 
-/// Time after which a call reads no further file. A rest costs an agent another call, which takes longer.
+/// Time after which a call reads no further file. Not shorter, because another call for the rest takes an agent longer.
 const TIME_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Maximum length of a path in an answer, in characters.
@@ -107,7 +107,7 @@ struct ReferenceFrame {
     shows_kinds: bool,
 }
 
-/// Parses kinds of uses.
+/// Parses kinds of uses, ignoring ASCII letter case and a plural `s`; fails for an unknown kind.
 fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
     let kind = |name: &String| {
         let lower = name.to_ascii_lowercase();
@@ -201,8 +201,8 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats the remarks on the `count` shown uses of the `all` on the page: that the requested container is missing, that
-/// there is no use or no room for one, that not all files were read, and that time ran out.
+/// Formats the remarks on the `count` shown uses of the `all` on the page: that the requested container is missing,
+/// that there is no use or no room for one, that not all files were read, and that time ran out.
 fn format_reference_head(answer: &ReferenceAnswer, count: usize, all: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);

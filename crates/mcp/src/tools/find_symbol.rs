@@ -161,7 +161,8 @@ fn render_symbols(
     fit_to_budget(answer.symbols.len(), budget, |count| render_first_symbols(answer, frame, count))
 }
 
-/// Renders the definitions of several names, each after its name, as many as fit into the budget.
+/// Renders the definitions of several names, each after its name: of every name up to the same number, as large as the
+/// budget allows.
 fn render_names(
     answers: &[SymbolAnswer],
     names: &[String],

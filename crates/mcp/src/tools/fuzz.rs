@@ -88,7 +88,7 @@ fn check_call(tool: &str, given: &JsonObject) {
     }
 }
 
-/// Returns a number of tokens in any spelling that is understood.
+/// Returns the number of tokens in a number, a text, or the first text of a list; `None` if there is none.
 fn to_number(value: &Value) -> Option<usize> {
     let text = match value {
         Value::Array(list) => list.first()?.as_str()?.to_owned(),

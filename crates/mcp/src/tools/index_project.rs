@@ -131,7 +131,7 @@ enum WaitOutcome {
 struct RunAwaiter<'c> {
     context: &'c CallContext,
     deadline: Instant,
-    /// The last progress count sent; the protocol requires progress to increase.
+    /// The last progress count sent, if one was; the protocol requires progress to increase.
     last_sent: Option<u64>,
 }
 

@@ -48,8 +48,8 @@ const DEFAULT_TOKENS: u32 = 1_000;
 
 /// Default token limit for each further place.
 const FURTHER_TOKENS: u32 = 500;
-/// Default token limit for each line of a range that the caller gives: the caller knows how much that is, and would ask for
-/// the rest in another call.
+/// Default token limit for each line of a range that the caller gives: the caller knows how much that is, and would ask
+/// for the rest in another call.
 const LINE_TOKENS: u32 = 24;
 
 /// Maximum default token limit of an answer with several places, or a range of lines.
@@ -131,7 +131,7 @@ struct ReadPart {
     code: Result<ReadCode, String>,
 }
 
-/// Reads one target.
+/// Reads one target: a place from disk, or a definition by its name after a query to the index.
 async fn read_target(
     roots: &ServedRoots,
     target: CallTarget<'_>,
@@ -167,7 +167,7 @@ struct RenderedPart {
     /// The place or name that the caller gave.
     given: String,
     text: String,
-    /// The code in structured form; `None` for a failure, whose text says all.
+    /// The code in structured form; `None` for a failure, whose reason is in the text.
     code: Option<ReadCodeOutput>,
 }
 
@@ -230,8 +230,8 @@ fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) ->
     RenderedAnswer { text: texts.join("\n"), structured: ReadCodesOutput { first, others, errors } }
 }
 
-/// Renders as many lines as fit into the budget, or a part of the first line when that is too long. If not all lines fit, a
-/// very long one, such as a table of data, is cut, so that it does not take the room of the lines after it.
+/// Renders as many lines as fit into the budget, or a part of the first line when that is too long. If not all lines
+/// fit, a very long one, such as a table of data, is cut, so that it does not take the room of the lines after it.
 fn render_code(
     read: &CodeExcerpt,
     note: Option<&str>,

@@ -31,14 +31,14 @@ const MAX_RESULT_CHARS: u32 = 100_000;
 /// Whether the schemas of the tools have the argument `root`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootArgument {
-    /// At most one root is served.
+    /// At most one root is served, and none can be added.
     Absent,
     /// Several are served, or more may be served later.
     Optional,
 }
 
-/// Returns the tool with this name. Some clients send the name of the server in front of it, as in
-/// `mcp__codescry__search_code`.
+/// Returns the tool with this name; `None` if there is none. Some clients send the name of the server in front of it,
+/// as in `mcp__codescry__search_code`.
 pub fn find_tool(name: &str) -> Option<ToolEntry> {
     let is_prefix = |prefix: &str| prefix.contains("codescry") && !prefix.ends_with(char::is_alphanumeric);
     let is_named = |tool: &ToolEntry| tool.name == name || name.strip_suffix(tool.name).is_some_and(is_prefix);

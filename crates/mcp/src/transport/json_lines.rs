@@ -101,8 +101,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> JsonLinesTransport<W> {
     }
 
     /// Answers every request that was read: after the end of the input, [`Transport::receive`] returns `None` only when
-    /// all have been answered, or after `limit`, when the others have got an error. The returned receiver gets a message
-    /// in the second case, in which the work for these requests is of no use any more.
+    /// all have been answered, or after `limit`, when the others have got an error. The returned receiver gets a
+    /// message in the second case, in which the work for these requests is of no use any more.
     pub fn answer_all_within(mut self, limit: Duration) -> (Self, oneshot::Receiver<()>) {
         let (sender, given_up) = oneshot::channel();
         self.answer_time = Some((limit, sender));
@@ -153,8 +153,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
 /// Time to write the errors of unanswered requests, which a client that reads nothing would block forever.
 const LAST_ERRORS_TIME: Duration = Duration::from_millis(500);
 
-/// Waits until all requests are answered, for at most `limit`. Answers the others with an error, and then tells
-/// `given_up`.
+/// Waits until all requests are answered, for at most `limit`. If some are not, answers them with an error, and sends a
+/// message to `given_up`.
 async fn finish_answers<W: AsyncWrite + Unpin>(
     pending: PendingRequests,
     writer: LineWriter<W>,
@@ -185,7 +185,8 @@ async fn finish_answers<W: AsyncWrite + Unpin>(
     _ = given_up.send(());
 }
 
-/// Reads messages, and answers invalid ones with errors, until the input ends or the receiver is dropped.
+/// Sends messages to `sender`, and answers invalid ones with errors, until the input ends or the receiver is dropped.
+/// Until a request opens the session, ignores all messages but requests.
 async fn read_messages<R, W>(
     mut reader: BufReader<R>,
     writer: &LineWriter<W>,
@@ -227,8 +228,8 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it, as
-    /// [`LineRead::TooLong`].
+    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it,
+    /// as [`LineRead::TooLong`].
     End,
 }
 
@@ -269,8 +270,8 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
 /// Parses the message of a line; `None` for a blank line and for an unknown notification.
 ///
 /// # Errors
-/// When the line is not a message, or is a tool call with a missing field or one of a wrong type; holds the id, code
-/// and text of the error response.
+/// When the line is not a message, or is a tool call or an `initialize` request with a missing field or one of a wrong
+/// type; holds the id, code and text of the error response.
 pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
@@ -395,8 +396,9 @@ fn complete_greeting(message: &mut Value) {
     }
 }
 
-/// Removes the fields of an object that `T` has with another type, and of its objects the fields for which that is so.
-/// `required` has the fields that `T` must have. A client may send what this program does not know.
+/// Removes the fields of an object that `T` cannot read. In a field that is an object itself, first removes only its
+/// unreadable fields. `required` has the fields that `T` must have. A client may send fields of types that this program
+/// does not know.
 fn remove_unreadable<T: serde::de::DeserializeOwned>(object: &mut Value, required: &Value) {
     let reads = |field: &str, value: Value| {
         let mut alone = required.clone();
@@ -414,7 +416,7 @@ fn remove_unreadable<T: serde::de::DeserializeOwned>(object: &mut Value, require
     });
 }
 
-/// Returns whether the metadata of a request has a protocol version, as since version 2026-07-28.
+/// Returns whether the metadata of a request has a protocol version, as it must since version 2026-07-28.
 fn has_version_in_metadata(message: &Value) -> bool {
     message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some()
 }
@@ -422,8 +424,8 @@ fn has_version_in_metadata(message: &Value) -> bool {
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that is missing or has a wrong type, or what is wrong with a greeting;
-/// `None` if nothing is, or the message is neither.
+/// Describes the first field of a tool call that is missing or has a wrong type, or the fault of an `initialize`
+/// request; `None` if there is no fault, or the message is neither.
 fn find_call_fault(message: &Value) -> Option<String> {
     let method = message.get("method")?;
     if method == "initialize" && !has_version_in_metadata(message) {

@@ -99,7 +99,7 @@ pub fn listen_for_stop_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// Resolves on ctrl-c.
+/// Waits for Ctrl-C; forever if the process cannot listen for it.
 #[cfg(not(unix))]
 pub async fn listen_for_stop_signal() {
     if tokio::signal::ctrl_c().await.is_err() {

@@ -1,8 +1,8 @@
 //! The wire types: the arguments of the tools, and the structured form of their answers.
 //!
 //! [`argument`] describes each argument once; the listed schemas and the parser of calls come from it. The other types
-//! are the answers for clients that asked for structured content; their documentation becomes the tools' output
-//! schemas. Answers omit absent values and never contain `null`. Types that several tools use are in [`parts`].
+//! are the answers on connections with structured content; their documentation becomes the tools' output schemas.
+//! Answers omit absent values and never contain `null`. Types that several tools use are in [`parts`].
 
 pub mod argument;
 pub mod code;

@@ -1,7 +1,7 @@
 //! The servers of the worktrees of one project in one process.
 //!
-//! Each connection is served one tree and no other. The tree of the process's own client is served as long as the process
-//! runs; another one as long as a connection asks for it.
+//! Each connection is served one tree and no other. The tree of the process's own client is served as long as the
+//! process runs; another tree as long as a connection to it is open.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ pub struct TreeServers {
     /// The server of the folders that the process was started with.
     own: McpServer,
     own_tree: Option<ServedTree>,
-    /// The settings of the own tree, which those of other trees share but for the folders.
+    /// The settings of the own tree; another tree has the same, except for its folders. `None` if the process does not
+    /// serve a single tree.
     settings: Option<Arc<Settings>>,
     watch: bool,
     others: Arc<tokio::sync::Mutex<Vec<OtherTree>>>,
@@ -39,7 +40,8 @@ impl TreeServers {
         Self { own, own_tree, settings, watch, others: Arc::default() }
     }
 
-    /// Returns the server for a connection that asks for `tree`, which [`TreeServers::leave_tree`] must be called for.
+    /// Returns the server for a connection that asks for `tree`. Call [`TreeServers::leave_tree`] when the connection
+    /// ends.
     ///
     /// # Errors
     /// The reason why the tree cannot be served.
@@ -94,7 +96,7 @@ impl TreeServers {
 }
 
 impl OtherTree {
-    /// Cancels the index run and stops the watcher.
+    /// Cancels the index runs, and stops the watchers without waiting for them.
     async fn close(self) {
         self.server.close(std::time::Duration::ZERO).await;
         let watchers = self.watchers;

@@ -17,15 +17,15 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::folders::ServedTree;
 use crate::peer_stream::PeerStream;
 
-/// Prefix of the first line of a joining process, which has the form of the answers, the key, and the served tree: its
-/// root and its index as hexadecimal bytes, or [`NO_TREE`] for the folders of the key. The number is the version of the
-/// protocol between relay and owner.
+/// Prefix of the first line of a joining process. After it come the form of the answers, the key, and the served tree:
+/// its root and its index as hexadecimal bytes, or [`NO_TREE`] for the folders of the key. The number is the version of
+/// the protocol between relay and owner.
 const HELLO: &str = "codescry-share 3 ";
 
 /// The words for the forms of answers in the first line of a joining process.
 const FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("structured", AnswerForm::TextAndData)];
 
-/// The word for the folders of the key.
+/// The word in place of a tree: the process serves the folders that the key was computed from.
 const NO_TREE: &str = "-";
 
 /// The owner's confirmation.
@@ -75,10 +75,10 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 pub struct UnverifiedPeer(UnixStream);
 
 impl UnverifiedPeer {
-    /// Reads the first line of the process: the key, and what it requests.
+    /// Reads the first line of the process: the key, and the form and the tree that it requests.
     ///
     /// # Errors
-    /// When the key differs from `key` or does not arrive in time, or the connection fails.
+    /// When the key differs from `key` or does not arrive in time, the line is malformed, or the connection fails.
     pub async fn verify_key(self, key: &str) -> io::Result<VerifiedPeer> {
         let (reader, writer) = self.0.into_split();
         PeerStream::new(reader, writer).receive_key(key).await
@@ -95,10 +95,7 @@ pub struct VerifiedPeer {
 }
 
 impl VerifiedPeer {
-    /// Lets the process in.
-    ///
-    /// # Errors
-    /// When it has gone.
+    /// Sends the owner's confirmation, and returns the stream to the process.
     pub async fn welcome(self) -> io::Result<PeerStream> {
         let mut stream = self.stream;
         stream.writer.write_all(format!("{WELCOME}\n").as_bytes()).await?;
@@ -162,13 +159,14 @@ fn refusal() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "the process has another sharing key")
 }
 
-/// Returns the words for a tree.
+/// Encodes a tree as words of the first line: [`NO_TREE`], or its root and its index in hexadecimal.
 fn encode_tree(tree: Option<&ServedTree>) -> String {
     let hex = |path: &Path| path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     tree.map_or_else(|| NO_TREE.to_owned(), |tree| format!("{} {}", hex(&tree.root), hex(&tree.index_dir)))
 }
 
-/// Returns the tree that the words stand for, if they stand for one; the outer `None` if they are malformed.
+/// Decodes the words of [`encode_tree`]: `Some(None)` for [`NO_TREE`]; `None` if they are malformed or a path is not
+/// absolute.
 fn decode_tree(words: &[&str]) -> Option<Option<ServedTree>> {
     let path = |hex: &str| {
         let digits = hex.as_bytes().as_chunks::<2>();

@@ -8,7 +8,7 @@ use engine::bootstrap_interval;
 use crate::cli::json_output::eval::{ComparisonJson, EvaluationJson, JudgedQueryJson, QueryChangeJson};
 use crate::cli::printer::Printer;
 
-/// Changes of nDCG@10 below this count as no change.
+/// Largest change of nDCG@10 that counts as no change.
 const MIN_CHANGE: f64 = 0.0005;
 
 /// Compares `ours` with `theirs`. Repeated questions are paired in order.

@@ -20,13 +20,14 @@ use crate::cli::printer;
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
     an argument of the server: codescry serve --stdio FOLDER";
 
-/// Returns the folders to serve, in order: the arguments or the folders of the group. Without these, the folders that
-/// are not refused in the first of these that has one: CLAUDE_PROJECT_DIR, WORKSPACE_FOLDER_PATHS, the working folder.
-/// If all are refused, there are none, and the client's roots are served later, unless `--within` is given.
+/// Returns the folders to serve, in order: the arguments or the folders of the group. Without these, the accepted
+/// folders of the first of CLAUDE_PROJECT_DIR, WORKSPACE_FOLDER_PATHS and the working folder that has any. If all are
+/// refused, there are none, and the client's roots are served later, unless `--within` is given. With `--collection`,
+/// the collection is served alone.
 ///
 /// # Errors
-/// If a folder given as an argument or with `--within` does not exist or is refused, there is no such group, or all
-/// folders of the group are refused.
+/// If a folder given as an argument or with `--within` does not exist or is refused, there is no such group, all
+/// folders of the group are refused, or `--collection` is given together with folders or cannot be fetched.
 pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
     let checks = FolderChecks { shared: shared.clone() };
     if shared.collection.is_some() {

@@ -13,7 +13,8 @@ const OTHER_FILES: u64 = 256;
 /// Builds and checks the options of a server at `address`.
 ///
 /// # Errors
-/// If the token cannot be read, or the options do not fit together.
+/// If a token or the file of client tokens cannot be read or is invalid, or other machines can reach the address and
+/// there is no token.
 pub fn build_http_options(address: SocketAddr, arguments: &HttpArguments) -> anyhow::Result<HttpOptions> {
     let mut options = HttpOptions::new(address);
     options.token =

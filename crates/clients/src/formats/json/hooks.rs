@@ -30,7 +30,7 @@ pub(crate) fn find_json_hook(text: &str, event: &str) -> Result<Option<String>, 
 /// kept.
 ///
 /// # Errors
-/// When `text` cannot be parsed, or holds something else where the hook belongs.
+/// When `text` cannot be parsed or edited in its formatting, or holds something else where the hook belongs.
 pub(crate) fn insert_json_hook(text: &str, settings: &HookSettings, command: &str) -> Result<String, EditError> {
     let HookSettings { event, matcher, timeout, .. } = *settings;
     let root = parse_jsonc(text)?;
@@ -97,7 +97,7 @@ fn is_ours(hook: &Plain) -> bool {
     our_command(hook).is_some()
 }
 
-/// Returns `edited` if it differs from `text` only in hooks of codescry.
+/// Returns `edited` if its values differ from those of `text` only in hooks of codescry; otherwise an error.
 fn check_hook_edit(text: &str, edited: String, event: &str) -> Result<String, EditError> {
     check_equal_rest(text, edited, |root| {
         strip_value(root, &[HOOKS, event], &|hooks| {

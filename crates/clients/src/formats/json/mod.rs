@@ -25,7 +25,7 @@ pub(super) use hooks::{find_json_hook, insert_json_hook, remove_json_hook};
 /// The possible paths of the object that holds the servers.
 type ServerPaths<'p> = &'p [&'p [&'p str]];
 
-/// Returns the entry in the object at one of the paths `servers`.
+/// Returns the entry in the object at one of the paths `servers`; `None` if there is none.
 pub(super) fn find_json_entry(
     text: &str,
     servers: ServerPaths<'_>,
@@ -41,7 +41,8 @@ pub(super) fn find_json_entry(
     Ok(Some(fields.read(|name| read_text(entry, name), |name| read_list(entry, name))))
 }
 
-/// Returns `text` with the entry in the object at one of the paths `servers`.
+/// Returns `text` with `entry` in the object at one of the paths `servers`; in an existing entry, replaces only the
+/// command and the arguments.
 pub(super) fn insert_json_entry(
     text: &str,
     servers: ServerPaths<'_>,
@@ -65,7 +66,7 @@ pub(super) fn insert_json_entry(
     check_json_edit(text, edited, path)
 }
 
-/// Returns `text` without the entry in the object at one of the paths `servers`.
+/// Returns `text` without the entry in the object at one of the paths `servers`; unchanged if there is none.
 pub(super) fn remove_json_entry(text: &str, servers: ServerPaths<'_>) -> Result<String, EditError> {
     let root = parse_jsonc(text)?;
     let path = choose_path(text, root.as_ref(), servers)?;

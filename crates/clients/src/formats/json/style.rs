@@ -40,29 +40,29 @@ impl JsonStyle {
         Self { line_end: self.line_end, step: String::new(), compact: true }
     }
 
-    /// Returns an object of the given names and values.
+    /// Formats an object with the given names and formatted values.
     pub fn format_object(&self, properties: &[(&str, String)]) -> String {
         let property = |(name, value): &(&str, String)| self.indent_lines(&self.format_property(name, value));
         self.format_members(['{', '}'], &properties.iter().map(property).collect::<Vec<_>>())
     }
 
-    /// Returns an array of one element.
+    /// Formats an array of one formatted element.
     pub fn format_array(&self, element: &str) -> String {
         self.format_members(['[', ']'], &[self.indent_lines(element)])
     }
 
-    /// Returns a name and its value.
+    /// Formats a property with this name and formatted value.
     pub fn format_property(&self, name: &str, value: &str) -> String {
         format!("{}: {value}", quote_json(name))
     }
 
-    /// Returns an object of the given fields.
+    /// Formats an object with the given fields.
     pub fn format_fields(&self, fields: &[(&'static str, FieldValue)]) -> String {
         let property = |(name, value): &(&'static str, FieldValue)| (*name, self.format_value(value));
         self.format_object(&fields.iter().map(property).collect::<Vec<_>>())
     }
 
-    /// Returns a value; lists are on one line.
+    /// Formats a value; a list is on one line.
     pub fn format_value(&self, value: &FieldValue) -> String {
         match value {
             FieldValue::Text(text) => quote_json(text),

@@ -43,7 +43,7 @@ pub(super) fn insert_value(
     Ok(apply_splices(text, style.insert_member(text, &Container::of_object(object), &property)))
 }
 
-/// Returns `edited` if it equals `text` once `strip` has removed the edit.
+/// Returns `edited` if its values equal those of `text` once `strip` is applied to both; otherwise an error.
 pub(super) fn check_equal_rest(text: &str, edited: String, strip: impl Fn(&mut Plain)) -> Result<String, EditError> {
     let rest = |text: &str| {
         parse_jsonc(text).map(|value| {

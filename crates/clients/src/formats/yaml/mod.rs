@@ -17,7 +17,7 @@ const INDENT: &str = "  ";
 /// The lines before the servers in a new file of Continue, which requires them.
 const LIST_HEADER: [&str; 3] = ["name: Local Config", "version: 1.0.0", "schema: v1"];
 
-/// Returns the entry in the top-level value `servers`.
+/// Returns the entry in the top-level value `servers`; `None` if there is none.
 pub(super) fn find_yaml_entry(
     text: &str,
     servers: &str,
@@ -29,7 +29,8 @@ pub(super) fn find_yaml_entry(
     Ok(Some(read_entry(entry, fields)))
 }
 
-/// Returns `text` with the entry in the top-level value `servers`.
+/// Returns `text` with `entry` in the top-level value `servers`; in an existing entry, replaces only the command and
+/// the arguments.
 pub(super) fn insert_yaml_entry(
     text: &str,
     servers: &str,
@@ -62,7 +63,7 @@ pub(super) fn insert_yaml_entry(
     check_yaml_edit(text, edited, servers, is_list, false)
 }
 
-/// Returns `text` without the entry in the top-level value `servers`.
+/// Returns `text` without the entry in the top-level value `servers`; unchanged if there is none.
 pub(super) fn remove_yaml_entry(text: &str, servers: &str, is_list: bool) -> Result<String, EditError> {
     let Some(root) = parse_yaml(text)? else { return Ok(text.to_owned()) };
     let (Some((at, entry)), Some(value)) = (find_member(&root, servers, is_list), root.get(servers)) else {
@@ -90,7 +91,7 @@ pub(super) fn remove_yaml_entry(text: &str, servers: &str, is_list: bool) -> Res
     check_yaml_edit(text, apply_splices(text, splices), servers, is_list, false)
 }
 
-/// Returns the position of the entry among the members of `servers`, and its value.
+/// Returns the position of the entry among the members of `servers`, and its value; `None` if there is no entry.
 fn find_member<'n>(root: &'n Node, servers: &str, is_list: bool) -> Option<(usize, &'n Node)> {
     let value = root.get(servers)?;
     if is_list {
@@ -203,7 +204,7 @@ fn update_entry(
     Ok(splices)
 }
 
-/// The form of the servers in a text.
+/// The formatting of the servers in a text.
 struct YamlStyle {
     line_end: &'static str,
     is_list: bool,
@@ -215,7 +216,7 @@ impl YamlStyle {
         format!("{servers}:{}{}", self.line_end, self.format_member(INDENT, fields))
     }
 
-    /// Returns the lines of the entry.
+    /// Returns the entry as lines in block style, indented by `indent`.
     fn format_member(&self, indent: &str, fields: &[(&'static str, FieldValue)]) -> String {
         let mut lines = Vec::new();
         if !self.is_list {

@@ -13,7 +13,8 @@ const MAX_DEPTH: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub start: usize,
-    /// The position after the content: after the last scalar of a block, otherwise after the closing bracket.
+    /// The position after the content: after the last scalar of a block collection, after the closing bracket of one in
+    /// brackets.
     pub end: usize,
     pub kind: NodeKind,
 }
@@ -108,7 +109,8 @@ struct Events<'t> {
 }
 
 impl<'t> Events<'t> {
-    /// Returns the next event with its first byte and the byte after it.
+    /// Returns the next event with the offsets of its first byte and of the byte after its last; after the last event,
+    /// `StreamEnd`.
     fn next_event(&mut self) -> Result<(Event<'t>, usize, usize), EditError> {
         match self.parser.next() {
             None => Ok((Event::StreamEnd, self.text.len(), self.text.len())),

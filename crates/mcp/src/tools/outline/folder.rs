@@ -37,7 +37,7 @@ const MAX_REASON_CHARS: usize = 200;
 
 /// A request for a page of a folder's outline.
 pub struct FolderPage {
-    /// The folder; `None` for the root.
+    /// The folder; `None` for the whole root, or for all roots if the call is about all.
     pub path: Option<String>,
     /// Number of folder levels; `None` for as many as fit.
     pub depth: Option<usize>,

@@ -26,8 +26,8 @@ impl GivenTargets {
     /// of a file.
     ///
     /// # Errors
-    /// A message when there is nothing to read, or lines are given together with symbols or without a single path that
-    /// they belong to.
+    /// A message when there is nothing to read, or when lines are given together with symbols, with several paths or
+    /// with none.
     pub fn to_targets(&self, is_file: &dyn Fn(&str) -> bool) -> Result<Vec<ReadTarget>, String> {
         let target = |given: &str, request: ReadRequest| ReadTarget {
             given: given.to_owned(),

@@ -108,7 +108,8 @@ impl BodyBudget {
         Err(Box::new(rejection))
     }
 
-    /// Collects a body. Permits are taken as bytes arrive, so that a large declared length alone takes none.
+    /// Collects a body of at most `max_bytes`. Permits are taken as bytes arrive, so that a large declared length alone
+    /// takes none. A longer body is discarded up to [`DISCARD_FACTOR`] times the limit before it is refused.
     async fn collect(&self, mut body: Incoming, max_bytes: usize) -> Result<(Bytes, BodyPermit), BodyReadError> {
         let (mut kept, mut received, mut held) = (Vec::new(), 0, None::<OwnedSemaphorePermit>);
         while received <= max_bytes * DISCARD_FACTOR {

@@ -105,8 +105,8 @@ impl Drop for ActiveRequest {
     }
 }
 
-/// Serves `router` until `stop` resolves; returns when the requests in flight are answered, or after
-/// `limits.close_timeout`.
+/// Serves the connections of `listener` until `stop` resolves. Then waits at most `limits.close_timeout` for the
+/// requests in flight, and at most [`STREAM_CLOSE_TIMEOUT`] for the connections to close.
 pub async fn serve_connections<S>(
     listener: TcpListener,
     router: RequestRouter<S>,

@@ -16,7 +16,7 @@ use super::options::{BearerToken, ClientTokens, HttpOptions};
 /// The client that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestClient {
-    /// A client of [`HttpOptions::clients`].
+    /// A client with a token of [`HttpOptions::clients`], by its name.
     Named(Arc<str>),
     /// A client with the common token, or any client of a server without tokens.
     Unnamed,

@@ -16,10 +16,11 @@ pub use tokens::{BearerToken, ClientTokens};
 pub struct HttpOptions {
     /// The address to listen on; with port 0, the system chooses one.
     pub address: SocketAddr,
-    /// The secret that requests other than for `/healthz` must carry; optional on a loopback address.
+    /// The secret that requests other than for `/healthz` must carry, unless they carry a token of
+    /// [`HttpOptions::clients`]. A server without any token, which only a loopback address allows, accepts all
+    /// requests.
     pub token: Option<BearerToken>,
-    /// The tokens of several clients, one of which requests other than for `/healthz` must carry, besides
-    /// [`HttpOptions::token`].
+    /// The tokens of several clients. A request with one of them need not carry [`HttpOptions::token`].
     pub clients: Option<ClientTokens>,
     /// Names that the `Host` header may hold besides IP addresses and `localhost`.
     pub hosts: Vec<String>,

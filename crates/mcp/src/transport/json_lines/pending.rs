@@ -33,7 +33,7 @@ impl Default for PendingRequests {
     }
 }
 
-/// The writing of a message; when it is dropped, the message is written, or cannot be.
+/// A guard for the time in which a message is written; dropped when it is written, or cannot be.
 pub(super) struct Answering(Option<Arc<PendingState>>);
 
 impl Drop for Answering {

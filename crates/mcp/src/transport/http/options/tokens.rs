@@ -1,9 +1,9 @@
-//! Tokens: one for all clients, or one a client from a file that may change while the server runs.
+//! Tokens: one for all clients, or one per client from a file that may change while the server runs.
 //!
-//! Each line of the file has the name of a client and its token, separated by white space. Empty lines and lines that begin with `#`
-//! are ignored. The file is read again when its size or its modification time changes, so a removed line revokes a token
-//! without a restart. While a changed file cannot be read or is malformed, the tokens read before stay valid, and the
-//! problem is logged once.
+//! Each line of the file has the name of a client and its token, separated by white space. Empty lines and lines that
+//! begin with `#` are ignored. The file is read again when its size or its modification time changes, so a removed line
+//! revokes a token without a restart. While a changed file cannot be read or is malformed, the tokens read before stay
+//! valid, and the problem is logged once.
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -69,7 +69,8 @@ impl ClientTokens {
     /// Reads the tokens in the file at `path`.
     ///
     /// # Errors
-    /// When the file cannot be read, a line has another form, a token is weak, or a name or token appears twice.
+    /// When the file cannot be read, a line is not a name and a token, a token is weak, or a name or token appears
+    /// twice.
     pub fn read(path: &Path) -> Result<Self, McpError> {
         let state = TokensState { version: file_version(path), clients: read_clients(path)? };
         Ok(Self(Arc::new(TokensFile { path: path.to_owned(), state: Mutex::new(state) })))
