@@ -14,6 +14,7 @@ use crate::snapshot::column_block::ChunkMeta;
 use crate::snapshot::file_chunks::FileChunks;
 use crate::threads::run_on_search_pool;
 use source::language;
+use text::display::pluralize;
 use types::{ContentKind, Language, SymbolKind};
 
 /// A compiled [`Filter`], combined with the filters in the query text.
@@ -128,7 +129,7 @@ impl FileFilter {
         ] {
             let files = has(kind);
             if self.languages.is_empty() && files > 0 && !self.has_content_kind(kind) {
-                let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                let files = pluralize(files as u64, "file");
                 // `CodeAndConfig` is chosen by a caller that searches names, not by the user.
                 let is_chosen = self.content == ContentFilter::CodeAndConfig;
                 let remedy = if is_chosen { "" } else { "; content all includes them" };
