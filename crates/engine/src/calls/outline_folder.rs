@@ -240,8 +240,8 @@ fn top_level_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, Eng
         .map(|number| (number, snapshot.chunk(number)))
         .filter(|(_, chunk)| chunk.container.is_empty() && chunk.defines().next().is_some())
         .collect();
-    // A container chunk also lists the names of its members.
-    let is_mixed = |chunk: &search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
+    // A chunk also lists the names of the members of its containers.
+    let is_mixed = |chunk: &search::ChunkMeta<'_>| chunk.defines().nth(1).is_some();
     let mixed: Vec<u32> = top.iter().filter(|(_, chunk)| is_mixed(chunk)).map(|(number, _)| *number).collect();
     let mut texts = snapshot.read_texts(&mixed)?.into_iter();
     let mut names: Vec<String> = Vec::new();
