@@ -39,7 +39,7 @@ pub(crate) fn read_hits(
         let own = definitions.iter().position(|symbol| symbol.name == meta.symbol).unwrap_or(0);
         let named = |symbol: &Symbol| query.parts().any(|terms| terms.spells(std::iter::once(&symbol.name)));
         let matched = find_matched_definition(&definitions, own, deciding_lines.first().copied(), named);
-        let title = matched.cloned();
+        let title = matched.filter(|symbol| query.filter.allows_kind(symbol.kind)).cloned();
         Hit {
             path: file.path.clone(),
             language: file.language,

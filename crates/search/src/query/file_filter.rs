@@ -226,8 +226,12 @@ impl FileFilter {
 
     /// Returns whether a chunk passes, given that its file passes and is in `language`.
     pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
-        let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
-        wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
+        self.allows_kind(chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
+    }
+
+    /// Returns whether the filter allows definitions of this kind.
+    pub(crate) fn allows_kind(&self, kind: SymbolKind) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&kind)) && !self.exclusions.kinds.contains(&kind)
     }
 
     /// Returns whether the filter has no conditions on chunks, so that every chunk passes [`FileFilter::allows_chunk`].
