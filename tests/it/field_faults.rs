@@ -281,10 +281,222 @@ fn an_index_grows_evenly_with_edits_and_a_rebuild_makes_it_small_again() {
 
 /// The answer says that the container does not exist, because it lists the uses of every definition of the name.
 #[test]
-fn references_of_a_name_in_a_missing_container_say_so() {
+fn a_missing_container_is_said_in_every_form_of_output() {
     let project = Project::empty();
     project.write("c.py", "def load_config():\n    pass\n\n\nload_config()\n");
-    let ran: RunOutput = project.command(&["references", "Nope.load_config"]).output().expect("it ends").into();
-    assert!(ran.out.contains("c.py:5"), "{}", ran.out);
-    assert!(ran.err.contains("there is no Nope.load_config; these are the uses of every load_config"), "{}", ran.err);
+    for (command, line, rest) in [
+        ("references", "c.py:5", "these are the uses of every load_config"),
+        ("symbol", "c.py:1", "these match the name alone"),
+    ] {
+        let note = format!("there is no Nope.load_config; {rest}");
+        let ran = project.run(&[command, "Nope.load_config"]);
+        assert!(ran.out.contains(line) && ran.err.contains(&note), "{} {}", ran.out, ran.err);
+        let found = project.run(&[command, "Nope.load_config", "--json"]).json();
+        assert_eq!(found["notes"], json!([note]), "{found}");
+    }
+}
+
+/// A text with the whole identifier comes before definitions that share a part of their name with it.
+#[test]
+fn a_whole_identifier_comes_before_parts_of_names() {
+    let project = Project::empty();
+    project
+        .write("Tax.vb", "Public Function GrossTotal(net As Decimal) As Decimal : Return net * 1.19D : End Function\n");
+    project.write("total.inc", "<?php function legacyTotal($n) { return $n; }\n");
+    project.write("gross.py", "class Gross:\n    def total(self):\n        return gross\n");
+    project.write("cart.ts", "export function cart_total(n: number): number { return n; }\n");
+    for query in ["GrossTotal", "gross_total", "GROSS_TOTAL"] {
+        assert_eq!(project.paths(&[query, "--content", "code"])[0], "Tax.vb", "{query}");
+    }
+    // A name that code defines, in whatever spelling, is still the first.
+    project.write("tax.rs", "pub fn gross_total(net: u64) -> u64 {\n    net\n}\n");
+    assert_eq!(project.paths(&["GrossTotal", "--content", "code"])[0], "tax.rs");
+}
+
+/// Runs a command with `--json` and returns the places of its results, such as `lib/a.rb:3`.
+fn places(project: &Project, arguments: &[&str]) -> Vec<String> {
+    let found = project.run(&[arguments, &["--json"]].concat()).json();
+    let line = |one: &Value| one["start_line"].as_u64().or(one["line"].as_u64()).unwrap_or_default();
+    let results = found["results"].as_array().expect("results");
+    results.iter().map(|one| format!("{}:{}", one["path"].as_str().unwrap_or_default(), line(one))).collect()
+}
+
+#[test]
+fn the_named_container_comes_before_a_file_of_that_name() {
+    let project = Project::empty();
+    project.write(
+        "lib/rack/request.rb",
+        "module Rack\n  module Helpers\n    def params\n      1\n    end\n  end\n\n  class Request\n    class Cookies\n      \
+         def params\n        2\n      end\n    end\n\n    def params\n      3\n    end\n  end\nend\n",
+    );
+    project.write(
+        "src/store.cpp",
+        "namespace net {\nint open() { return 1; }\nclass Store {\n public:\n  int open() { return 2; }\n};\n}\n",
+    );
+    project.write(
+        "app/Kernel.php",
+        "<?php\nfunction handle() { return 1; }\n\nclass Kernel {\n    function handle() { return 2; }\n}\n",
+    );
+    for (name, place) in [
+        ("Rack::Request#params", "lib/rack/request.rb:15"),
+        ("Request.params", "lib/rack/request.rb:15"),
+        ("Rack::Request::Cookies#params", "lib/rack/request.rb:10"),
+        ("Helpers#params", "lib/rack/request.rb:3"),
+        ("Store::open", "src/store.cpp:5"),
+        ("net::Store::open", "src/store.cpp:5"),
+        ("Kernel->handle", "app/Kernel.php:5"),
+        ("Kernel\\handle", "app/Kernel.php:5"),
+    ] {
+        assert_eq!(places(&project, &["symbol", name])[0], place, "{name}");
+        // With a backslash, it may be a path.
+        let read = project.run(&["read", &name.replace('\\', "::"), "--json"]).json();
+        let line = place.rsplit(':').next().and_then(|line| line.parse::<u64>().ok());
+        assert_eq!(read["start_line"].as_u64(), line, "{name}: {read}");
+    }
+}
+
+#[test]
+fn uses_with_an_unknown_receiver_come_last_and_are_marked() {
+    let project = Project::empty();
+    project.write(
+        "a/StringUtils.java",
+        "class StringUtils {\n  static boolean isEmpty(String s) { return s.length() == 0; }\n}\n",
+    );
+    project.write("a/Bag.java", "class Bag {\n  boolean isEmpty() { return true; }\n}\n");
+    project.write(
+        "b/List.java",
+        "class Use {\n  boolean all(Object list) { return make().isEmpty() || list.isEmpty(); }\n}\n",
+    );
+    project.write(
+        "c/Names.java",
+        "class Names {\n  boolean all(String s, Bag bag) {\n    return bag.isEmpty() || StringUtils.isEmpty(s);\n  }\n}\n",
+    );
+    let uses = places(&project, &["references", "StringUtils.isEmpty"]);
+    assert_eq!(uses, ["c/Names.java:3", "b/List.java:2", "b/List.java:2"]);
+    let ran = project.run(&["references", "StringUtils.isEmpty"]);
+    let doubtful = ran.out.lines().filter(|line| line.contains("[call?]")).collect::<Vec<_>>();
+    assert!(doubtful.len() == 2 && doubtful.iter().all(|line| line.starts_with("b/List.java:2")), "{}", ran.out);
+    let note = "2 uses of isEmpty have a receiver of unknown type, may be of another isEmpty, and come last";
+    assert!(ran.err.contains(note) && ran.err.contains("left out: 1 use"), "{}", ran.err);
+    // Pages continue through both kinds.
+    let page =
+        |offset: &str| places(&project, &["references", "StringUtils.isEmpty", "--limit", "1", "--offset", offset]);
+    assert_eq!([page("0"), page("1"), page("2")].concat(), uses);
+    assert_eq!(places(&project, &["references", "isEmpty"]).len(), 4);
+}
+
+#[test]
+fn a_use_on_super_is_of_the_base_that_the_class_names() {
+    let project = Project::empty();
+    project.write(
+        "a.py",
+        "class Base:\n    def run(self):\n        pass\n\n\nclass Other:\n    def run(self):\n        pass\n\n\n\
+         class Job(Base):\n    def run(self):\n        super().run()\n\n\nclass Task(Other):\n    def run(self):\n        \
+         super().run()\n",
+    );
+    project.write(
+        "b.rb",
+        "class Shape\n  def draw\n  end\nend\n\nclass Text\n  def draw\n  end\nend\n\nclass Label < Text\n  def paint\n    \
+         self.draw\n  end\nend\n",
+    );
+    assert_eq!(places(&project, &["references", "Base.run"]), ["a.py:13"]);
+    assert_eq!(places(&project, &["references", "Other.run"]), ["a.py:18"]);
+    assert_eq!(places(&project, &["references", "Text.draw"]), ["b.rb:13"]);
+    assert!(places(&project, &["references", "Shape.draw"]).is_empty());
+}
+
+#[test]
+fn a_read_name_shows_the_body_and_not_a_declaration() {
+    let project = Project::empty();
+    project.write(
+        "get.py",
+        "from typing import overload\n\n\n@overload\ndef get(key: int) -> int: ...\n\n\n@overload\ndef get(key: str) -> str:\n    \
+         ...\n\n\ndef get(key):\n    return key\n",
+    );
+    project.write(
+        "parse.ts",
+        "export function parse(text: string): string;\nexport function parse(text: number): number;\n\
+         export function parse(text: any): any {\n  return text;\n}\n",
+    );
+    project.write("include/pool.h", "struct pool;\nint pool_take(struct pool *p);\n");
+    project.write("src/pool.c", "#include \"pool.h\"\n\nint pool_take(struct pool *p) {\n  return 1;\n}\n");
+    for (places, path, line) in [
+        (&["get"][..], "get.py", 13),
+        (&["get.py", "get"], "get.py", 13),
+        (&["parse"], "parse.ts", 3),
+        (&["parse.ts", "parse"], "parse.ts", 3),
+        (&["pool_take"], "src/pool.c", 3),
+    ] {
+        let read = project.run(&[&["read", "--json"], places].concat()).json();
+        assert_eq!((&read["path"], read["start_line"].as_u64()), (&json!(path), Some(line)), "{places:?}: {read}");
+    }
+    let ran = project.run(&["read", "pool_take"]);
+    assert!(ran.err.contains("also defined at include/pool.h:2"), "{}", ran.err);
+}
+
+#[test]
+fn a_title_names_the_definition_that_matched() {
+    let project = Project::empty();
+    project.write(
+        "conf.py",
+        "def open_door():\n    return 1\n\n\ndef save_config(path):\n    \"\"\"Writes the settings to disk.\"\"\"\n    return path\n\n\n\
+         def ring_bell():\n    return 2\n",
+    );
+    for (query, symbol) in
+        [("where are settings written to disk", "save_config"), ("ring_bell", "ring_bell"), ("open_door", "open_door")]
+    {
+        let found = project.run(&["search", query, "--json"]).json();
+        let hit = &found["results"][0];
+        assert_eq!(hit["symbol"], symbol, "{query}: {hit}");
+        assert!(hit["signature"].as_str().is_some_and(|text| text.contains(symbol)), "{query}: {hit}");
+        assert_eq!(hit["names"].as_array().map(Vec::len), Some(3), "{query}: {hit}");
+    }
+}
+
+#[test]
+fn the_outline_of_a_folder_looks_into_modules() {
+    let project = Project::empty();
+    project.write(
+        "request.rb",
+        "module Rack\n  class Request\n    def params\n    end\n  end\n\n  class Response\n    def body\n    end\n  end\nend\n",
+    );
+    project.write("util.rb", "module Util\n  def self.escape\n  end\nend\n");
+    project.write("pool.cpp", "namespace net {\nclass Pool { int size; };\nint open() { return 1; }\n}\n");
+    project
+        .write("Shop.cs", "namespace Shop.Orders\n{\n    public class Cart { public int Size() { return 1; } }\n}\n");
+    project.write("lib.rs", "pub fn run() {}\n\nmod inner {\n    pub fn hidden() {}\n}\n");
+    let outline = project.run(&["outline", "."]);
+    for line in ["Rack.Request, Rack.Response", "Util", "net.Pool, net.open", "Shop.Orders.Cart", "run, inner"] {
+        assert!(outline.out.contains(line), "{line}: {}", outline.out);
+    }
+    assert!(!outline.out.contains("escape") && !outline.out.contains("hidden"), "{}", outline.out);
+}
+
+#[test]
+fn lines_in_a_word_of_their_own_get_the_right_form() {
+    let project = Project::empty();
+    project.write("a.py", "def one():\n    return 1\n");
+    for lines in ["1-2", "2", "L1-L2"] {
+        let ran = project.run(&["read", "a.py", lines]);
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        assert!(ran.err.contains(&format!("codescry read a.py:{lines}")), "{}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_loop_of_links_is_said_to_be_one() {
+    use std::os::unix::fs::symlink;
+    let repository = Repository::new();
+    symlink("second", repository.root().join("first")).expect("a link");
+    symlink("first", repository.root().join("second")).expect("a link");
+    symlink("/etc/hostname", repository.root().join("out")).expect("a link");
+    let mut raw = RawClient::initialized(&repository);
+    raw.indexed();
+    for path in ["first", "second/a.rs"] {
+        let said = raw.refused("read_code", json!({ "path": path }));
+        assert!(said.contains("loop of symbolic links"), "{path}: {said}");
+    }
+    assert!(raw.refused("read_code", json!({ "path": "out" })).contains("outside the served roots"));
+    assert!(raw.close().success());
 }

@@ -73,6 +73,8 @@ fn a_search_of_several_folders_names_the_repository_of_each_result() {
     assert!(!only.is_empty() && only.iter().all(|(name, _)| name == "web"), "{only:?}");
     let without = found(&search("-repo:WEB ConnectionPool"));
     assert!(!without.is_empty() && without.iter().all(|(name, _)| name == "api"), "{without:?}");
+    let none = run(&project, &[&["search"], &BOTH[..], &["-repo:web -repo:api ConnectionPool"]].concat());
+    assert!(none.code == 1 && none.err.contains("no repository web or api"), "{}", none.err);
     let by_path = found(&search("ConnectionPool path:src/pool.rs"));
     assert!(by_path.len() >= 2 && by_path.iter().all(|(_, path)| path.ends_with("/src/pool.rs")), "{by_path:?}");
     assert_eq!(found(&search("ConnectionPool project:api path:api/src/pool.rs"))[0].0, "api");

@@ -109,8 +109,8 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name, if the hit has one, and the names of later definitions in the place that are not
-    /// inside of the first one; without escapes.
+    /// Returns the qualified name, if the hit has one, and the names of other definitions in the place that are not
+    /// inside of the named one; without escapes.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
         own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()
@@ -133,8 +133,8 @@ impl<'h> Place<'h> {
         shown_kind(self.hit.kind, &self.hit.container)
     }
 
-    /// Returns the names of later definitions in the place that are not inside of the first one, judged by their
-    /// indentation. Empty if the first one is a container or has no name, or its signature is not in the place.
+    /// Returns the names of other definitions in the place that are not inside of the named one, judged by their
+    /// indentation. Empty if the named one is a container or has no name, or its signature is not in the place.
     fn sibling_names(&self) -> Vec<&'h str> {
         let hit = self.hit;
         if hit.kind.is_container() || hit.symbol.is_empty() {
@@ -145,7 +145,8 @@ impl<'h> Place<'h> {
         let level = self.lines.get(first).map_or(0, |line| indentation(line));
         let is_sibling = |name: &&str| {
             let is_defined = |line: &&&str| has_word(line, name) && !crate::query_words::is_comment(line);
-            let line = self.lines.iter().skip(first + 1).find(is_defined);
+            let others = self.lines.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, line)| line);
+            let line = others.into_iter().find(is_defined);
             **name != hit.symbol && line.is_some_and(|line| indentation(line) <= level)
         };
         hit.definitions.iter().map(|definition| definition.name.as_str()).filter(is_sibling).collect()

@@ -174,6 +174,11 @@ pub enum PathError {
     Missing { path: String, root: PathBuf, nearest: Option<String> },
     #[error("{shown} is outside of {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
     OutsideRoot { path: String, root: PathBuf },
+    #[error(
+        "{shown} leads into a loop of symbolic links; give the path of a file or folder",
+        shown = escape_name(.path.as_str())
+    )]
+    LinkLoop { path: String },
     #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Unresolved { path: String, source: std::io::Error },
     /// No repository of a group has the path.

@@ -11,6 +11,7 @@ use crate::damage::{TextState, compare_with_file};
 use crate::error::PathError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
+use platform::open::is_link_loop;
 use source::secrets;
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
 use text::display::unescape_name;
@@ -49,6 +50,7 @@ impl Engine {
                     let nearest = snapshot.and_then(|snapshot| search::find_nearest_path(&snapshot, path));
                     PathError::Missing { path: path.to_owned(), root: root.to_owned(), nearest }
                 }
+                _ if is_link_loop(&source) => PathError::LinkLoop { path: path.to_owned() },
                 _ => PathError::Unresolved { path: path.to_owned(), source },
             }
         })?;

@@ -331,6 +331,15 @@ fn link_error() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "its path contains a link")
 }
 
+/// Returns whether a path could not be followed because symbolic links lead to each other.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "Windows reports loops as other errors"))]
+pub fn is_link_loop(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
+    #[cfg(not(unix))]
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

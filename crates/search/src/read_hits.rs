@@ -8,7 +8,7 @@ use crate::rank::ranking::RankedPlace;
 use crate::retrieve::candidates::PartCandidates;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
-use types::qualified_name;
+use types::{Symbol, qualified_name};
 
 /// Maximum number of related chunks listed with a hit.
 const MAX_RELATED_CHUNKS: usize = 3;
@@ -34,16 +34,22 @@ pub(crate) fn read_hits(
     let hits = intact.map(|(place, text)| {
         let meta = snapshot.chunk(place.chunk);
         let file = &snapshot.files[snapshot.file_of_chunk(place.chunk)];
+        let deciding_lines = lines.find_lines(&text.text, meta.span);
+        let definitions = text.definitions;
+        let own = definitions.iter().position(|symbol| symbol.name == meta.symbol).unwrap_or(0);
+        let named = |symbol: &Symbol| query.parts().any(|terms| terms.spells(std::iter::once(&symbol.name)));
+        let matched = find_matched_definition(&definitions, own, deciding_lines.first().copied(), named);
+        let title = matched.filter(|symbol| query.filter.allows_kind(symbol.kind)).cloned();
         Hit {
             path: file.path.clone(),
             language: file.language,
             span: meta.span,
-            kind: meta.kind,
-            symbol: meta.symbol.to_owned(),
-            container: meta.container.to_owned(),
-            signature: text.signature,
-            definitions: text.definitions,
-            deciding_lines: lines.find_lines(&text.text, meta.span),
+            kind: title.as_ref().map_or(meta.kind, |symbol| symbol.kind),
+            symbol: title.as_ref().map_or_else(|| meta.symbol.to_owned(), |symbol| symbol.name.clone()),
+            container: title.as_ref().map_or_else(|| meta.container.to_owned(), |symbol| symbol.container.clone()),
+            signature: title.map_or(text.signature, |symbol| symbol.signature),
+            definitions,
+            deciding_lines,
             text: text.text,
             score: place.score,
             also: find_related_chunks(snapshot, &place.related, &shown),
@@ -54,6 +60,26 @@ pub(crate) fn read_hits(
         }
     });
     Ok((hits.collect(), masked))
+}
+
+/// Returns the definition that matched the query, if a chunk has several ones and it is not the one at `own`, after which
+/// the chunk is named, or inside of that: the one that the query names, or else the outermost one around the best line.
+fn find_matched_definition(
+    definitions: &[Symbol],
+    own: usize,
+    best_line: Option<u32>,
+    is_named: impl Fn(&Symbol) -> bool,
+) -> Option<&Symbol> {
+    let first = definitions.get(own).filter(|first| !is_named(first))?;
+    let is_sibling = |symbol: &&Symbol| {
+        let (outer, inner) = (first.span, symbol.span);
+        inner.start_line < outer.start_line || outer.end_line < inner.end_line
+    };
+    let siblings = || definitions.iter().filter(is_sibling);
+    let line = best_line.filter(|line| !first.span.contains(*line));
+    siblings()
+        .find(|symbol| is_named(symbol))
+        .or_else(|| siblings().find(|symbol| line.is_some_and(|line| symbol.span.contains(line))))
 }
 
 /// Describes the first few related chunks that are not hits themselves.

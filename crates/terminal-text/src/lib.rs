@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+pub use text::display::{format_age, pluralize};
 use text::display::{is_shown_escaped, push_escape};
 
 /// The distance of tab stops in columns.
@@ -195,23 +196,6 @@ pub fn format_seconds(time: Duration) -> String {
     } else {
         format!("{} min {} s", time.as_secs() / 60, time.as_secs() % 60)
     }
-}
-
-/// Formats a duration in its largest unit, such as `3 minutes` or `1 day`.
-pub fn format_age(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (number, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    pluralize(number, unit)
-}
-
-/// Formats a count with its noun, such as `1 file` or `2 files`.
-pub fn pluralize(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Returns `number` per second, or 0 if `time` is zero.

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// The code points that are invisible or control the display of others, as ranges in ascending order.
 ///
@@ -171,6 +172,23 @@ pub fn sanitize_to_length(text: &str, max_chars: usize) -> String {
 /// Returns a name as [`escape_name`] does, with at most `max_chars` characters and a `…` for the rest.
 pub fn escape_name_to_length(name: &str, max_chars: usize) -> String {
     truncate_chars(&escape_name(name), max_chars)
+}
+
+/// Formats a count with its noun, such as `1 file` or `2 files`.
+pub fn pluralize(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// Formats a duration in its largest unit, such as `3 minutes` or `1 day`.
+pub fn format_age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (number, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    pluralize(number, unit)
 }
 
 #[cfg(test)]

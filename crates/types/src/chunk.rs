@@ -184,6 +184,23 @@ impl Chunk {
     }
 }
 
+/// Returns the names in a container such as `outer.Store<K, V>`, innermost first and without type arguments: `Store`,
+/// then `outer`.
+pub fn container_names(container: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    let is_separator = move |c: char| {
+        match c {
+            '<' | '[' => depth += 1,
+            '>' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && matches!(c, '.' | ':' | '\\')
+    };
+    let names: Vec<&str> =
+        container.split(is_separator).map(|part| part.split(['<', '[']).next().unwrap_or(part)).collect();
+    names.into_iter().rev().map(str::trim).filter(|name| !name.is_empty())
+}
+
 /// Joins a container and a symbol to `container.symbol`; if one of them is empty, returns the other one. A symbol named
 /// as its container, such as a constructor, is not repeated.
 pub fn qualified_name(container: &str, symbol: &str) -> String {

@@ -10,7 +10,7 @@ mod hash;
 mod path;
 mod project;
 
-pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, qualified_name};
+pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, container_names, qualified_name};
 pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, OTHER_ENCODINGS, SkipReason, TextEncoding};
 pub use generation::Generation;
 pub use hash::ContentHash;

@@ -92,7 +92,14 @@ fn parse_places(
             requests.last_mut().filter(|last| last.path.is_some() && last.lines.is_none() && last.symbol.is_none());
         match last {
             _ if is_path => requests.push(ReadRequest { path: Some(path.to_owned()), lines, ..request.clone() }),
+            Some(file) if is_line_range(text) => {
+                let file = file.path.as_deref().unwrap_or_default();
+                anyhow::bail!("{text} is no name; lines follow the file after a colon: codescry read {file}:{text}")
+            }
             Some(file) => file.symbol = Some(text.to_owned()),
+            None if is_line_range(text) => {
+                anyhow::bail!("{text} is no name; lines follow a file after a colon: codescry read FILE:{text}")
+            }
             None => requests.push(ReadRequest { symbol: Some(text.to_owned()), ..request.clone() }),
         }
     }
@@ -117,6 +124,11 @@ fn is_missing(searched: &Searched, paths: &ShownPaths, path: &str) -> Result<boo
 pub(super) fn looks_like_path(text: &str) -> bool {
     let has_separator = text.contains(['/', '\\']);
     has_separator || (Path::new(text).extension().is_some() && engine::is_source_name(text))
+}
+
+/// Returns whether a text is a line number or a range of lines, such as `10`, `10-20` or `L10-L20`.
+fn is_line_range(text: &str) -> bool {
+    split_lines(&format!("file:{text}")).is_some_and(|(file, _)| file == "file")
 }
 
 /// Splits the lines off a place: `a.rs:10-40`, `a.rs:10`, `a.rs:10:7` with a column, `a.rs#L10-L40`. `None` if no line

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
+use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery, ReferencedFile};
 
 use answer::caveats::format_kinds_asked;
 use text::display::escape_name;
@@ -54,7 +54,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         } else {
             for file in &answer.files {
                 for one in &file.references {
-                    printer.line(&reference_line(file.path.as_str(), one, palette))?;
+                    printer.line(&reference_line(file, one, palette))?;
                 }
             }
         }
@@ -82,11 +82,12 @@ fn leave_out_first(answer: &mut ReferenceAnswer, mut count: usize) {
     }
 }
 
-/// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`.
-fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
+/// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`, with `[call?]` if it may be of another definition.
+fn reference_line(file: &ReferencedFile, one: &CodeReference, palette: Palette) -> String {
+    let doubt = if file.is_uncertain { "?" } else { "" };
     let mut parts = vec![
-        palette.paint(TextRole::Path, &format!("{}:{}", escape_name(path), one.line)),
-        palette.paint(TextRole::Dim, &format!("[{}]", one.kind.as_str())),
+        palette.paint(TextRole::Path, &format!("{}:{}", escape_name(file.path.as_str()), one.line)),
+        palette.paint(TextRole::Dim, &format!("[{}{doubt}]", one.kind.as_str())),
     ];
     if !one.within.is_empty() {
         parts.push(palette.paint(TextRole::Name, &one.within));
@@ -97,10 +98,6 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 
 /// Prints notes about missing or omitted uses on standard error.
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
-    if let Some(missing) = &answer.missing_container {
-        let (missing, name) = (escape_name(missing), escape_name(&answer.name));
-        printer::print_note(&format!("there is no {missing}; these are the uses of every {name}"));
-    }
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
     }

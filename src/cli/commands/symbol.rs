@@ -82,9 +82,6 @@ fn definition_line(found: &SymbolHit, palette: Palette) -> String {
 fn print_symbol_notes(name: &str, answer: &SymbolAnswer, next: usize) {
     let note = match answer.symbols.first().map(|found| found.how) {
         None => Some(format!("no definition of {name:?} found; try a part of the name, or `codescry search`")),
-        Some(_) if !answer.is_qualified => {
-            Some("no symbol in that container; showing symbols of that name elsewhere".to_owned())
-        }
         Some(NameMatch::Fuzzy) => Some(format!("no symbol is named {name:?}; showing similar names")),
         Some(_) => None,
     };

@@ -14,6 +14,7 @@ pub struct ReferencesJson<'a> {
     files_read: usize,
     more: bool,
     out_of_time: bool,
+    notes: &'a [String],
 }
 
 /// One use.
@@ -26,6 +27,8 @@ struct ReferenceJson<'a> {
     kind: &'a str,
     within: &'a str,
     text: &'a str,
+    /// Whether the use may be of another definition than that in the requested container.
+    uncertain: bool,
 }
 
 impl<'a> ReferencesJson<'a> {
@@ -40,6 +43,7 @@ impl<'a> ReferencesJson<'a> {
                 kind: one.kind.as_str(),
                 within: &one.within,
                 text: &one.text,
+                uncertain: file.is_uncertain,
             })
         };
         Self {
@@ -50,6 +54,7 @@ impl<'a> ReferencesJson<'a> {
             files_read: answer.files_read,
             more: answer.next.is_some(),
             out_of_time: answer.out_of_time,
+            notes: &answer.notes,
         }
     }
 }

@@ -10,6 +10,7 @@ pub struct DefinitionsJson<'a> {
     name: &'a str,
     results: Vec<DefinitionJson<'a>>,
     more: bool,
+    notes: &'a [String],
 }
 
 /// One definition.
@@ -48,6 +49,6 @@ impl<'a> DefinitionsJson<'a> {
             },
             stale: found.stale,
         };
-        Self { name, results: answer.symbols.iter().map(result).collect(), more: answer.more }
+        Self { name, results: answer.symbols.iter().map(result).collect(), more: answer.more, notes: &answer.notes }
     }
 }

@@ -1,6 +1,7 @@
 //! Finds the uses of a name. The index gives the files, their current syntax trees give the uses.
 //!
-//! A qualified name is compared by its last part; [`containers`] then leaves out uses of other definitions.
+//! A qualified name is compared by its last part; [`containers`] then leaves out uses of other definitions. Uses that
+//! may be of any definition come last: a second round through the files lists them.
 //!
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
 //! one ends. A time limit ends a page early.
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::containers::{ContainerFilter, FileScope};
+use self::containers::{ContainerFilter, FileScope, UseOwner};
 use super::explain_empty::explain_empty_filter;
 use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, split_name_filters};
 use crate::answer::IndexCoverage;
@@ -25,7 +26,7 @@ use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identi
 use source::decode_source_as;
 use source::language::{self, LanguageChoices};
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
-use text::display::escape_name;
+use text::display::{escape_name, pluralize};
 use text::unicode::decompose;
 use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
 
@@ -50,7 +51,7 @@ pub struct ReferenceQuery {
     pub time_limit: Duration,
 }
 
-/// A position in the list of uses: the number of files before it, and the number of uses before it in its file.
+/// A position in the list of uses: the number of files before it in both rounds, and the number of uses before it in its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReferencePosition {
     pub files: usize,
@@ -78,13 +79,17 @@ pub struct ReferencedFile {
     pub language: Language,
     /// Index of the file in the list of all files, as counted by [`ReferencePosition::files`].
     pub position: usize,
+    /// Whether the uses may be of another definition than that in the requested container, because the types of their
+    /// receivers are not known. Such uses come last, and a file may have both kinds.
+    pub is_uncertain: bool,
     /// The uses in source order.
     pub references: Vec<CodeReference>,
     /// The reason why the file was not read, or parsed only in part; `None` if there was no problem.
     pub problem: Option<String>,
 }
 
-/// Uses of a name: files of the project's code first, then tests and examples, each sorted by path.
+/// Uses of a name: files of the project's code first, then tests and examples, each sorted by path. Uses that may be of
+/// another definition follow in the same order.
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceAnswer {
     /// The name without its qualifiers.
@@ -99,8 +104,6 @@ pub struct ReferenceAnswer {
     pub definitions: Vec<SymbolHit>,
     /// Whether there are more definitions of the name.
     pub has_more_definitions: bool,
-    /// The qualified name of the query, if no definition lies in the container that it requests.
-    pub missing_container: Option<String>,
     /// Number of definitions of the name, local ones included, that were not requested, in files that begin on this
     /// page.
     pub definitions_left_out: usize,
@@ -122,7 +125,10 @@ pub struct ReferenceAnswer {
     /// Number of uses that are of definitions in other containers than the one that the name requests, in files that begin
     /// on this page.
     pub uses_of_others: usize,
-    /// Remarks: masked credentials, uses of other containers, left-out folders of a group, and reasons of an empty answer.
+    /// Number of uses with [`ReferencedFile::is_uncertain`], in files that begin on this page.
+    pub uncertain_uses: usize,
+    /// Remarks: a container that does not exist, uses of other or unknown containers, masked credentials, left-out folders
+    /// of a group, and reasons of an empty answer.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -141,9 +147,10 @@ const MAX_THREADS: usize = 8;
 /// Maximum length of a returned line, in characters.
 const MAX_LINE_CHARS: usize = 200;
 
-/// The references of one file, and the number of definitions left out of them.
+/// The references of one file, and the numbers of those left out.
 struct ScannedFile {
     file: ReferencedFile,
+    uncertain_uses: usize,
     definitions_left_out: usize,
     is_spelled: bool,
     /// The lines with masked credentials.
@@ -208,8 +215,10 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         answer.notes = explain_empty_filter(source, &snapshot, &filter, &query_filters)?;
     }
     if query.from == ReferencePosition::default() {
-        let is_missing = !qualifiers.is_empty() && containers.is_none();
-        answer.missing_container = is_missing.then(|| text.trim().to_owned());
+        if !qualifiers.is_empty() && containers.is_none() {
+            let (missing, name) = (escape_name(text.trim()), escape_name(&name));
+            answer.notes.push(format!("there is no {missing}; these are the uses of every {name}"));
+        }
         let named = QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref() };
         match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
             // The uses found before stay an answer.
@@ -218,6 +227,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         }
     }
     let other_definitions = containers.map_or(0, |containers| containers.other_definitions);
+    answer.notes.extend(note_uncertain(&name, answer.uncertain_uses));
     answer.notes.extend(note_others(&name, answer.uses_of_others, other_definitions));
     answer.notes.extend(search::masked_note(answer.masked));
     answer.notes.extend(source.left_out_notes());
@@ -236,19 +246,26 @@ struct QualifiedName<'q> {
     containers: Option<&'q ContainerFilter>,
 }
 
+/// Returns a remark on the uses of a name that may be of other definitions than the requested one.
+fn note_uncertain(name: &str, uses: usize) -> Option<String> {
+    let (uses_text, name) = (pluralize(uses as u64, "use"), escape_name(name));
+    let (have, come) = if uses == 1 { ("has", "comes") } else { ("have", "come") };
+    (uses > 0).then(|| {
+        format!("{uses_text} of {name} {have} a receiver of unknown type, may be of another {name}, and {come} last")
+    })
+}
+
 /// Returns a remark on the uses of a name that belong to definitions in other containers.
 fn note_others(name: &str, uses: usize, definitions: usize) -> Option<String> {
-    let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let left_out = [count(uses, "use"), count(definitions, "definition")];
-    let left_out: Vec<_> = left_out.into_iter().zip([uses, definitions]).filter(|(_, count)| *count > 0).collect();
-    let left_out: Vec<_> = left_out.into_iter().map(|(text, _)| text).collect();
+    let left_out = [(uses, "use"), (definitions, "definition")].into_iter().filter(|(count, _)| *count > 0);
+    let left_out: Vec<_> = left_out.map(|(count, word)| pluralize(count as u64, word)).collect();
     let name = escape_name(name);
     (uses > 0).then(|| {
         format!("left out: {} of {name} in other containers; ask for {name} to see them", left_out.join(" and "))
     })
 }
 
-/// Sets the definitions of a name, a similar name if no file that was read spells it, and the missing container.
+/// Sets the definitions of a name, and a similar name if no file that was read spells it.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
     answer: &mut ReferenceAnswer,
@@ -304,25 +321,36 @@ struct ReferenceScan<'s, S: ?Sized> {
 }
 
 impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
-    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left.
+    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left. With a container, a
+    /// second round through the files adds the uses that may be of another one.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
         let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;
         let mut room = self.query.limit;
         let mut is_first = true;
-        while at < files.len() {
+        let end = if self.containers.is_some() { 2 * files.len() } else { files.len() };
+        while at < end {
+            let is_second = at >= files.len();
+            let is_counted = is_second && self.query.from == ReferencePosition::default();
+            if is_counted && answer.uncertain_uses == 0 {
+                break;
+            }
             if self.cancel.is_cancelled() || (!is_first && Instant::now() >= self.deadline) {
                 answer.out_of_time = true;
                 answer.next = Some(ReferencePosition { files: at, uses: 0 });
                 break;
             }
             is_first = false;
-            let batch = &files[at..files.len().min(at + 2 * threads)];
-            for scanned in self.scan_batch(batch, threads) {
+            let start = at - if is_second { files.len() } else { 0 };
+            let batch = &files[start..files.len().min(start + 2 * threads)];
+            for scanned in self.scan_batch(batch, threads, is_second) {
                 let Some(mut scanned) = scanned else { break };
                 scanned.file.position = at;
-                answer.files_spelled += usize::from(scanned.is_spelled);
-                if pass == 0 {
+                if !is_second {
+                    answer.files_spelled += usize::from(scanned.is_spelled);
+                }
+                if pass == 0 && !is_second {
+                    answer.uncertain_uses += scanned.uncertain_uses;
                     answer.definitions_left_out += scanned.definitions_left_out;
                     answer.uses_of_others += scanned.uses_of_others;
                     for (kind, count) in &scanned.other_kinds {
@@ -337,12 +365,12 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 room -= shown;
                 let is_masked = |found: &&CodeReference| scanned.masked_lines.contains(&found.line);
                 answer.masked += scanned.file.references.iter().filter(is_masked).count();
-                if shown > 0 || scanned.file.problem.is_some() {
+                if shown > 0 || (scanned.file.problem.is_some() && !is_second) {
                     answer.files.push(scanned.file);
                 }
                 if !is_whole {
                     answer.next = Some(ReferencePosition { files: at, uses: passed + shown });
-                    answer.files_read = at;
+                    answer.files_read = at.min(files.len());
                     return;
                 }
                 (at, pass) = (at + 1, 0);
@@ -353,7 +381,12 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
 
     /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that were not
     /// scanned before the time limit or a cancellation. The first file is always scanned.
-    fn scan_batch(&self, files: &[(&RepoPath, Language)], threads: usize) -> Vec<Option<ScannedFile>> {
+    fn scan_batch(
+        &self,
+        files: &[(&RepoPath, Language)],
+        threads: usize,
+        is_uncertain: bool,
+    ) -> Vec<Option<ScannedFile>> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut parts = Vec::new();
@@ -363,7 +396,7 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 let Some((path, language)) = files.get(at).filter(|_| !is_late) else {
                     return parts;
                 };
-                parts.push((at, self.scan_file(path, *language)));
+                parts.push((at, self.scan_file(path, *language, is_uncertain)));
             }
         };
         let mut parts: Vec<Option<ScannedFile>> = files.iter().map(|_| None).collect();
@@ -374,11 +407,20 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file. A file that does not exist has none; if it cannot be read, `problem` is set.
-    fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
-        let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
+    /// Finds the uses in one file: those of the requested definitions, or those that may be of others. A file that does
+    /// not exist has none; if it cannot be read, `problem` is set.
+    fn scan_file(&self, path: &RepoPath, language: Language, is_uncertain: bool) -> ScannedFile {
+        let file = ReferencedFile {
+            path: path.clone(),
+            language,
+            position: 0,
+            is_uncertain,
+            references: Vec::new(),
+            problem: None,
+        };
         let mut scanned = ScannedFile {
             file,
+            uncertain_uses: 0,
             definitions_left_out: 0,
             is_spelled: false,
             masked_lines: BTreeSet::new(),
@@ -406,7 +448,8 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         let lines: Vec<&str> = source.text.lines().collect();
         let scope = FileScope { path, language, lines: &lines, symbols: &symbols, sites: &sites };
         for site in &sites {
-            if self.containers.is_some_and(|containers| containers.is_of_other(site, &scope)) {
+            let owner = self.containers.map_or(UseOwner::Requested, |containers| containers.owner_of(site, &scope));
+            if owner == UseOwner::Other {
                 scanned.uses_of_others += usize::from(site.kind != ReferenceKind::Definition);
                 continue;
             }
@@ -417,7 +460,9 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                         || (site.kind == ReferenceKind::Definition && self.query.include_definitions)
                 }
             };
-            if is_requested {
+            if is_requested && is_uncertain != (owner == UseOwner::Unknown) {
+                scanned.uncertain_uses += 1;
+            } else if is_requested {
                 scanned.file.references.push(describe_reference(site, &symbols, &lines, &name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;

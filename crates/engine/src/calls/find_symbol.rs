@@ -17,6 +17,7 @@ use search::{
 use source::parse;
 use source::secrets::MASK;
 use store::ChunkText;
+use text::display::escape_name;
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 
 /// The name whose definitions to find, and which of them to return.
@@ -47,6 +48,8 @@ pub struct SymbolHit {
     pub how: NameMatch,
     /// Whether the file on disk differs from the indexed one.
     pub stale: bool,
+    /// Whether the definition only declares a function or a type, as [`is_declaration`] says.
+    pub is_declaration: bool,
 }
 
 /// Matching definitions, best first.
@@ -57,7 +60,7 @@ pub struct SymbolAnswer {
     pub more: bool,
     /// False if no match lies in the requested container, so that the definitions match by name alone; otherwise true.
     pub is_qualified: bool,
-    /// Remarks: for an empty answer what was not searched, and why; masked credentials; an index copied from another
+    /// Remarks: for an empty answer what was not searched, and why; a container that does not exist; masked credentials; an index copied from another
     /// folder; and left-out folders of a group.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
@@ -129,6 +132,11 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     let is_empty = symbols.is_empty() && query.offset == 0;
     let mut notes =
         if is_empty { explain_empty_filter(source, &snapshot, &query.filter, &filters)? } else { Vec::new() };
+    if !is_qualified {
+        let within = query.container.as_deref().map(|container| format!(" in {}", escape_name(container.trim())));
+        let (name, within) = (escape_name(text.trim()), within.unwrap_or_default());
+        notes.push(format!("there is no {name}{within}; these match the name alone"));
+    }
     let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
     notes.extend(search::masked_note(masked));
     notes.extend(copy_note(&snapshot, left_out));
@@ -164,11 +172,17 @@ fn page_of_symbols(
 ) -> Result<(Vec<DescribedSymbol>, bool), EngineError> {
     // Without a kind or a container to check, skipped matches need not be read.
     let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
-    let (unread, mut pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
+    let (unread, pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
     let rest = found.get(unread..).unwrap_or_default();
+    let needed = pass.saturating_add(query.limit);
     let mut symbols = Vec::new();
     for step in rest[..rest.len().min(MAX_EXAMINED)].chunks(TEXTS_PER_READ) {
         fail_if_cancelled(cancel)?;
+        // No later match fits better than the next one may.
+        let next = step.first().map(|named| named.order_key(named.best_fit));
+        if symbols.iter().filter(|(key, _)| Some(*key) <= next).count() > needed {
+            break;
+        }
         let chunks: Vec<_> = step.iter().map(|named| named.chunk).collect();
         let texts = snapshot.read_texts(&chunks)?;
         for (named, text) in step.iter().zip(texts).filter(|(_, text)| !text.is_damaged) {
@@ -176,22 +190,21 @@ fn page_of_symbols(
             let symbol = describe_match(snapshot, named, &text);
             let is_kind =
                 query.kinds.is_empty() || query.kinds.iter().any(|requested| kind_includes(*requested, symbol.kind));
-            if !is_kind || !name.fits(&symbol.name, &symbol.container, &file.path) {
+            let fit = name.fit(&symbol.name, &symbol.container, &file.path);
+            if !is_kind || fit.is_none() {
                 continue;
-            }
-            if pass > 0 {
-                pass -= 1;
-                continue;
-            }
-            if symbols.len() == query.limit {
-                return Ok((symbols, true));
             }
             let (path, language) = (file.path.clone(), file.language);
-            let hit = SymbolHit { path, language, symbol, how: named.name_match, stale: false };
-            symbols.push(DescribedSymbol { hit, span: snapshot.chunk(named.chunk).span, text: text.text });
+            let own = symbol_text(&symbol.span, snapshot.chunk(named.chunk).span, &text.text);
+            let is_declaration = is_declaration(language, symbol.kind, &own);
+            let hit = SymbolHit { path, language, symbol, how: named.name_match, stale: false, is_declaration };
+            let described = DescribedSymbol { hit, span: snapshot.chunk(named.chunk).span, text: text.text };
+            symbols.push((named.order_key(fit), described));
         }
     }
-    Ok((symbols, rest.len() > MAX_EXAMINED))
+    let more = symbols.len() > needed || rest.len() > MAX_EXAMINED;
+    symbols.sort_by_key(|(key, _)| *key);
+    Ok((symbols.into_iter().skip(pass).take(query.limit).map(|(_, symbol)| symbol).collect(), more))
 }
 
 /// Returns whether a request for one kind includes the other.
@@ -212,6 +225,33 @@ fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &ChunkText
     let name = chunk.defines().nth(named.position).unwrap_or_default();
     let stored = text.definitions.get(named.position).filter(|definition| definition.name == name);
     stored.cloned().unwrap_or_else(|| symbol_by_line(&chunk, name, &text.text))
+}
+
+/// Returns the lines of a definition that are in the text of the lines `around`.
+fn symbol_text(span: &Span, around: Span, text: &str) -> String {
+    let first = span.start_line.saturating_sub(around.start_line) as usize;
+    let count = (span.end_line + 1).saturating_sub(span.start_line.max(around.start_line)) as usize;
+    text.lines().skip(first).take(count).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns whether a definition with this text has no body: an overload in a type checker's sense, an abstract method, a
+/// prototype or a forward declaration. False for languages in which none of these exist.
+pub(crate) fn is_declaration(language: Language, kind: SymbolKind, text: &str) -> bool {
+    use SymbolKind::{Class, Constructor, Enum, Function, Method, Struct, Union};
+    let text = text.trim_end();
+    match (language.0, kind) {
+        ("python", Function | Method | Constructor) => {
+            let is_overload = |line: &str| line.starts_with('@') && line.ends_with("overload");
+            text.ends_with(": ...")
+                || text.lines().next_back().is_some_and(|line| line.trim() == "...")
+                || text.lines().any(|line| is_overload(line.trim()))
+        }
+        ("c" | "cpp" | "cuda", Function | Method | Constructor | Class | Struct | Union | Enum)
+        | ("typescript" | "tsx" | "java" | "csharp" | "php", Function | Method | Constructor) => {
+            !text.contains('{') && !text.contains("=>")
+        }
+        _ => false,
+    }
 }
 
 /// Returns the kind of a function inside of a container of this kind.

@@ -8,7 +8,8 @@ use crate::query_source::{GroupRepository, LocatedPath, QuerySource};
 use platform::cancel::CancelToken;
 use retrieval::{PartRequest, load_part};
 use search::Snapshot;
-use types::RepoPath;
+use std::collections::BTreeSet;
+use types::{RepoPath, Symbol, SymbolKind, qualified_name};
 
 /// Maximum number of names listed for a file; further names are only counted.
 const MAX_NAMES: usize = 24;
@@ -52,7 +53,8 @@ pub struct FolderOutline {
 pub enum FolderEntry {
     File {
         path: RepoPath,
-        /// Names of the top-level definitions, in source order.
+        /// Names of the top-level definitions, in source order. If all of them are modules, those of the definitions in
+        /// them.
         names: Vec<String>,
         /// Number of further names that are not listed.
         more_names: usize,
@@ -187,10 +189,53 @@ fn outline_entry(snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, E
     if let Some(end) = row.folder {
         return Ok(FolderEntry::Folder { path: path.as_str()[..end].to_owned(), files: row.files });
     }
-    let mut names = top_level_names(snapshot, row.first)?;
+    let mut names = match names_in_modules(snapshot, row.first)? {
+        names if names.is_empty() => top_level_names(snapshot, row.first)?,
+        names => names,
+    };
     let more_names = names.len().saturating_sub(MAX_NAMES);
     names.truncate(MAX_NAMES);
     Ok(FolderEntry::File { path, names, more_names })
+}
+
+/// Returns the qualified names of the definitions in the modules and namespaces of a file that defines nothing else at
+/// its top level; otherwise none. Modules of Ruby and Elixir have the role of classes, so their functions are not listed.
+fn names_in_modules(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
+    let numbers: Vec<u32> = snapshot.chunks_of_file(index).collect();
+    let is_outermost = |chunk: &search::ChunkMeta<'_>| chunk.container.is_empty() && !chunk.symbol.is_empty();
+    let outermost = numbers.iter().map(|number| snapshot.chunk(*number)).filter(is_outermost);
+    let mut kinds = outermost.map(|chunk| chunk.kind).peekable();
+    if kinds.peek().is_none() || kinds.any(|kind| kind != SymbolKind::Module) {
+        return Ok(Vec::new());
+    }
+    let texts = snapshot.read_texts(&numbers)?;
+    let is_class_like = ["ruby", "elixir"].contains(&snapshot.files[index].language.0);
+    let is_type = |kind: SymbolKind| kind.is_container() || kind == SymbolKind::Type;
+    let definitions: Vec<&Symbol> = texts.iter().flat_map(|text| &text.definitions).collect();
+    if definitions.iter().any(|symbol| symbol.container.is_empty() && symbol.kind != SymbolKind::Module) {
+        return Ok(Vec::new());
+    }
+    let modules = definitions.iter().filter(|symbol| symbol.kind == SymbolKind::Module);
+    let modules: BTreeSet<String> = modules.map(|symbol| qualified_name(&symbol.container, &symbol.name)).collect();
+    let members = || definitions.iter().filter(|symbol| is_type(symbol.kind) || !is_class_like);
+    let has_members = |module: &str| {
+        members().any(|symbol| {
+            let rest = symbol.container.strip_prefix(module);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    let mut names: Vec<String> = Vec::new();
+    for symbol in members() {
+        let name = qualified_name(&symbol.container, &symbol.name);
+        let is_listed = match symbol.kind {
+            SymbolKind::Module => !has_members(&name),
+            _ => modules.contains(&symbol.container),
+        };
+        if is_listed && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Returns the names that a file defines at its top level, without duplicates.
@@ -200,8 +245,8 @@ fn top_level_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, Eng
         .map(|number| (number, snapshot.chunk(number)))
         .filter(|(_, chunk)| chunk.container.is_empty() && chunk.defines().next().is_some())
         .collect();
-    // A container chunk also lists the names of its members.
-    let is_mixed = |chunk: &search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
+    // A chunk also lists the names of the members of its containers.
+    let is_mixed = |chunk: &search::ChunkMeta<'_>| chunk.defines().nth(1).is_some();
     let mixed: Vec<u32> = top.iter().filter(|(_, chunk)| is_mixed(chunk)).map(|(number, _)| *number).collect();
     let mut texts = snapshot.read_texts(&mixed)?.into_iter();
     let mut names: Vec<String> = Vec::new();

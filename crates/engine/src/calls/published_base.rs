@@ -8,6 +8,7 @@ pub(crate) mod in_place;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::state::Engine;
 use config::Settings;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
+use text::display::format_age;
 
 /// Name of the file in an index folder that describes the published index that the index began as a copy of.
 const ORIGIN_FILE: &str = "published-base.json";
@@ -46,17 +48,8 @@ impl BaseOrigin {
             None => self.project.clone(),
         };
         let changes = if self.is_modified { " with uncommitted changes" } else { "" };
-        format!("the index of {of}{changes}, published {} ago at {}", self.describe_age(), self.location)
-    }
-
-    fn describe_age(&self) -> String {
-        let minutes = now_ms().saturating_sub(self.published_at_ms) / 60_000;
-        let (count, unit) = match minutes {
-            0..120 => (minutes, "minute"),
-            120..2_880 => (minutes / 60, "hour"),
-            _ => (minutes / 1_440, "day"),
-        };
-        format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+        let age = format_age(Duration::from_millis(now_ms().saturating_sub(self.published_at_ms)));
+        format!("the index of {of}{changes}, published {age} ago at {}", self.location)
     }
 
     /// Records the origin of the index in `from` for a copy of that index in `to`. A failure is logged.

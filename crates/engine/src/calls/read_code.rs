@@ -1,6 +1,6 @@
 //! Reads a range of lines or a definition from disk.
 
-use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in};
+use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, is_declaration};
 use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
@@ -95,6 +95,9 @@ pub fn is_source_name(name: &str) -> bool {
     language::detect_language(&RepoPath::new(name), None) != language::text_language()
 }
 
+/// Maximum number of definitions of a name among which one with a body is looked for.
+const MAX_COMPARED: usize = 64;
+
 /// Maximum number of other definitions returned with an excerpt.
 const MAX_ALSO: usize = 5;
 
@@ -114,7 +117,8 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
     match (&request.path, &request.symbol) {
         (Some(path), Some(name)) => {
             let opened = open_source_in(source, path)?;
-            let found = find_symbol_in_file(&opened.symbols, name).ok_or_else(|| {
+            let found = find_symbol_in_file(&opened.symbols, name).map(|found| opened.with_body(found));
+            let found = found.ok_or_else(|| {
                 let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone());
                 RequestError::NotDefined {
                     path: opened.path.clone(),
@@ -122,21 +126,27 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
                     defined: defined.collect(),
                 }
             })?;
-            let is_qualified =
-                NameQuery::parse(name).is_none_or(|query| query.fits(&found.name, &found.container, &opened.path));
+            let is_qualified = NameQuery::parse(name)
+                .is_none_or(|query| query.fit(&found.name, &found.container, &opened.path).is_some());
             let found = found.clone();
             let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
             Ok(CodeExcerpt { is_qualified, ..excerpt })
         }
         (None, Some(name)) => {
-            let query = SymbolQuery { name: name.clone(), limit: MAX_ALSO + 1, ..SymbolQuery::default() };
+            let query = SymbolQuery { name: name.clone(), limit: MAX_COMPARED, ..SymbolQuery::default() };
             let SymbolAnswer { symbols: mut found, is_qualified, .. } = find_symbol_in(source, &query, cancel)?;
             if found.is_empty() {
                 return Err(RequestError::UnknownName { name: name.clone() }.into());
             }
             fail_if_cancelled(cancel)?;
-            let best = found.remove(0);
-            let also = found.into_iter().filter(|other| other.how == best.how).collect();
+            let first = &found[0];
+            let is_body = |hit: &SymbolHit| {
+                let (symbol, wanted) = (&hit.symbol, &first.symbol);
+                !hit.is_declaration && (&symbol.name, &symbol.container) == (&wanted.name, &wanted.container)
+            };
+            let best = found.iter().position(is_body).unwrap_or(0);
+            let best = found.remove(best);
+            let also = found.into_iter().filter(|other| other.how == best.how).take(MAX_ALSO).collect();
             let opened = open_source_in(source, best.path.as_str())?;
             // The file may have changed since it was indexed.
             let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
@@ -242,6 +252,17 @@ struct OpenedSource {
 }
 
 impl OpenedSource {
+    /// Returns the first definition with the name and container of `found` that has a body, or else `found`.
+    fn with_body<'s>(&'s self, found: &'s Symbol) -> &'s Symbol {
+        let is_same = |symbol: &&Symbol| symbol.name == found.name && symbol.container == found.container;
+        let has_body = |symbol: &&Symbol| {
+            let count = (symbol.span.end_line + 1).saturating_sub(symbol.span.start_line) as usize;
+            let lines = self.text.lines().skip(symbol.span.start_line as usize - 1).take(count);
+            !is_declaration(self.language, symbol.kind, &lines.collect::<Vec<_>>().join("\n"))
+        };
+        self.symbols.iter().filter(is_same).find(has_body).unwrap_or(found)
+    }
+
     /// Returns the lines of `span` with `context_lines` more on both sides.
     fn cut_excerpt(self, span: Span, context_lines: u32, symbol: Option<Symbol>) -> CodeExcerpt {
         let start_line = span.start_line.saturating_sub(context_lines).max(1);

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{Engine, EngineGroup, Filter, QueryCalls};
+use platform::open::is_link_loop;
 use text::display::escape_name;
 
 use super::percent::percent_encode;
@@ -323,11 +324,13 @@ fn remove_parents(path: &Path) -> PathBuf {
     })
 }
 
-/// Returns whether the existing part of the path resolves to a folder or file outside `root`, or is a broken link.
+/// Returns whether the existing part of the path resolves to a folder or file outside `root`, or is a broken link. A
+/// loop of links leads nowhere, so it is left to the engine, which says what it is.
 fn leads_out_of_root(root: &Path, parts: &[String]) -> bool {
     let full = parts.iter().fold(root.to_owned(), |path, part| path.join(part));
     let existing = full.ancestors().find_map(|path| path.canonicalize().ok());
-    let dangling = full.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) && !full.exists();
+    let is_broken = |path: &Path| path.metadata().is_err_and(|error| !is_link_loop(&error));
+    let dangling = full.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) && is_broken(&full);
     dangling || existing.is_none_or(|path| !path.starts_with(root))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use answer::caveats::{format_caveats, format_kinds_asked};
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
-use text::display::{escape_name_to_length, sanitize_to_length};
+use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
@@ -152,6 +152,7 @@ fn render_first_uses(
             files.push(ReferencedFileOutput {
                 path,
                 uses: file.references[..shown].iter().map(to_use_output).collect(),
+                uncertain: file.is_uncertain,
                 problem,
             });
         }
@@ -201,17 +202,13 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats the remarks on the `count` shown uses of the `all` on the page: that the requested container is missing,
-/// that there is no use or no room for one, that not all files were read, and that time ran out.
+/// Formats the remarks on the `count` shown uses of the `all` on the page: that there is no use or no room for one, that
+/// not all files were read, and that time ran out.
 fn format_reference_head(answer: &ReferenceAnswer, count: usize, all: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
-    if let Some(missing) = &answer.missing_container {
-        let missing = escape_name_to_length(missing, MAX_NAME_CHARS);
-        head.push(format!("there is no {missing}; these are of every {name}"));
-    }
     if count == 0 && all > 0 {
-        let uses = if all == 1 { "1 use".to_owned() } else { format!("{all} uses") };
+        let uses = pluralize(all as u64, "use");
         head.push(format!("{uses} of {name} left out for max_tokens; give more"));
     } else if all == 0 {
         let similar = answer.similar_name.as_ref().map(|name| escape_name_to_length(name, MAX_NAME_CHARS));
@@ -256,6 +253,9 @@ fn to_use_output(reference: &CodeReference) -> UseOutput {
 /// name and then the lines. Lines with the same code are written once, after all their numbers.
 fn format_file_uses(file: &ReferencedFileOutput, shows_kinds: bool) -> String {
     let mut text = file.path.clone();
+    if file.uncertain {
+        text.push_str(" (receiver unknown)");
+    }
     if let Some(problem) = &file.problem {
         text.push_str(&format!(" ({problem})"));
     }

@@ -83,14 +83,12 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
         QueryOutcome::Answer(mut answers, mut note) if answers.len() == 1 => {
             let answer = answers.remove(0);
             cursor.note_index_change(answer.generation, &mut note);
-            let container = given.text(&CONTAINER).map(str::to_owned);
-            let frame = SymbolFrame { name: names[0].clone(), container, cursor, note };
+            let frame = SymbolFrame { cursor, note };
             let render = move || render_symbols(&answer, &frame, budget);
             to_tool_result(run_blocking(render).await??, budget.form)
         }
         QueryOutcome::Answer(answers, note) => {
-            let container = given.text(&CONTAINER).map(str::to_owned);
-            let frame = SymbolFrame { name: String::new(), container, cursor, note };
+            let frame = SymbolFrame { cursor, note };
             let render = move || render_names(&answers, &names, &frame, budget);
             to_tool_result(run_blocking(render).await??, budget.form)
         }
@@ -131,25 +129,8 @@ fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
 
 /// The parts of an answer other than its definitions.
 struct SymbolFrame {
-    /// The requested name; empty if there are several.
-    name: String,
-    container: Option<String>,
     cursor: PageCursor,
     note: Option<String>,
-}
-
-impl SymbolFrame {
-    /// Returns the note for a name that is defined, but not in the requested container.
-    fn note_missing_container(&self) -> String {
-        let name = sanitize_to_length(self.name.trim(), MAX_NOTED_CHARS);
-        match &self.container {
-            Some(container) => {
-                let container = sanitize_to_length(container.trim(), MAX_NOTED_CHARS);
-                format!("there is no {name} in {container}; these match the name alone")
-            }
-            None => format!("there is no {name}; these match the name alone"),
-        }
-    }
 }
 
 /// Renders as many definitions as fit into the budget.
@@ -174,12 +155,10 @@ fn render_names(
         let mut structured = FindSymbolOutput::default();
         let (mut texts, mut notes) = (Vec::new(), Vec::new());
         for (answer, name) in answers.iter().zip(names) {
-            let frame = SymbolFrame {
-                name: name.clone(),
-                container: frame.container.clone(),
-                cursor: PageCursor::default(),
-                note: None,
-            };
+            // The notes on a name without definitions are those of the whole answer.
+            let has_note = !answer.symbols.is_empty() && !answer.notes.is_empty();
+            let note = has_note.then(|| sanitize_to_length(&answer.notes.join("; "), MAX_NOTED_CHARS));
+            let frame = SymbolFrame { cursor: PageCursor::default(), note };
             let shown = count.min(answer.symbols.len());
             let RenderedAnswer { text, structured: one } = render_first_symbols(answer, &frame, shown);
             let name = sanitize_to_length(name, MAX_NOTED_CHARS);
@@ -215,9 +194,6 @@ fn render_first_symbols(answer: &SymbolAnswer, frame: &SymbolFrame, count: usize
     let mut notes: Vec<String> = Vec::new();
     if all == 0 {
         notes.push(if cursor.start[0] == 0 { NO_DEFINITION } else { "no further definition" }.to_owned());
-    }
-    if !answer.is_qualified {
-        notes.push(frame.note_missing_container());
     }
     notes.extend(match match_kind {
         None | Some(NameMatch::Exact) => None,

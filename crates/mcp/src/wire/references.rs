@@ -8,7 +8,7 @@ use super::parts::CoverageOutput;
 /// Answer of `find_references`.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct FindReferencesOutput {
-    /// Code first, then tests and examples, each sorted by path.
+    /// Code first, then tests and examples, each sorted by path; then the uncertain uses of a qualified name.
     pub files: Vec<ReferencedFileOutput>,
     /// Definitions of the name, as `path:first-last kind name`; only on the first page.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,6 +42,9 @@ pub struct ReferencedFileOutput {
     /// Relative to the root.
     pub path: String,
     pub uses: Vec<UseOutput>,
+    /// The receivers are of unknown type, so the uses may be of another definition.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
     /// Problem reported by the parser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

@@ -147,14 +147,15 @@ impl DeviceQueues {
     /// Fails if the device or the CPU fails.
     pub fn embed_query(&self, tokens: &[u32]) -> Result<Vec<f32>, EmbedError> {
         let queue = &self.queues[0];
-        let result = match &self.query_pool {
+        let (device, result) = match &self.query_pool {
             Some(pool) if self.is_cpu_faster(pool, queue)? => {
-                pool.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens], true)
+                let result = pool.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens], true);
+                (Device { provider: Provider::Cpu, id: 0, is_partly_cpu: false }, result)
             }
-            _ => queue.run_query(tokens, true),
+            _ => (queue.device.clone(), queue.run_query(tokens, true)),
         };
         let vectors = result.and_then(|output| output.vectors(&[tokens], &self.model));
-        let mut vectors = vectors.map_err(|error| queue.device.call_error(error, &self.model.name, tokens.len()))?;
+        let mut vectors = vectors.map_err(|error| device.call_error(error, &self.model.name, tokens.len()))?;
         Ok(vectors.swap_remove(0))
     }
 
@@ -327,6 +328,16 @@ mod tests {
         let said = queues.embed_query(&[1]).expect_err("the GPU failed").to_string();
         assert!(said.contains("the model m failed on CUDA:0: CUDA failure 719"), "{said}");
         assert_eq!(ProbeFile::new(folder.path(), "key").read().queries_on_cpu, None);
+    }
+
+    #[test]
+    fn an_error_of_the_cpu_is_not_named_after_the_gpu() {
+        let folder = tempfile::tempdir().expect("a folder");
+        ProbeFile::new(folder.path(), "key").write(|result| result.queries_on_cpu = Some(true));
+        let failing = FakeSession::pool(|_, _| Err(SessionRunError::Other("bad allocation".into())));
+        let queues = queues(folder.path(), GPU, FakeSession::pool(|_, _| Ok(())), Some(failing));
+        let said = queues.embed_query(&[1]).expect_err("the CPU failed").to_string();
+        assert!(said.contains(&format!("the model m failed on {CPU}: bad allocation")), "{said}");
     }
 
     #[test]

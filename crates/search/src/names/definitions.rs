@@ -8,7 +8,7 @@
 //! Names are looked up in the snapshot's column blocks; there is no separate index. For equal input, the order of
 //! results is always the same.
 
-use super::name_query::NameQuery;
+use super::name_query::{NameQuery, QualifierFit};
 use crate::snapshot::Snapshot;
 use crate::snapshot::file_chunks::FileChunks;
 use text::edit_distance::count_edits_within;
@@ -37,13 +37,23 @@ pub struct NamedDefinition {
     pub name_match: NameMatch,
     /// The number of typos; nonzero only for [`NameMatch::Fuzzy`].
     pub typos: usize,
+    /// The closest possible fit of the query's qualifiers; `None` if they match only if the chunk does not name the
+    /// container. [`NameQuery::fit`] returns the fit itself.
+    pub best_fit: Option<QualifierFit>,
+}
+
+impl NamedDefinition {
+    /// Returns the key by which definitions are ordered, if their qualifiers have this fit.
+    pub fn order_key(&self, fit: Option<QualifierFit>) -> (bool, NameMatch, Option<QualifierFit>) {
+        (fit.is_none(), self.name_match, fit)
+    }
 }
 
 /// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
 ///
 /// Qualifiers are checked only roughly, because a chunk names only the container of its first definition. Definitions
-/// whose qualifiers may match come first, then others in chunks with several definitions; [`NameQuery::fits`] checks
-/// qualifiers exactly.
+/// whose qualifiers may match come first, in the order of [`NamedDefinition::best_fit`], then others in chunks with
+/// several definitions.
 pub fn find_definitions(
     snapshot: &Snapshot,
     query: &NameQuery,
@@ -51,21 +61,24 @@ pub fn find_definitions(
 ) -> Vec<NamedDefinition> {
     // Tests only files with matches, because most files have none.
     let file_of = |named: &NamedDefinition| &snapshot.files[snapshot.file_of_chunk(named.chunk)];
-    let may_match = |named: &NamedDefinition| {
-        query.may_match_qualifiers(snapshot.chunk(named.chunk), named.position, &file_of(named).path)
-    };
+    let best_fit =
+        |named: &NamedDefinition| query.best_fit(snapshot.chunk(named.chunk), named.position, &file_of(named).path);
     let is_unknown = |named: &NamedDefinition| snapshot.chunk(named.chunk).defines().nth(1).is_some();
-    let matches_query = |named: &NamedDefinition| is_allowed(file_of(named)) && (may_match(named) || is_unknown(named));
+    let matches_query = |named: &mut NamedDefinition| {
+        let is_allowed = is_allowed(file_of(named));
+        named.best_fit = if is_allowed { best_fit(named) } else { None };
+        is_allowed && (named.best_fit.is_some() || is_unknown(named))
+    };
     let mut found = if query.is_prefix { Vec::new() } else { find_same_names(snapshot, query) };
     if !found.iter().any(|named| is_allowed(file_of(named))) {
         found = find_similar_names(snapshot, query);
     }
-    found.retain(matches_query);
+    found.retain_mut(matches_query);
     let best = found.iter().map(|named| named.name_match).min();
     if best.is_some_and(|best| best < NameMatch::Fuzzy) {
         found.retain(|named| named.name_match < NameMatch::Fuzzy);
     }
-    found.sort_by_cached_key(|named| (!may_match(named), DefinitionOrder::new(snapshot, named)));
+    found.sort_by_cached_key(|named| (named.order_key(named.best_fit), DefinitionOrder::new(snapshot, named)));
     found
 }
 
@@ -77,7 +90,13 @@ fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinitio
         for chunk in snapshot.chunks_defining(name) {
             let defines = snapshot.chunk(chunk).defines().enumerate();
             let positions = defines.filter(|(_, other)| matches(other));
-            found.extend(positions.map(|(position, _)| NamedDefinition { chunk, position, name_match, typos: 0 }));
+            found.extend(positions.map(|(position, _)| NamedDefinition {
+                chunk,
+                position,
+                name_match,
+                typos: 0,
+                best_fit: None,
+            }));
         }
     };
     add(&query.name, NameMatch::Exact, &|other| is_same_text(other, &query.name));
@@ -93,7 +112,7 @@ fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefini
     let pattern = NamePattern::new(query);
     let names = snapshot.match_names(|profile| pattern.may_match(profile), |name| pattern.matches(name));
     let positions = |(name, (name_match, typos))| {
-        let named = move |(chunk, position)| NamedDefinition { chunk, position, name_match, typos };
+        let named = move |(chunk, position)| NamedDefinition { chunk, position, name_match, typos, best_fit: None };
         snapshot.definitions_spelled(name).into_iter().map(named)
     };
     names.into_iter().flat_map(positions).collect()

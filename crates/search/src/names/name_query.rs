@@ -4,7 +4,7 @@ use crate::snapshot::column_block::ChunkMeta;
 use text::display::unescape_name;
 use text::name_key::{is_same_name, name_key};
 use text::unicode::{compose, is_letter_mark};
-use types::RepoPath;
+use types::{RepoPath, container_names};
 
 /// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,19 @@ pub struct NameQuery {
     pub qualifiers: Vec<String>,
     /// Whether longer names that begin with `name` match.
     pub(super) is_prefix: bool,
+}
+
+/// How closely the qualifiers of a query match the surroundings of a definition, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QualifierFit {
+    /// The qualifiers are the innermost containers, without a gap.
+    Chain,
+    /// The last qualifier is the innermost container. Others are outer containers, the file or its folders.
+    Innermost,
+    /// The last qualifier is an outer container.
+    Nested,
+    /// The qualifiers name the file or its folders.
+    Path,
 }
 
 /// Maximum length of a queried name, in bytes.
@@ -60,10 +73,11 @@ impl NameQuery {
         self
     }
 
-    /// Returns whether the qualifiers match the container and the file of a definition, or its name contains them
-    /// itself.
-    pub fn fits(&self, name: &str, container: &str, path: &RepoPath) -> bool {
-        self.is_full_text(name) || self.contains_qualifiers(container.rsplit(['.', ':']), path)
+    /// Returns how closely the qualifiers match the container and the file of a definition, or its name contains them
+    /// itself; `None` if they do not match.
+    pub fn fit(&self, name: &str, container: &str, path: &RepoPath) -> Option<QualifierFit> {
+        let containers: Vec<&str> = container_names(container).collect();
+        if self.is_full_text(name) { Some(QualifierFit::Chain) } else { self.fit_qualifiers(&[], &containers, path) }
     }
 
     /// Returns whether `name` is the text of the query with its qualifiers, such as `M.open` in Lua.
@@ -76,30 +90,50 @@ impl NameQuery {
         Self { qualifiers: Vec::new(), ..self }
     }
 
-    /// Returns whether the definition at index `position` of [`ChunkMeta::defines`] may match the qualifiers. Any
-    /// earlier definition in the chunk may be its container.
-    pub(super) fn may_match_qualifiers(&self, chunk: ChunkMeta<'_>, position: usize, path: &RepoPath) -> bool {
-        let names: Vec<&str> = chunk.defines().take(position + 1).collect();
-        let Some((name, before)) = names.split_last() else { return false };
-        let before = before.iter().rev().copied();
-        self.is_full_text(name) || self.contains_qualifiers(before.chain(chunk.container.rsplit(['.', ':'])), path)
+    /// Returns the closest possible fit of the definition at index `position` of [`ChunkMeta::defines`]; `None` if the
+    /// qualifiers do not match. Any earlier definition in the chunk may be its container.
+    pub(super) fn best_fit(&self, chunk: ChunkMeta<'_>, position: usize, path: &RepoPath) -> Option<QualifierFit> {
+        if self.qualifiers.is_empty() {
+            return Some(QualifierFit::Chain);
+        }
+        let mut names: Vec<&str> = chunk.defines().take(position + 1).collect();
+        let name = names.pop()?;
+        names.reverse();
+        let containers: Vec<&str> = container_names(chunk.container).collect();
+        if self.is_full_text(name) { Some(QualifierFit::Chain) } else { self.fit_qualifiers(&names, &containers, path) }
     }
 
-    /// Returns whether the qualifiers, read from the innermost outwards, are a subsequence of `containers`, the file's
-    /// stem and its folders. `containers` gives the innermost first.
-    fn contains_qualifiers<'c>(&self, containers: impl Iterator<Item = &'c str>, path: &'c RepoPath) -> bool {
-        let mut remaining = self.qualifiers.iter().rev().peekable();
-        let mut parts =
-            containers.chain([path.stem()]).chain(path.folder().rsplit('/')).filter(|part| !part.is_empty());
-        while let Some(wanted) = remaining.peek() {
-            match parts.next() {
-                None => return false,
-                Some(part) if is_same_name(wanted, strip_type_arguments(part)) => _ = remaining.next(),
-                Some(_) => {}
-            }
+    /// Compares the qualifiers, read from the innermost outwards, with `containers`, the file's stem and its folders, of
+    /// which they must be a subsequence. `containers` and `possible`, the names of which any may be a container inside
+    /// of those, give the innermost first.
+    fn fit_qualifiers(&self, possible: &[&str], containers: &[&str], path: &RepoPath) -> Option<QualifierFit> {
+        let wanted: Vec<&str> = self.qualifiers.iter().rev().map(String::as_str).collect();
+        let Some(last) = wanted.first() else { return Some(QualifierFit::Chain) };
+        let above = [path.stem()].into_iter().chain(path.folder().rsplit('/')).filter(|part| !part.is_empty());
+        let all = possible.iter().chain(containers).copied().chain(above);
+        if !contains_in_order(&wanted, all) {
+            return None;
         }
-        true
+        let is_chain = |inner: usize| {
+            let (inner, outer) = wanted.split_at(inner);
+            let is_same = |(wanted, container): (&&str, &&str)| is_same_name(wanted, container);
+            contains_in_order(inner, possible.iter().copied())
+                && outer.len() <= containers.len()
+                && outer.iter().zip(containers).all(is_same)
+        };
+        let is_last = |container: &&str| is_same_name(last, container);
+        Some(match () {
+            () if (0..=wanted.len()).any(is_chain) => QualifierFit::Chain,
+            () if possible.iter().chain(containers.first()).any(is_last) => QualifierFit::Innermost,
+            () if containers.iter().any(is_last) => QualifierFit::Nested,
+            () => QualifierFit::Path,
+        })
     }
+}
+
+/// Returns whether the names are a subsequence of `parts`.
+fn contains_in_order<'c>(names: &[&str], mut parts: impl Iterator<Item = &'c str>) -> bool {
+    names.iter().all(|name| parts.any(|part| is_same_name(name, part)))
 }
 
 /// Removes bracketed type arguments and parameters.
@@ -123,10 +157,6 @@ fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '?' | '!' | '=') || is_letter_mark(c)
 }
 
-fn strip_type_arguments(part: &str) -> &str {
-    part.split('<').next().unwrap_or(part).trim()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +164,28 @@ mod tests {
     fn query(text: &str) -> (String, Vec<String>) {
         let query = NameQuery::parse(text).expect("a name");
         (query.name, query.qualifiers)
+    }
+
+    #[test]
+    fn containers_fit_better_than_files() {
+        use QualifierFit::{Chain, Innermost, Nested, Path};
+        for (text, container, path, fit) in [
+            ("Rack::Request#params", "Rack.Request", "lib/rack/request.rb", Some(Chain)),
+            ("Rack::Request#params", "Request", "lib/rack/request.rb", Some(Innermost)),
+            ("Rack::Request#params", "Rack.Request.Helpers", "lib/rack/request.rb", Some(Nested)),
+            ("Rack::Request#params", "Rack.Helpers", "lib/rack/request.rb", Some(Path)),
+            ("Rack::Request#params", "Rack.Helpers", "lib/rack/helpers.rb", None),
+            ("Rack::Request#params", "Helpers", "lib/rack/request.rb", Some(Path)),
+            ("Http\\Kernel->handle", "App.Http.Kernel", "src/a.php", Some(Chain)),
+            ("ns::Map::get", "ns.Map<std::string, a.B>", "map.hpp", Some(Chain)),
+            ("Map.Entry.key", "Map<K, V>.Entry", "Map.java", Some(Chain)),
+            ("Map.key", "Map<K, V>.Entry", "Map.java", Some(Nested)),
+            ("params", "Rack.Request", "lib/rack/request.rb", Some(Chain)),
+            ("Other.params", "Rack.Request", "lib/rack/request.rb", None),
+        ] {
+            let query = NameQuery::parse(text).expect("a name");
+            assert_eq!(query.fit(&query.name, container, &RepoPath::new(path)), fit, "{text} {container}");
+        }
     }
 
     #[test]

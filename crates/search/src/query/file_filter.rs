@@ -14,6 +14,7 @@ use crate::snapshot::column_block::ChunkMeta;
 use crate::snapshot::file_chunks::FileChunks;
 use crate::threads::run_on_search_pool;
 use source::language;
+use text::display::pluralize;
 use types::{ContentKind, Language, SymbolKind};
 
 /// A compiled [`Filter`], combined with the filters in the query text.
@@ -128,7 +129,7 @@ impl FileFilter {
         ] {
             let files = has(kind);
             if self.languages.is_empty() && files > 0 && !self.has_content_kind(kind) {
-                let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                let files = pluralize(files as u64, "file");
                 // `CodeAndConfig` is chosen by a caller that searches names, not by the user.
                 let is_chosen = self.content == ContentFilter::CodeAndConfig;
                 let remedy = if is_chosen { "" } else { "; content all includes them" };
@@ -225,8 +226,12 @@ impl FileFilter {
 
     /// Returns whether a chunk passes, given that its file passes and is in `language`.
     pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
-        let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
-        wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
+        self.allows_kind(chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
+    }
+
+    /// Returns whether the filter allows definitions of this kind.
+    pub(crate) fn allows_kind(&self, kind: SymbolKind) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&kind)) && !self.exclusions.kinds.contains(&kind)
     }
 
     /// Returns whether the filter has no conditions on chunks, so that every chunk passes [`FileFilter::allows_chunk`].

@@ -64,6 +64,7 @@ pub fn describe_scope(
         ("no files named", &query_filters.exclude.files),
         ("no files below", &query_filters.exclude.paths),
         ("no", &query_filters.exclude.kinds),
+        ("no repository", &query_filters.exclude.repositories),
     ] {
         limits.extend((!names.is_empty()).then(|| format!("{label} {}", names.join(" or "))));
     }

@@ -14,7 +14,9 @@ use crate::retrieve::named_files::NamedFile;
 use crate::retrieve::snippet_match::measure_snippet_shares;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
+use store::inverted_index;
 use text::name_key::is_same_name;
+use text::words;
 use types::SymbolKind;
 
 /// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
@@ -73,6 +75,7 @@ pub(crate) fn gather_evidence(
         }
         if is_one_name(&query.text) {
             evidence.meant = find_meant_definitions(snapshot, &query.terms, parts)?;
+            add_undefined_identifier(snapshot, &query.terms, parts, &mut evidence.literal_shares)?;
         }
         let measure = |(terms, part): (&'_ QueryTerms, &PartCandidates<'_>)| {
             let mut features = measure_features(snapshot, terms, &part.files);
@@ -129,6 +132,28 @@ fn find_meant_definitions(
         exact.extend(similar);
     }
     Ok(exact)
+}
+
+/// Adds the chunks that contain the query's only name if no candidate defines it: a chunk with the whole identifier is
+/// better evidence than definitions whose names share a part with it. A name of one word is left out, because its other
+/// forms and the names that contain it are meant as well.
+fn add_undefined_identifier(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    parts: &[PartCandidates<'_>],
+    shares: &mut HashMap<u32, f32>,
+) -> Result<(), QueryError> {
+    let ([name], QueryKind::Name) = (terms.names.as_slice(), terms.kind) else { return Ok(()) };
+    if parts.iter().any(|part| !part.defined.is_empty()) {
+        return Ok(());
+    }
+    // The last search word is the whole identifier; its parts come before it.
+    let mut hashes = Vec::new();
+    words::for_each_search_word(&name.text, |word| hashes.push(inverted_index::hash_term(word)));
+    if let [_, .., whole] = hashes.as_slice() {
+        snapshot.match_word(*whole, |chunk, _| _ = shares.insert(chunk, 1.0))?;
+    }
+    Ok(())
 }
 
 /// Sets [`Feature::Located`] by the order of the query's locations, and [`Feature::Literal`] by the share of a pasted

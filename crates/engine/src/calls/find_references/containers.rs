@@ -1,8 +1,8 @@
 //! Tells the uses of `Store.open` from those of other definitions named `open`.
 //!
-//! Types are not known, so a use is left out only when the code around it names another container: as its receiver
-//! (`Cache.open`), as the type of its receiver (`cache: Cache`, `cache = Cache()`), or as the class in which `self`
-//! stands.
+//! Types are not known, so the code around a use decides whose definition it is of. It may name a container as its
+//! receiver (`Cache.open`), as the type of its receiver (`cache: Cache`, `cache = Cache()`), or as the class in which
+//! `self` stands, or a base of this class. If it names none, the use may be of any definition.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use super::super::find_symbol::{SymbolHit, SymbolQuery, find_symbol_in};
 use crate::error::EngineError;
 use crate::query_source::QuerySource;
 use platform::cancel::CancelToken;
-use search::{NameMatch, NameQuery};
+use search::{NameMatch, NameQuery, QualifierFit};
 use source::parse::{ReferenceKind, ReferenceSite, find_whole_word};
 use text::name_key::is_same_name;
-use types::{Language, RepoPath, Symbol, SymbolKind};
+use types::{Language, RepoPath, Symbol, SymbolKind, container_names};
 
 /// Maximum number of definitions of a name that are compared.
 const MAX_COMPARED: usize = 64;
@@ -37,18 +37,35 @@ const EXPLICIT_RECEIVER: [&str; 9] = ["python", "javascript", "jsx", "typescript
 /// The definitions in the container that a qualified name requests, and the containers of the other definitions.
 pub(super) struct ContainerFilter {
     name: NameQuery,
-    /// Whether the container of a requested definition has the qualifier's name; otherwise, its file or folder has it.
-    is_container: bool,
+    /// How closely the qualifiers match the requested definitions. `Store.open` in store.rs is not the method of another
+    /// type in this file.
+    fit: QualifierFit,
     /// Number of other definitions of the name, as far as they were compared.
     pub other_definitions: usize,
     /// Innermost names of the requested containers.
     own: Vec<String>,
+    /// Innermost names of other containers that are bases or implementations of the requested ones, or the other way
+    /// round. A value of such a type may be one of a requested container.
+    related: Vec<String>,
     /// Innermost names of the other containers whose definitions are not the requested ones.
     others: Vec<String>,
+    /// Files with a requested definition outside of any container.
+    own_files: Vec<RepoPath>,
     /// Files with another definition of the name outside of any container.
     other_files: Vec<RepoPath>,
     /// Whether all requested definitions are methods.
     is_method: bool,
+}
+
+/// Whose definition a use is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UseOwner {
+    /// A requested definition.
+    Requested,
+    /// Perhaps a requested one: neither the use nor the code around it names a container.
+    Unknown,
+    /// A definition in another container.
+    Other,
 }
 
 /// A file whose uses are compared with the containers.
@@ -91,15 +108,12 @@ impl ContainerFilter {
             Ok::<_, EngineError>(find_symbol_in(source, &query, cancel)?.symbols)
         };
         let is_exact = |hit: &SymbolHit| hit.how == NameMatch::Exact;
+        let fit_of = |hit: &SymbolHit| name.fit(&hit.symbol.name, &hit.symbol.container, &hit.path);
         let mut definitions = find(text, MAX_COMPARED)?;
-        definitions.retain(|hit| is_exact(hit) && name.fits(&hit.symbol.name, &hit.symbol.container, &hit.path));
-        // `Store.open` in store.rs is not the method of another type in this file.
-        let is_container = definitions.iter().any(|hit| has_container(&hit.symbol, &name));
-        let fits = |hit: &SymbolHit| fits_name(&hit.symbol, &hit.path, &name, is_container);
+        definitions.retain(is_exact);
+        let Some(fit) = definitions.iter().filter_map(fit_of).min() else { return Ok(None) };
+        let fits = |hit: &SymbolHit| fit_of(hit) == Some(fit);
         definitions.retain(fits);
-        if definitions.is_empty() {
-            return Ok(None);
-        }
         let mut other_definitions = find(&name.name, MAX_COMPARED)?;
         other_definitions.retain(|hit| is_exact(hit) && !fits(hit));
         let mut own: Vec<String> = name.qualifiers.last().cloned().into_iter().collect();
@@ -120,66 +134,103 @@ impl ContainerFilter {
         let own_declarations: Vec<SymbolHit> =
             own.iter().map(declares).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let mentions = |hit: &SymbolHit, name: &String| find_whole_word(&hit.symbol.signature, name).next().is_some();
-        let mut unrelated = Vec::new();
+        let (mut related, mut unrelated) = (Vec::new(), Vec::new());
         for other in others {
             let declarations = declares(&other)?;
             let is_related = own_declarations.iter().any(|hit| is_interface(hit) || mentions(hit, &other))
                 || declarations.iter().any(|hit| is_interface(hit) || own.iter().any(|name| mentions(hit, name)));
-            if !is_related {
-                unrelated.push(other);
-            }
+            if is_related { related.push(other) } else { unrelated.push(other) }
         }
-        let outside = other_definitions.iter().filter(|hit| hit.symbol.container.is_empty());
+        let files_outside = |hits: &[SymbolHit]| {
+            hits.iter().filter(|hit| hit.symbol.container.is_empty()).map(|hit| hit.path.clone()).collect()
+        };
         Ok(Some(Self {
-            other_files: outside.map(|hit| hit.path.clone()).collect(),
+            own_files: files_outside(&definitions),
+            other_files: files_outside(&other_definitions),
             is_method: definitions.iter().all(|hit| hit.symbol.kind == SymbolKind::Method),
             other_definitions: other_definitions.len(),
             others: unrelated,
+            related,
             name,
-            is_container,
+            fit,
             own,
         }))
     }
 
     /// Returns whether a definition of the name is a requested one.
     pub fn requests(&self, symbol: &Symbol, path: &RepoPath) -> bool {
-        fits_name(symbol, path, &self.name, self.is_container)
+        self.name.fit(&symbol.name, &symbol.container, path) == Some(self.fit)
     }
 
-    /// Returns whether a use is of a definition in another container.
-    pub fn is_of_other(&self, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+    /// Returns whose definition a use is of.
+    pub fn owner_of(&self, site: &ReferenceSite, file: &FileScope<'_>) -> UseOwner {
+        use UseOwner::{Other, Requested, Unknown};
         if site.kind == ReferenceKind::Text {
-            return false;
+            return Unknown;
         }
         let defined = file.symbols.iter().find(|symbol| {
             site.kind == ReferenceKind::Definition && symbol.name == self.name.name && symbol.span.contains(site.line)
         });
         if let Some(symbol) = defined {
-            return !self.requests(symbol, file.path);
+            return if self.requests(symbol, file.path) { Requested } else { Other };
         }
         let line = file.line(site.line);
         let before: String = line.chars().take((site.column as usize).saturating_sub(1)).collect();
         match receiver_before(&before) {
-            Receiver::Unknown => false,
-            Receiver::Absent if before.trim().is_empty() && ends_in_separator(file.line(site.line - 1)) => false,
-            Receiver::Absent if site.kind == ReferenceKind::Definition => self.is_method,
-            Receiver::Absent => self.is_bare_use_of_other(site, line, file),
-            Receiver::Myself => self.is_in_other(site.line, file),
-            // The definition of a base, which may be the requested one unless this is in the requested container itself.
+            Receiver::Unknown => Unknown,
+            Receiver::Absent if before.trim().is_empty() && ends_in_separator(file.line(site.line - 1)) => Unknown,
+            Receiver::Absent if site.kind == ReferenceKind::Definition => {
+                if self.is_method {
+                    Other
+                } else {
+                    Requested
+                }
+            }
+            Receiver::Absent => self.owner_of_bare_use(site, line, file),
+            Receiver::Myself => self.owner_of_self(site.line, file),
+            // The definition of a base of the class, which is another one in the requested container itself.
             Receiver::Named(name) | Receiver::Created(name) if is_super(name, file.language) => {
-                file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container))
+                if file.is_within(site.line, &self.own) { Other } else { self.owner_by_bases(site.line, file) }
             }
-            Receiver::Created(name) => self.others.iter().any(|other| other == name),
-            Receiver::Named(name) => {
-                !self.own.iter().any(|own| is_same_name(own, name)) && self.is_value_of_other(name, site, file)
-            }
+            Receiver::Created(name) => self.owner_named(|other| is_same_name(other, name)),
+            Receiver::Named(name) if self.own.iter().any(|own| is_same_name(own, name)) => Requested,
+            Receiver::Named(name) => self.owner_of_value(name, site, file),
         }
     }
 
-    /// Returns whether a use without a receiver is of another definition.
-    fn is_bare_use_of_other(&self, site: &ReferenceSite, line: &str, file: &FileScope<'_>) -> bool {
-        if file.containers_of(site.line).any(|container| self.own.iter().any(|own| own == container)) {
-            return false;
+    /// Returns whose container `is_named` accepts.
+    fn owner_named(&self, is_named: impl Fn(&str) -> bool) -> UseOwner {
+        let names = |names: &[String]| names.iter().any(|name| is_named(name));
+        match () {
+            () if names(&self.own) => UseOwner::Requested,
+            () if names(&self.others) => UseOwner::Other,
+            () if names(&self.related) => UseOwner::Requested,
+            () => UseOwner::Unknown,
+        }
+    }
+
+    /// Returns whose definition a use on `self` is of, by the containers around it and their bases.
+    fn owner_of_self(&self, line: u32, file: &FileScope<'_>) -> UseOwner {
+        let within = |name: &str| file.containers_of(line).any(|container| container == name);
+        match self.owner_named(within) {
+            UseOwner::Unknown => self.owner_by_bases(line, file),
+            owner => owner,
+        }
+    }
+
+    /// Returns whose definition a class around a line inherits, by the bases that its signature names.
+    fn owner_by_bases(&self, line: u32, file: &FileScope<'_>) -> UseOwner {
+        let is_around = |symbol: &&Symbol| symbol.kind.is_container() && symbol.span.contains(line);
+        let signatures: Vec<&str> =
+            file.symbols.iter().filter(is_around).map(|symbol| symbol.signature.as_str()).collect();
+        self.owner_named(|name| signatures.iter().any(|text| find_whole_word(text, name).next().is_some()))
+    }
+
+    /// Returns whose definition a use without a receiver is of.
+    fn owner_of_bare_use(&self, site: &ReferenceSite, line: &str, file: &FileScope<'_>) -> UseOwner {
+        use UseOwner::{Other, Requested, Unknown};
+        if file.is_within(site.line, &self.own) {
+            return Requested;
         }
         let names =
             |line: &str, names: &[String]| names.iter().any(|name| find_whole_word(line, name).next().is_some());
@@ -191,7 +242,7 @@ impl ContainerFilter {
             _ => imported.fold((false, false), |(own, other), (a, b)| (own || a, other || b)),
         };
         if own || other {
-            return !own;
+            return if own { Requested } else { Other };
         }
         if self.is_method && EXPLICIT_RECEIVER.contains(&file.language.0) {
             // A method may have been taken from its object: `const { open } = store`.
@@ -199,35 +250,30 @@ impl ContainerFilter {
                 file.symbols.iter().any(|symbol| symbol.name == self.name.name && symbol.span.contains(site.line))
             };
             let is_local = |other: &ReferenceSite| other.kind == ReferenceKind::Definition && !is_symbol(other);
-            return matches!(site.kind, ReferenceKind::Call | ReferenceKind::Import)
-                && !file.sites.iter().any(is_local);
+            let is_call = matches!(site.kind, ReferenceKind::Call | ReferenceKind::Import);
+            return if is_call && !file.sites.iter().any(is_local) { Other } else { Unknown };
         }
-        self.is_in_other(site.line, file) || self.other_files.contains(file.path)
+        match self.owner_of_self(site.line, file) {
+            UseOwner::Unknown if self.own_files.contains(file.path) => Requested,
+            UseOwner::Unknown if self.other_files.contains(file.path) => Other,
+            // A function that is defined once needs no other hint.
+            UseOwner::Unknown if !self.is_method && self.other_definitions == 0 => Requested,
+            owner => owner,
+        }
     }
 
-    /// Returns whether a line is inside of another container that defines the name.
-    fn is_in_other(&self, line: u32, file: &FileScope<'_>) -> bool {
-        let within = |names: &[String]| file.containers_of(line).any(|one| names.iter().any(|name| name == one));
-        !within(&self.own) && within(&self.others)
-    }
-
-    /// Returns whether a name is declared with the type of another container, or is the container's name.
-    fn is_value_of_other(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> bool {
+    /// Returns whose definition a use on a variable is of, by the type with which it is declared, or by its name.
+    fn owner_of_value(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> UseOwner {
         let around = file.symbols.iter().filter(|symbol| symbol.span.contains(site.line));
         let innermost = around.max_by_key(|symbol| symbol.span.start_line);
         let whole = 0..file.lines.len();
         let function = innermost.map(|symbol| symbol.span.start_line as usize - 1..symbol.span.end_line as usize);
-        for range in function.into_iter().chain([whole]) {
-            let is_declared =
-                |names: &[String]| names.iter().any(|name| declares_as(file, range.clone(), variable, name));
-            if is_declared(&self.own) {
-                return false;
-            }
-            if is_declared(&self.others) {
-                return true;
-            }
-        }
-        self.others.iter().any(|other| is_same_name(other, variable))
+        let ranges = function.into_iter().chain([whole]);
+        let declared = ranges.map(|range| self.owner_named(|name| declares_as(file, range.clone(), variable, name)));
+        declared
+            .into_iter()
+            .find(|owner| *owner != UseOwner::Unknown)
+            .unwrap_or_else(|| self.owner_named(|name| is_same_name(name, variable)))
     }
 }
 
@@ -236,34 +282,21 @@ impl<'f> FileScope<'f> {
         (line as usize).checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or_default()
     }
 
+    /// Returns whether a line is inside of one of the containers.
+    fn is_within(&self, line: u32, names: &[String]) -> bool {
+        self.containers_of(line).any(|container| names.iter().any(|name| name == container))
+    }
+
     /// Returns the names of the definitions around a line and of their containers.
     fn containers_of(&self, line: u32) -> impl Iterator<Item = &'f str> {
         let around = self.symbols.iter().filter(move |symbol| symbol.span.contains(line));
-        around.flat_map(|symbol| symbol.container.split(['.', ':']).chain([symbol.name.as_str()])).map(strip_arguments)
+        around.flat_map(|symbol| container_names(&symbol.container).chain([symbol.name.as_str()]))
     }
-}
-
-/// Returns whether a definition has the qualifiers of a name; with `is_container`, one of its containers must have the
-/// name of the last qualifier.
-fn fits_name(symbol: &Symbol, path: &RepoPath, name: &NameQuery, is_container: bool) -> bool {
-    name.fits(&symbol.name, &symbol.container, path) && (!is_container || has_container(symbol, name))
-}
-
-fn has_container(symbol: &Symbol, name: &NameQuery) -> bool {
-    let is_last = |part: &str| name.qualifiers.last().is_some_and(|last| is_same_name(last, strip_arguments(part)));
-    symbol.container.split(['.', ':']).any(is_last)
 }
 
 /// Returns the innermost container of a definition; for one outside of any container, the name of its file.
 fn innermost_container(hit: &SymbolHit) -> String {
-    let container = strip_arguments(&hit.symbol.container).rsplit(['.', ':']).next().unwrap_or_default();
-    if container.is_empty() { hit.path.stem().to_owned() } else { container.to_owned() }
-}
-
-/// Returns the part of a name before its type arguments, if it has any: `Store` for `Store<T>`. The text after the
-/// arguments is cut as well.
-fn strip_arguments(name: &str) -> &str {
-    name.split('<').next().unwrap_or(name).trim()
+    container_names(&hit.symbol.container).next().unwrap_or_else(|| hit.path.stem()).to_owned()
 }
 
 fn is_word(c: char) -> bool {

@@ -101,7 +101,7 @@ fn uses_of(engine: &Engine, name: &str) -> (Vec<String>, Vec<String>) {
         ..query(ReferencePosition::default(), Duration::from_secs(60))
     };
     let answer = engine.find_references(&query, &CancelToken::default()).expect("an answer");
-    assert_eq!(answer.missing_container, None, "{name}");
+    assert!(!answer.notes.iter().any(|note| note.starts_with("there is no ")), "{name}");
     let lines = |file: &ReferencedFile| {
         file.references.iter().map(|site| format!("{}:{}", file.path, site.line)).collect::<Vec<_>>()
     };
@@ -145,22 +145,31 @@ fn a_qualifier_leaves_out_uses_of_other_containers() {
     let engine = engine(folder.path(), 1);
     let lines = |path: &str, lines: &[u32]| lines.iter().map(|line| format!("{path}:{line}")).collect::<Vec<_>>();
     let store = [
-        lines("C.java", &[5, 8]),
-        lines("a.py", &[3, 13, 14, 18]),
-        lines("b.ts", &[5, 9]),
+        lines("C.java", &[5]),
+        lines("a.py", &[3, 13, 18]),
+        lines("b.ts", &[5]),
         lines("d.go", &[10]),
         lines("e.rs", &[6, 8]),
+        // The receiver is on another line, a variable without a type, and the value of a function.
+        lines("C.java", &[8]),
+        lines("a.py", &[14]),
+        lines("b.ts", &[9]),
     ];
     let (uses, notes) = uses_of(&engine, "Store.load");
     assert_eq!(uses, store.concat(), "{notes:?}");
     let note = "left out: 16 uses and 6 definitions of load in other containers; ask for load to see them";
     assert!(notes.iter().any(|other| other == note), "{notes:?}");
+    let note = "3 uses of load have a receiver of unknown type, may be of another load, and come last";
+    assert!(notes.iter().any(|other| other == note), "{notes:?}");
     let cache = [
-        lines("C.java", &[2, 2, 6, 8]),
-        lines("a.py", &[7, 14, 15, 17, 19]),
-        lines("b.ts", &[6, 7, 8, 9]),
+        lines("C.java", &[2, 2, 6]),
+        lines("a.py", &[7, 15, 17, 19]),
+        lines("b.ts", &[6, 7, 8]),
         lines("d.go", &[11, 13]),
         lines("e.rs", &[4, 7, 9]),
+        lines("C.java", &[8]),
+        lines("a.py", &[14]),
+        lines("b.ts", &[9]),
     ];
     assert_eq!(uses_of(&engine, "Cache::load").0, cache.concat());
     let (all, notes) = uses_of(&engine, "load");
@@ -193,7 +202,7 @@ fn a_qualifier_keeps_uses_through_bases_and_interfaces_and_of_modules() {
     let uses = |name: &str| uses_of(&engine, name).0.join(" ");
     assert_eq!(uses("Job.run"), "base.py:3 base.py:17");
     assert_eq!(uses("Base.run"), "base.py:3 base.py:10 base.py:17");
-    assert_eq!(uses("Walk.run"), "base.py:10 base.py:18");
+    assert_eq!(uses("Walk.run"), "base.py:18", "`super()` is of the base that the class names");
     assert_eq!(uses("FileReader.read"), "iface.ts:4");
     assert_eq!(uses("Reader.read"), "iface.ts:4");
     assert_eq!(uses("env.parse"), "conf/env.py:4 main.py:1 main.py:4");

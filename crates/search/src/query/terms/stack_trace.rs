@@ -144,12 +144,14 @@ fn message_beside_location(line: &str) -> Option<String> {
 /// Such lines are headings, functions in a Rust backtrace (`12: app::session::open`), and frames without
 /// source.
 fn is_framing(line: &str) -> bool {
+    // `404: page not found` is a message.
+    let is_function = |text: &str| !text.contains(' ') || text.contains("::") || text.starts_with("0x");
     let numbered = |(number, _): (&str, &str)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let sourceless = (line.starts_with("at ") || line.starts_with("by 0x"))
         && line.ends_with(|c: char| c == ')' || c.is_ascii_digit())
         || line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     FRAMING_PREFIXES.iter().any(|framing| line.starts_with(framing))
-        || line.split_once(": ").is_some_and(numbered)
+        || line.split_once(": ").is_some_and(|parts| numbered(parts) && is_function(parts.1))
         || sourceless
 }
 

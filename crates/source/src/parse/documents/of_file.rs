@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::data_tree::DataTree;
-use super::{enclosing, markdown, recipes, rules, template_blocks};
+use super::plain::{markdown, objective_c, recipes, template_blocks};
+use super::{enclosing, rules};
 use crate::language;
 use crate::parse::definitions::{self, Definition};
 use crate::parse::lines::LineIndex;
@@ -45,11 +46,13 @@ pub(in crate::parse) fn define_file(
     (definitions::collect_definitions(language, facts.definitions, &facts.attachable, outer, lines), problem)
 }
 
-/// Finds the definitions of a Markdown file, a justfile or a template; `None` for any other language.
+/// Finds the definitions of a Markdown file, a justfile, an Objective-C file or a template; `None` for any other
+/// language.
 pub(in crate::parse) fn find_without_grammar(file: &SourceFile, lines: &LineIndex<'_>) -> Option<Vec<Definition>> {
     match file.language.0 {
         "markdown" => Some(markdown::find_sections(&file.text, lines)),
         "just" => Some(recipes::find_recipes(lines)),
+        "objective-c" => Some(objective_c::find_definitions(lines)),
         "template" => Some(template_blocks::find_blocks(lines)),
         _ => None,
     }

@@ -203,6 +203,46 @@ fn recipes_of_a_justfile_are_tasks() {
 }
 
 #[test]
+fn definitions_of_objective_c_are_read_without_a_grammar() {
+    let header = "#import <Foundation/Foundation.h>\n\nNS_ASSUME_NONNULL_BEGIN\n\n@class Cart;\n@protocol Later;\n\ntypedef NS_ENUM(NSInteger, \
+         CartState) {\n  CartStateOpen,\n};\n\n/// Sells.\n@protocol Shop <NSObject>\n- (void)sell:(Cart *)cart;\n@end\n\n@interface Cart : NSObject \
+         {\n  int _count;\n}\n@property (nonatomic, copy) NSString *name;\n+ (instancetype)cartWithName:(NSString *)name\n                     \
+         total:(int)total;\n@end\n\n@interface Cart (Pricing)\n- (int)price;\n@end\n";
+    assert_eq!(
+        found("Cart.h", header),
+        [
+            "8-10 enum CartState",
+            "12-15 interface Shop",
+            "14-14 method Shop.sell",
+            "17-23 class Cart",
+            "20-20 property Cart.name",
+            "21-22 method Cart.cartWithName",
+            "25-27 impl Cart",
+            "26-26 method Cart.price",
+        ]
+    );
+    let text = "#import \"Cart.h\"\nstatic NSString *const kName = @\"{ @end\";\nstatic int counts[] = {1, 2};\n\n// Adds.\nstatic int\nadd(int a, int b)\n{\n  if (a) { \
+         return b; }\n  return a;\n}\n\n@implementation Cart\n\n/* { */\n- (void)sell:(Cart *)cart {\n  [self each:^(id one) {\n    NSLog(@\"}\");\n  \
+         }];\n}\n\n- (void (^)(int))handler { return nil; }\n@end\n\nint main(void) { return add(1, 2); }\n";
+    assert_eq!(
+        found("Cart.m", text),
+        [
+            "2-2 constant kName",
+            "3-3 variable counts",
+            "5-11 function add",
+            "13-23 impl Cart",
+            "15-20 method Cart.sell",
+            "22-22 method Cart.handler",
+            "25-25 function main",
+        ]
+    );
+    assert_eq!(references("Cart.m", "add", text).len(), 2);
+    assert!(found("gain.m", "function y = gain(x)\n% multiplies\ny = 2*x;\nend\n").is_empty(), "this is MATLAB");
+    // Unfinished texts of every length are read.
+    (0..text.len()).filter(|end| text.is_char_boundary(*end)).for_each(|end| drop(found("Cart.m", &text[..end])));
+}
+
+#[test]
 fn names_of_terraform_are_defined_and_used() {
     let text = "variable \"region\" {}\nresource \"aws_s3_bucket\" \"logs\" {\n  bucket = \"${var.region}-logs\"\n}\noutput \"logs\" {\n  value = aws_s3_bucket.logs.arn # logs\n}\nmodule \"net\" {\n  source = \"./net\"\n  region = var.region\n}\n";
     assert_eq!(

@@ -201,6 +201,8 @@ fn the_message_consists_of_the_lines_without_a_frame() {
     assert_eq!(parse_trace(text).expect("a trace").message, "raise PoolError(wait)\nPoolError: no connection is free");
     let message = |text: &str| parse_trace(text).expect("a trace").message;
     assert_eq!(message("src/pool.c:42:7: error: no such name"), "error: no such name");
+    let status = "404: page not found\n    at get (a.js:1:2)\n    at put (b.js:3:4)";
+    assert_eq!(message(status), "404: page not found");
     assert_eq!(message("at get (a.js:1:2)\nat put (b.js:3:4)\nat Array.map (<anonymous>)"), "");
     let rustc = "error[E0425]: cannot find value\n  --> src/pool.rs:42:9\n   |\n42 |     wait\n   |     ^^^^ not found";
     assert_eq!(message(rustc), "error[E0425]: cannot find value\nwait\n^^^^ not found");

@@ -15,7 +15,7 @@ struct Heading {
 }
 
 /// Finds the sections of a text. Each extends from its heading to the next one of the same or a higher level.
-pub(super) fn find_sections(text: &str, lines: &LineIndex<'_>) -> Vec<Definition> {
+pub(in crate::parse) fn find_sections(text: &str, lines: &LineIndex<'_>) -> Vec<Definition> {
     let headings = find_headings(text);
     let mut found: Vec<Definition> = Vec::with_capacity(headings.len());
     let mut open: Vec<usize> = Vec::new();

@@ -9,7 +9,7 @@ use crate::parse::syntax::AttachableNode;
 
 /// Finds the templates that are defined in a text, each from `define` or `block` to its `end`. A template without an
 /// `end` is left out.
-pub(super) fn find_blocks(lines: &LineIndex<'_>) -> Vec<Definition> {
+pub(in crate::parse) fn find_blocks(lines: &LineIndex<'_>) -> Vec<Definition> {
     let text = lines.full_text();
     let (mut found, mut attachable) = (Vec::new(), Vec::new());
     // For each open action, its start and the range of the name that it defines.

@@ -10,7 +10,7 @@ use crate::parse::syntax::AttachableNode;
 
 /// Finds the definitions of a justfile. A recipe extends over the indented lines below its head, and begins with the
 /// comments and attributes above it.
-pub(super) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
+pub(in crate::parse) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
     let mut found = Vec::new();
     let mut attachable = Vec::new();
     for line in 0..lines.count() {
