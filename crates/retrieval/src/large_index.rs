@@ -1,8 +1,9 @@
 //! An index whose chunks are not held in memory.
 
 use std::any::Any;
-use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::file_scores::FileScores;
@@ -47,6 +48,9 @@ const LONG_WORD_LETTERS: usize = 8;
 /// Score of a file that defines a name of a query: more than a place in any list.
 const NAMED_SCORE: f32 = 1.0;
 
+/// Maximum number of answers of each kind that are remembered.
+const MAX_REMEMBERED: usize = 1 << 16;
+
 /// What a call looks for in an index whose chunks are not all held in memory.
 pub enum PartRequest<'q> {
     /// Files that may answer a query.
@@ -90,6 +94,38 @@ pub struct LargeIndex {
     size: IndexSize,
     statistics: CorpusStatistics,
     project_folders: OnceLock<HashSet<String>>,
+    frequencies: Answers<u64, u32>,
+    /// Whether any chunk defines the name with a key.
+    names: Answers<String, bool>,
+    /// Whether any file has a name, exactly or ignoring case.
+    exact_files: Answers<String, bool>,
+    files: Answers<String, bool>,
+}
+
+/// Answers of the index, which never change. A query asks for most of them twice: when it is planned and when it is parsed.
+struct Answers<K, A>(Mutex<HashMap<K, A>>);
+
+impl<K, A> Default for Answers<K, A> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, A: Copy> Answers<K, A> {
+    /// Returns the remembered answer, or the one that `find` finds.
+    fn get<E>(&self, key: K, find: impl FnOnce(&K) -> Result<A, E>) -> Result<A, E> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known().get(&key) {
+            return Ok(*answer);
+        }
+        let answer = find(&key)?;
+        let mut known = known();
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, answer);
+        Ok(answer)
+    }
 }
 
 impl LargeIndex {
@@ -101,7 +137,17 @@ impl LargeIndex {
         let Some(indexes) = Arc::clone(view).search_indexes() else { return Ok(None) };
         let statistics = indexes.corpus_statistics().map_err(|error| view.inverted_index_error(&error))?;
         let (view, size) = (Arc::clone(view), indexes.measure_index()?);
-        Ok(Some(Arc::new(Self { view, indexes, size, statistics, project_folders: OnceLock::new() })))
+        Ok(Some(Arc::new(Self {
+            view,
+            indexes,
+            size,
+            statistics,
+            project_folders: OnceLock::new(),
+            frequencies: Answers::default(),
+            names: Answers::default(),
+            exact_files: Answers::default(),
+            files: Answers::default(),
+        })))
     }
 
     /// Returns the snapshot without files, from which calls load the part that they need ([`Snapshot::load_part`]).
@@ -283,6 +329,11 @@ impl LargeIndex {
         filter.to_row_filter(|each| self.indexes.for_each_path(each))
     }
 
+    /// Returns the number of chunks that contain the term with this hash.
+    fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
+        self.frequencies.get(hash, |hash| self.indexes.document_frequency(*hash))
+    }
+
     /// Returns the files with chunks that have a key in their word column.
     fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
         self.indexes.find_words(&[key], true, NAMED_CHUNKS, filter)
@@ -291,24 +342,29 @@ impl LargeIndex {
 
 impl IndexLookup for LargeIndex {
     fn has_file(&self, name: &str, is_exact: bool) -> bool {
-        let found = self.find_key(&file_key(name), &RowFilter::default()).unwrap_or_default();
-        found.iter().any(|hit| {
-            let other = hit.path.file_name();
-            if is_exact { other == name } else { is_same_ignoring_ascii_case(other, name) }
-        })
+        let find = |name: &String| {
+            let found = self.find_key(&file_key(name), &RowFilter::default())?;
+            let mut names = found.iter().map(|hit| hit.path.file_name());
+            Ok::<_, StoreError>(match is_exact {
+                true => names.any(|other| other == name),
+                false => names.any(|other| is_same_ignoring_ascii_case(other, name)),
+            })
+        };
+        let known = if is_exact { &self.exact_files } else { &self.files };
+        known.get(name.to_owned(), find).unwrap_or(false)
     }
 
     fn defines(&self, name: &str) -> bool {
         let key = definition_key(name);
         // A failure is reported by the retrieval that follows.
-        key.len() > 1
-            && self.indexes.find_words(&[&key], true, 1, &RowFilter::default()).is_ok_and(|hits| !hits.is_empty())
+        let find = |key: &String| self.indexes.find_words(&[key], true, 1, &RowFilter::default());
+        key.len() > 1 && self.names.get(key, |key| find(key).map(|hits| !hits.is_empty())).unwrap_or(false)
     }
 
     fn mentions(&self, name: &str) -> bool {
         let mut whole = None;
         words::for_each_search_word(name, |word| whole = Some(hash_term(word)));
-        whole.is_some_and(|hash| self.indexes.document_frequency(hash).unwrap_or(0) > 0)
+        whole.is_some_and(|hash| self.count_documents(hash).unwrap_or(0) > 0)
     }
 }
 
@@ -338,6 +394,6 @@ impl WholeIndex for LargeIndex {
     }
 
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
-        self.indexes.document_frequency(hash)
+        self.count_documents(hash)
     }
 }
