@@ -19,13 +19,13 @@ use text::words;
 use types::RepoPath;
 
 /// Number of chunks that each retrieval returns.
-const RETRIEVED_CHUNKS: usize = 800;
+const RETRIEVED_CHUNKS: usize = 400;
 
 /// Number of chunks that define a name, or belong to a file of a name, which are retrieved.
 const NAMED_CHUNKS: usize = 400;
 
-/// Maximum number of files that are loaded for a query.
-const MAX_QUERY_FILES: usize = 240;
+/// Maximum number of files that are loaded for a query, unless it asks for more results.
+const MAX_QUERY_FILES: usize = 80;
 
 /// Maximum number of chunks that are loaded because they define a name or contain an identifier.
 const MAX_MATCHING_CHUNKS: usize = 4_000;
@@ -254,7 +254,7 @@ impl LargeIndex {
                 for name in &plan.files {
                     scores.add_equally(self.find_key(&file_key(name), &any_language)?, NAMED_SCORE);
                 }
-                MAX_QUERY_FILES
+                MAX_QUERY_FILES.max(query.limit)
             }
             PartRequest::Vector { vector, filter } => {
                 let filter = self.row_filter(filter)?;

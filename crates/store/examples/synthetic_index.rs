@@ -89,9 +89,8 @@ fn spell(rank: u32) -> String {
 #[expect(clippy::cast_possible_truncation, reason = "half precision is stored")]
 fn vector(random: &mut SplitMix, center: u64, dimensions: u32) -> Vec<f32> {
     let mut of_center = SplitMix(center);
-    let values: Vec<f64> = (0..dimensions)
-        .map(|_| of_center.unit() - 0.5 + (random.unit() + random.unit() - 1.0) * 0.8)
-        .collect();
+    let values: Vec<f64> =
+        (0..dimensions).map(|_| of_center.unit() - 0.5 + (random.unit() + random.unit() - 1.0) * 0.8).collect();
     let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     // The store rounds to half precision, and expects rounded values.
     values.iter().map(|value| ((value / length * 2048.0).round() / 2048.0) as f32).collect()

@@ -18,7 +18,8 @@ impl Terms {
             bytes.extend_from_slice(&high_half(*hash).to_le_bytes());
         }
         for terms in self.counts.chunks(8) {
-            bytes.push(terms.iter().rev().fold(0, |bits, (_, counts)| bits << 1 | u8::from(*counts == TermCounts::ONE)));
+            bytes
+                .push(terms.iter().rev().fold(0, |bits, (_, counts)| bits << 1 | u8::from(*counts == TermCounts::ONE)));
         }
         for (_, counts) in self.counts.iter().filter(|(_, counts)| *counts != TermCounts::ONE) {
             bytes.extend_from_slice(&counts.0.to_le_bytes());
@@ -70,7 +71,9 @@ mod tests {
 
     #[test]
     fn packed_terms_are_those_that_were_packed() {
-        let counts = |number: u64| if number.is_multiple_of(3) { TermCounts([2, 7, 1 << 9][number as usize % 2]) } else { TermCounts::ONE };
+        let counts = |number: u64| {
+            if number.is_multiple_of(3) { TermCounts([2, 7, 1 << 9][number as usize % 2]) } else { TermCounts::ONE }
+        };
         for count in [0, 1, 8, 9, 100] {
             let all = (0..count).map(|number| ((number * 3) << 32 | 8, counts(number))).collect();
             let terms = Terms { counts: all, lengths: [1, 2, 3, 4, 5, 6] };

@@ -19,7 +19,7 @@ use crate::search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 use types::{FileRecord, RepoPath};
 
 /// Number of partitions of the vector index that a search compares.
-const PROBED_PARTITIONS: usize = 48;
+const PROBED_PARTITIONS: usize = 12;
 
 /// Maximum number of paths in one condition.
 const MAX_PATHS: usize = 512;
