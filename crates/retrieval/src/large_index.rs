@@ -1,7 +1,8 @@
 //! An index whose chunks are not held in memory.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -18,13 +19,13 @@ use text::words;
 use types::RepoPath;
 
 /// Number of chunks that each retrieval returns.
-const RETRIEVED_CHUNKS: usize = 800;
+const RETRIEVED_CHUNKS: usize = 400;
 
 /// Number of chunks that define a name, or belong to a file of a name, which are retrieved.
 const NAMED_CHUNKS: usize = 400;
 
-/// Maximum number of files that are loaded for a query.
-const MAX_QUERY_FILES: usize = 240;
+/// Maximum number of files that are loaded for a query, unless it asks for more results.
+const MAX_QUERY_FILES: usize = 80;
 
 /// Maximum number of chunks that are loaded because they define a name or contain an identifier.
 const MAX_MATCHING_CHUNKS: usize = 4_000;
@@ -44,8 +45,14 @@ const MIN_CORRECTED_LETTERS: usize = 6;
 /// Length from which two letters of a word may be wrong.
 const LONG_WORD_LETTERS: usize = 8;
 
+/// Number of documents of a word up to which all of them may be deleted chunks.
+const FEW_DOCUMENTS: u32 = 64;
+
 /// Score of a file that defines a name of a query: more than a place in any list.
 const NAMED_SCORE: f32 = 1.0;
+
+/// Maximum number of answers of each kind that are remembered.
+const MAX_REMEMBERED: usize = 1 << 16;
 
 /// What a call looks for in an index whose chunks are not all held in memory.
 pub enum PartRequest<'q> {
@@ -90,6 +97,14 @@ pub struct LargeIndex {
     size: IndexSize,
     statistics: CorpusStatistics,
     project_folders: OnceLock<Arc<HashSet<String>>>,
+    frequencies: Answers<u64, u32>,
+    /// Whether any chunk has a word.
+    words: Answers<String, bool>,
+    /// Whether any chunk defines the name with a key.
+    names: Answers<String, bool>,
+    /// Whether any file has a name, exactly or ignoring case.
+    exact_files: Answers<String, bool>,
+    files: Answers<String, bool>,
 }
 
 /// A large index as one call sees it.
@@ -98,6 +113,32 @@ struct CallIndex {
     project_folders: OnceLock<Arc<HashSet<String>>>,
     /// The error of the first lookup that could not read the index.
     failure: Mutex<Option<StoreError>>,
+}
+
+/// Answers of the index, which never change. A query asks for most of them twice: when it is planned and when it is parsed.
+struct Answers<K, A>(Mutex<HashMap<K, A>>);
+
+impl<K, A> Default for Answers<K, A> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, A: Copy> Answers<K, A> {
+    /// Returns the remembered answer, or the one that `find` finds.
+    fn get<E>(&self, key: K, find: impl FnOnce(&K) -> Result<A, E>) -> Result<A, E> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known().get(&key) {
+            return Ok(*answer);
+        }
+        let answer = find(&key)?;
+        let mut known = known();
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, answer);
+        Ok(answer)
+    }
 }
 
 impl LargeIndex {
@@ -109,7 +150,18 @@ impl LargeIndex {
         let Some(indexes) = Arc::clone(view).search_indexes() else { return Ok(None) };
         let statistics = indexes.corpus_statistics().map_err(|error| view.inverted_index_error(&error))?;
         let (view, size) = (Arc::clone(view), indexes.measure_index()?);
-        Ok(Some(Arc::new(Self { view, indexes, size, statistics, project_folders: OnceLock::new() })))
+        Ok(Some(Arc::new(Self {
+            view,
+            indexes,
+            size,
+            statistics,
+            project_folders: OnceLock::new(),
+            frequencies: Answers::default(),
+            words: Answers::default(),
+            names: Answers::default(),
+            exact_files: Answers::default(),
+            files: Answers::default(),
+        })))
     }
 
     /// Returns the snapshot without files, from which calls load the part that they need ([`Snapshot::load_part`]).
@@ -219,7 +271,7 @@ impl LargeIndex {
                 for name in &plan.files {
                     scores.add_equally(self.find_key(&file_key(name), &any_language)?, NAMED_SCORE);
                 }
-                MAX_QUERY_FILES
+                MAX_QUERY_FILES.max(query.limit)
             }
             PartRequest::Vector { vector, filter } => {
                 let filter = self.row_filter(filter)?;
@@ -304,6 +356,11 @@ impl LargeIndex {
         filter.to_row_filter(|each| self.indexes.for_each_path(each))
     }
 
+    /// Returns the number of chunks that contain the term with this hash.
+    fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
+        self.frequencies.get(hash, |hash| self.indexes.document_frequency(*hash))
+    }
+
     /// Returns the files with chunks that have a key in their word column.
     fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
         self.indexes.find_words(&[key], true, NAMED_CHUNKS, filter)
@@ -311,26 +368,41 @@ impl LargeIndex {
 
     /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
     fn has_file(&self, name: &str, is_exact: bool) -> Result<bool, StoreError> {
-        let found = self.find_key(&file_key(name), &RowFilter::default())?;
-        Ok(found.iter().any(|hit| {
-            let other = hit.path.file_name();
-            if is_exact { other == name } else { is_same_ignoring_ascii_case(other, name) }
-        }))
+        let find = |name: &String| {
+            let found = self.find_key(&file_key(name), &RowFilter::default())?;
+            let mut names = found.iter().map(|hit| hit.path.file_name());
+            Ok(match is_exact {
+                true => names.any(|other| other == name),
+                false => names.any(|other| is_same_ignoring_ascii_case(other, name)),
+            })
+        };
+        let known = if is_exact { &self.exact_files } else { &self.files };
+        known.get(name.to_owned(), find)
     }
 
     /// Returns whether a definition has this name, ignoring case and separators.
     fn defines(&self, name: &str) -> Result<bool, StoreError> {
         let key = definition_key(name);
-        Ok(key.len() > 1 && !self.indexes.find_words(&[&key], true, 1, &RowFilter::default())?.is_empty())
+        Ok(key.len() > 1 && self.names.get(key, |key| self.has_word(key))?)
     }
 
     /// Returns whether a chunk has this word.
     fn mentions(&self, name: &str) -> Result<bool, StoreError> {
         let mut whole = None;
-        words::for_each_search_word(name, |word| whole = Some(hash_term(word)));
-        let Some(hash) = whole else { return Ok(false) };
-        let frequency = self.indexes.document_frequency(hash);
-        Ok(frequency.map_err(|error| self.view.inverted_index_error(&error))? > 0)
+        words::for_each_search_word(name, |word| whole = Some(word.to_owned()));
+        let Some(word) = whole else { return Ok(false) };
+        let frequency = self.count_documents(hash_term(&word));
+        match frequency.map_err(|error| self.view.inverted_index_error(&error))? {
+            0 => Ok(false),
+            // All of them may be deleted chunks.
+            1..=FEW_DOCUMENTS => self.words.get(word, |word| self.has_word(word)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Returns whether a chunk has a word or key in its word column.
+    fn has_word(&self, word: &str) -> Result<bool, StoreError> {
+        Ok(!self.indexes.find_words(&[word], true, 1, &RowFilter::default())?.is_empty())
     }
 
     fn mentions_any(&self, names: &[String]) -> Result<bool, StoreError> {
@@ -400,7 +472,7 @@ impl WholeIndex for CallIndex {
     }
 
     fn document_frequency(&self, hash: u64) -> Result<u32, SegmentError> {
-        self.large.indexes.document_frequency(hash)
+        self.large.count_documents(hash)
     }
 
     fn check_lookups(&self) -> Result<(), StoreError> {

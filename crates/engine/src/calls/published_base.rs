@@ -40,15 +40,15 @@ pub struct BaseOrigin {
 impl BaseOrigin {
     /// Describes the index for a message, such as `the index of commit 0123456789ab, published 3 hours ago at s3://b`.
     pub fn describe(&self) -> String {
+        let age = format_age(Duration::from_millis(now_ms().saturating_sub(self.published_at_ms)));
         if self.is_collection() {
-            return format!("the collection at {}, as of {} ago", self.location, self.describe_age());
+            return format!("the collection at {}, as of {age} ago", self.location);
         }
         let of = match &self.commit {
             Some(commit) => format!("commit {}", commit.get(..12).unwrap_or(commit)),
             None => self.project.clone(),
         };
         let changes = if self.is_modified { " with uncommitted changes" } else { "" };
-        let age = format_age(Duration::from_millis(now_ms().saturating_sub(self.published_at_ms)));
         format!("the index of {of}{changes}, published {age} ago at {}", self.location)
     }
 

@@ -27,7 +27,8 @@ pub struct CheckedQuery {
     pub filter: Filter,
     /// The filters written in the query text.
     pub query_filters: QueryFilters,
-    limit: usize,
+    /// Maximum number of results.
+    pub limit: usize,
     mode: RetrievalMode,
     explain: bool,
     file_filter: FileFilter,

@@ -14,6 +14,9 @@ use super::segment::{PostingReader, SegmentError, SegmentHeader};
 /// Size of the part of a segment that is read at once, in bytes.
 const BLOCK_BYTES: usize = 1 << 16;
 
+/// Number of hashes that are read at once.
+const HASHES_READ: usize = if cfg!(test) { 4 } else { 512 };
+
 /// Maximum length of the number at the start of a posting list, in bytes.
 const MAX_COUNT_BYTES: usize = 5;
 
@@ -64,31 +67,50 @@ impl SegmentDictionary {
     /// # Errors
     /// When the file cannot be read.
     pub fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
-        let hashes = self.header.counts_end + self.header.docs * (4 + FIELDS);
-        let ends = hashes + 8 * self.header.terms;
+        let Some(index) = self.find_term(hash)? else { return Ok(0) };
+        let ends = self.hashes_start() + 8 * self.header.terms;
+        let end_at = |index: usize| {
+            let mut bytes = [0; 4];
+            self.read_at(&mut bytes, ends + 4 * index).map(|()| u32::from_le_bytes(bytes) as usize)
+        };
+        let start = index.checked_sub(1).map_or(Ok(0), end_at)?;
+        let end = end_at(index)?;
+        let length = end.checked_sub(start).ok_or_else(|| self.format_error(FormatError::Truncated))?;
+        let mut count = vec![0; length.min(MAX_COUNT_BYTES)];
+        self.read_at(&mut count, self.header.head_bytes + start)?;
+        Ok(PostingReader::new(&count).len())
+    }
+
+    /// Returns the index of the term with this hash. Hashes are spread evenly, so a part of them around the likely place is
+    /// read, and mostly one is enough.
+    fn find_term(&self, hash: u64) -> Result<Option<usize>, SegmentError> {
         let (mut from, mut to) = (0, self.header.terms);
+        let (mut least, mut most) = (0, u64::MAX);
+        let mut block = vec![0; 8 * HASHES_READ];
         while from < to {
-            let middle = from.midpoint(to);
-            let mut bytes = [0; 8];
-            self.read_at(&mut bytes, hashes + 8 * middle)?;
-            match u64::from_le_bytes(bytes).cmp(&hash) {
-                std::cmp::Ordering::Less => from = middle + 1,
-                std::cmp::Ordering::Greater => to = middle,
-                std::cmp::Ordering::Equal => {
-                    let end_at = |index: usize| {
-                        let mut bytes = [0; 4];
-                        self.read_at(&mut bytes, ends + 4 * index).map(|()| u32::from_le_bytes(bytes) as usize)
-                    };
-                    let start = middle.checked_sub(1).map_or(Ok(0), end_at)?;
-                    let end = end_at(middle)?;
-                    let length = end.checked_sub(start).ok_or_else(|| self.format_error(FormatError::Truncated))?;
-                    let mut count = vec![0; length.min(MAX_COUNT_BYTES)];
-                    self.read_at(&mut count, self.header.head_bytes + start)?;
-                    return Ok(PostingReader::new(&count).len());
-                }
+            let share = (u128::from(hash.saturating_sub(least)) * (to - from) as u128)
+                / u128::from(most.saturating_sub(least)).max(1);
+            let likely = from + usize::try_from(share).unwrap_or(0);
+            let start = likely.saturating_sub(HASHES_READ / 2).clamp(from, to.saturating_sub(HASHES_READ).max(from));
+            let block = &mut block[..8 * (to - start).min(HASHES_READ)];
+            self.read_at(block, self.hashes_start() + 8 * start)?;
+            let hashes = block.as_chunks::<8>().0;
+            let first = u64::from_le_bytes(hashes[0]);
+            let last = u64::from_le_bytes(hashes[hashes.len() - 1]);
+            if hash < first {
+                (to, most) = (start, first);
+            } else if hash > last {
+                (from, least) = (start + hashes.len(), last);
+            } else {
+                let found = hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes));
+                return Ok(found.ok().map(|at| start + at));
             }
         }
-        Ok(0)
+        Ok(None)
+    }
+
+    fn hashes_start(&self) -> usize {
+        self.header.counts_end + self.header.docs * (4 + FIELDS)
     }
 
     /// Returns the statistics of the documents of several segments.

@@ -11,6 +11,7 @@
 mod counts;
 mod dictionary;
 mod field;
+mod packed_terms;
 mod score;
 mod segment;
 mod terms;

@@ -232,3 +232,24 @@ fn a_segment_on_disk_equals_the_one_in_memory() {
     let error = opened.segments()[0].verify().expect_err("a damaged list").to_string();
     assert!(error.contains("1.words") && error.contains("damaged"), "{error}");
 }
+
+#[test]
+fn a_dictionary_counts_the_documents_of_every_term() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("1-0.words");
+    for count in [1, 3, 4, 5, 300] {
+        let texts = (0..count).map(|number| chunk("a.py", "", &format!("shared word{number} pair{}", number / 2)));
+        let bytes = build_segment(0, &texts.collect::<Vec<_>>());
+        std::fs::write(&path, &bytes).expect("written");
+        let dictionary = SegmentDictionary::open(&path).expect("a dictionary");
+        let index = build_index(&[bytes]);
+        let words = (0..count).flat_map(|number| [format!("word{number}"), format!("pair{number}")]);
+        for word in words.chain(["shared".to_owned(), "nowhere".to_owned()]) {
+            let counted = dictionary.count_documents(hash_term(&word)).expect("it is readable");
+            assert_eq!(counted as usize, scored_docs(&index, &word).len(), "{word} of {count}");
+        }
+        for hash in [0, u64::MAX] {
+            assert_eq!(dictionary.count_documents(hash).expect("it is readable"), 0);
+        }
+    }
+}

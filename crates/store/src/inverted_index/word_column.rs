@@ -57,20 +57,16 @@ pub fn write_word_column(chunk: &Chunk) -> String {
 }
 
 impl Terms {
-    /// Returns the terms of a chunk from the text that [`write_word_column`] made of it: those whose hashes are in `wanted`,
-    /// which is sorted, or all. Single characters of pairs count towards the lengths of fields, unlike in
-    /// [`Terms::from_chunk`].
-    pub fn from_word_column(column: &str, wanted: Option<&[u64]>) -> Self {
+    /// Returns the terms of a chunk from the text that [`write_word_column`] made of it. Single characters of pairs count
+    /// towards the lengths of fields, unlike in [`Terms::from_chunk`].
+    pub fn from_word_column(column: &str) -> Self {
         let mut lines = column.split('\n');
         let mut keys: Vec<(u64, ChunkField)> = Vec::new();
         let mut lengths = [0_u32; FIELDS];
         for (field, repeated) in ChunkField::ALL.into_iter().zip(LINES) {
             let line = lines.next().unwrap_or_default();
             for word in line.split(' ').filter(|word| !word.is_empty()) {
-                let hash = hash_term(word);
-                if wanted.is_none_or(|wanted| wanted.binary_search(&hash).is_ok()) {
-                    keys.push((hash, field));
-                }
+                keys.push((hash_term(word), field));
                 lengths[field as usize] += 1;
             }
             lines.by_ref().take(repeated - 1).for_each(drop);
@@ -120,11 +116,7 @@ mod tests {
         let chunk = sample_chunk();
         let column = write_word_column(&chunk);
         let all = Terms::from_chunk(&chunk);
-        assert_eq!(Terms::from_word_column(&column, None), all);
-        let wanted = [hash_term("wait")];
-        let Terms { counts, lengths } = Terms::from_word_column(&column, Some(&wanted));
-        let count = all.counts.into_iter().find(|(hash, _)| *hash == wanted[0]).expect("the word is in the chunk");
-        assert_eq!((counts, lengths), (vec![count], all.lengths));
+        assert_eq!(Terms::from_word_column(&column), all);
         assert!(column.contains(&definition_key("AcquireConnection")), "{column}");
         assert!(column.ends_with(&file_key("POOL.rs")), "{column}");
         assert_eq!(column.lines().count(), 11);
@@ -132,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_malformed_column_gives_no_words() {
-        assert_eq!(Terms::from_word_column("", None), Terms::default());
-        assert_eq!(Terms::from_word_column("a b\n", None).counts.len(), 2);
+        assert_eq!(Terms::from_word_column(""), Terms::default());
+        assert_eq!(Terms::from_word_column("a b\n").counts.len(), 2);
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct CommitRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_rows: Option<RowDigest>,
     /// The number of chunks, if the tables have search indexes; `None` if they have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "packed_chunks")]
     pub searchable_chunks: Option<u64>,
 }
 
@@ -167,7 +167,7 @@ pub(super) struct SavedCommit {
     pub rows_generation: u64,
     pub chunk_rows: Option<RowDigest>,
     pub file_rows: Option<RowDigest>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "packed_chunks")]
     pub searchable_chunks: Option<u64>,
     /// Time at which it was saved, in milliseconds since the Unix epoch.
     pub at_ms: u64,

@@ -1,25 +1,25 @@
 //! Retrieval by LanceDB's indexes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use arrow_schema::ArrowError;
 use futures::TryStreamExt;
 use lancedb::DistanceType;
 use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery, Operator};
 use lancedb::query::{ExecutableQuery, Query, QueryBase, Select};
 
 use super::LanceView;
-use crate::commit::{RowKey, StoredChunk};
+use crate::commit::StoredChunk;
 use crate::error::StoreError;
 use crate::inverted_index::{CorpusStatistics, SegmentDictionary, SegmentError, Terms};
-use crate::lance::rows;
+use crate::lance::rows::{self, ChunkUnpacker};
 use crate::search_indexes::{FileHit, IndexSize, RowFilter, SearchIndexes};
 use types::{FileRecord, RepoPath};
 
 /// Number of partitions of the vector index that a search compares.
-const PROBED_PARTITIONS: usize = 48;
+const PROBED_PARTITIONS: usize = 12;
 
 /// Maximum number of paths in one condition.
 const MAX_PATHS: usize = 512;
@@ -56,23 +56,33 @@ impl LanceView {
         chunks: &mut Vec<(StoredChunk, Terms)>,
     ) -> Result<(), StoreError> {
         let operation = "read some chunks";
-        let columns: Vec<&str> = self.layout.head_columns().into_iter().chain([rows::WORDS]).collect();
+        // Packed terms are found by their hashes; all terms are only in the words.
+        let columns = if wanted.is_some() { vec![rows::PACKED] } else { vec![rows::PACKED, rows::WORDS] };
         let query = query.select(Select::columns(&columns)).with_row_id();
         let batches: Vec<RecordBatch> =
             self.location.block_on_read(operation, async { query.execute().await?.try_collect().await })?;
+        let mut unpacker = ChunkUnpacker::new(wanted);
+        let mut damaged = 0;
         for batch in &batches {
             let mut decode = || {
                 let keys = rows::typed_column::<UInt64Array>(batch, "_rowid")?;
-                let words: &StringArray = rows::typed_column(batch, rows::WORDS)?;
-                let positions: HashMap<RowKey, usize> = keys.values().iter().copied().zip(0..).collect();
-                rows::decode_chunks(batch, self.layout, keys.values(), &mut |chunk| {
-                    let terms = Terms::from_word_column(words.value(positions[&chunk.row]), wanted);
-                    chunks.push((chunk, terms));
-                })
+                let packed: &BinaryArray = rows::typed_column(batch, rows::PACKED)?;
+                let words: Option<&StringArray> =
+                    if wanted.is_some() { None } else { Some(rows::typed_column(batch, rows::WORDS)?) };
+                for (index, key) in keys.values().iter().enumerate() {
+                    match unpacker.unpack(packed.value(index), *key) {
+                        Some((chunk, terms)) => {
+                            let all = words.map(|words| Terms::from_word_column(words.value(index)));
+                            chunks.push((chunk, all.unwrap_or(terms)));
+                        }
+                        None => damaged += 1,
+                    }
+                }
+                Ok::<_, ArrowError>(())
             };
-            let damaged = decode().map_err(|error| self.location.damage_error(operation, &error))?;
-            self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
+            decode().map_err(|error| self.location.damage_error(operation, &error))?;
         }
+        self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod chunks;
 mod columns;
 mod files;
+mod packed_chunks;
 mod search_columns;
 mod tree_stats;
 
@@ -15,8 +16,9 @@ pub(super) use chunks::{
 };
 pub(super) use columns::{RowLayout, typed_column};
 pub(super) use files::{decode_files, encode_files, files_schema, hash_file_record};
+pub(super) use packed_chunks::ChunkUnpacker;
 pub(super) use search_columns::{
-    SIGNS, SOURCE_COLUMNS, WORDS, add_search_columns, derive_search_columns, search_columns_schema, sign_bytes,
+    PACKED, SIGNS, SOURCE_COLUMNS, WORDS, add_search_columns, derive_search_columns, search_columns_schema, sign_bytes,
     with_search_columns,
 };
 pub(super) use tree_stats::TreeStats;

@@ -1,18 +1,21 @@
 //! Columns that the search indexes need, of tables with more chunks than are held in memory.
 //!
-//! They are derived from the other columns of a row, so they have no checksums: a damaged value only keeps a chunk from
-//! being found.
+//! They are derived from the other columns of a row. The words and the signs have no checksums: a damaged value only keeps
+//! a chunk from being found.
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float16Array, RecordBatch, StringArray, UInt8Array};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, FixedSizeListArray, Float16Array, RecordBatch, StringArray, UInt8Array, UInt32Array,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 
 use super::chunks::decode_chunk_texts;
 use super::columns::{RowLayout, text_column, typed_column};
+use super::packed_chunks::UnpackedChunk;
 use crate::commit::ChunkText;
-use crate::inverted_index::write_word_column;
+use crate::inverted_index::{TermCounter, write_word_column};
 use source::language;
 use types::{Chunk, RepoPath, Span, SymbolKind};
 
@@ -22,8 +25,24 @@ pub(in crate::lance) const WORDS: &str = "words";
 /// Column with the binary quantization of the vector: one bit for the sign of each value.
 pub(in crate::lance) const SIGNS: &str = "signs";
 
+/// Column with what a search compares of a chunk, as [`UnpackedChunk::pack`] returns it.
+pub(in crate::lance) const PACKED: &str = "packed";
+
 /// Columns from which [`add_search_columns`] derives its columns.
-pub(in crate::lance) const SOURCE_COLUMNS: [&str; 5] = ["path", "container", "checked_signature", "text", "vector"];
+pub(in crate::lance) const SOURCE_COLUMNS: [&str; 12] = [
+    "number",
+    "path",
+    "language",
+    "start_line",
+    "end_line",
+    "kind",
+    "symbol",
+    "container",
+    "defines",
+    "checked_signature",
+    "text",
+    "vector",
+];
 
 /// Returns the schema of a chunks table with the search columns.
 pub(in crate::lance) fn with_search_columns(chunks: &Schema, dimensions: u32) -> SchemaRef {
@@ -33,11 +52,13 @@ pub(in crate::lance) fn with_search_columns(chunks: &Schema, dimensions: u32) ->
 
 /// Returns the schema of the search columns alone.
 pub(in crate::lance) fn search_columns_schema(dimensions: u32) -> SchemaRef {
-    let compressed = [("lance-encoding:compression".to_owned(), "zstd".to_owned())].into();
+    let compression = |name: &str| [("lance-encoding:compression".to_owned(), name.to_owned())].into();
     let list = DataType::FixedSizeList(sign_item_field(), list_width(dimensions));
     Arc::new(Schema::new(vec![
-        Field::new(WORDS, DataType::Utf8, true).with_metadata(compressed),
+        Field::new(WORDS, DataType::Utf8, true).with_metadata(compression("zstd")),
         Field::new(SIGNS, list, true),
+        // Hashes and vectors hardly shrink.
+        Field::new(PACKED, DataType::Binary, true).with_metadata(compression("none")),
     ]))
 }
 
@@ -71,40 +92,55 @@ pub(in crate::lance) fn derive_search_columns(
     layout: RowLayout,
     dimensions: u32,
 ) -> Result<RecordBatch, ArrowError> {
-    let (paths, containers) = (text_column(batch, "path")?, text_column(batch, "container")?);
-    let texts = decode_chunk_texts(batch, layout)?;
-    let words = texts.into_iter().enumerate().map(|(index, text)| {
+    let text = |name| text_column(batch, name);
+    let (paths, containers) = (text("path")?, text("container")?);
+    let (languages, kinds, symbols, defines) = (text("language")?, text("kind")?, text("symbol")?, text("defines")?);
+    let number = |name| typed_column::<UInt32Array>(batch, name);
+    let (numbers, starts, ends) = (number("number")?, number("start_line")?, number("end_line")?);
+    let vectors: &FixedSizeListArray = typed_column(batch, "vector")?;
+    let (mut words, mut packed) = (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
+    let mut signs = Vec::with_capacity(batch.num_rows() * dimensions.div_ceil(8) as usize);
+    let mut counter = TermCounter::default();
+    let mut path = RepoPath::new("");
+    for (row, text) in decode_chunk_texts(batch, layout)?.into_iter().enumerate() {
         let ChunkText { text, signature, definitions, .. } = text;
-        write_word_column(&Chunk {
-            path: RepoPath::new(paths.value(index)),
+        if path.as_str() != paths.value(row) {
+            path = RepoPath::new(paths.value(row));
+        }
+        let chunk = Chunk {
+            path: path.clone(),
             language: language::text_language(),
-            span: Span { start_line: 1, end_line: 1 },
+            span: Span { start_line: starts.value(row), end_line: ends.value(row) },
             kind: SymbolKind::Block,
             symbol: String::new(),
-            container: containers.value(index).to_owned(),
+            container: containers.value(row).to_owned(),
             definitions,
             signature,
             text,
             masked: Vec::new(),
-        })
-    });
-    let words: ArrayRef = Arc::new(StringArray::from_iter_values(words));
-    let vectors: &FixedSizeListArray = typed_column(batch, "vector")?;
-    let mut signs = Vec::with_capacity(batch.num_rows() * dimensions.div_ceil(8) as usize);
-    for row in 0..vectors.len() {
+        };
+        words.push(write_word_column(&chunk));
         let vector = vectors.value(row);
-        let values = vector.as_any().downcast_ref::<Float16Array>();
-        let values =
-            values.ok_or_else(|| ArrowError::SchemaError("the column vector is not of half floats".to_owned()))?;
-        signs.extend(sign_bytes(values.values().iter().copied().map(f16::to_f32)));
+        let vector = vector.as_any().downcast_ref::<Float16Array>();
+        let vector =
+            vector.ok_or_else(|| ArrowError::SchemaError("the column vector is not of half floats".to_owned()))?;
+        let vector = vector.values().to_f32_vec();
+        signs.extend(sign_bytes(vector.iter().copied()));
+        let (kind, symbol) = (kinds.value(row), symbols.value(row));
+        let texts = [path.as_str(), languages.value(row), kind, symbol, &chunk.container, defines.value(row)];
+        let terms = counter.count_terms(&chunk, &mut |_| ());
+        let number = numbers.value(row);
+        packed.push(UnpackedChunk { number, span: chunk.span, texts, vector: &vector, terms: &terms }.pack());
     }
+    let words: ArrayRef = Arc::new(StringArray::from_iter_values(words));
+    let packed: ArrayRef = Arc::new(BinaryArray::from_iter_values(packed));
     let signs = FixedSizeListArray::try_new(
         sign_item_field(),
         list_width(dimensions),
         Arc::new(UInt8Array::from(signs)),
         None,
     )?;
-    RecordBatch::try_new(search_columns_schema(dimensions), vec![words, Arc::new(signs)])
+    RecordBatch::try_new(search_columns_schema(dimensions), vec![words, Arc::new(signs), packed])
 }
 
 /// Adds the search columns to a batch of complete rows.

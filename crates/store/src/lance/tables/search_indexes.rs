@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::Schema;
 use lance::dataset::{BatchUDF, NewColumnTransform};
 use lancedb::index::Index;
 use lancedb::index::scalar::{BTreeIndexBuilder, BitmapIndexBuilder, FtsIndexBuilder};
@@ -39,7 +40,7 @@ const CHUNK_INDEXES: [&str; 4] = [rows::SIGNS, rows::WORDS, "path", "language"];
 /// # Errors
 /// When the table cannot be read.
 pub async fn has_search_columns(chunks: &Table) -> lancedb::Result<bool> {
-    Ok(chunks.schema().await?.field_with_name(rows::WORDS).is_ok())
+    Ok(chunks.schema().await?.field_with_name(rows::PACKED).is_ok())
 }
 
 /// Returns whether the chunks table and the files table have all search indexes.
@@ -129,16 +130,18 @@ fn index_of(column: &str, rows: usize) -> Index {
     }
 }
 
-/// Adds the columns of the search indexes to all rows.
+/// Adds the columns of the search indexes that the table lacks to all rows.
 async fn add_columns(chunks: &Table, dimensions: u32) -> lancedb::Result<()> {
+    let (present, all) = (chunks.schema().await?, rows::search_columns_schema(dimensions));
+    let missing = all.fields().iter().filter(|field| present.field_with_name(field.name()).is_err());
+    let missing = Schema::new(missing.cloned().collect::<Vec<_>>());
+    let positions = missing.fields().iter().map(|field| all.index_of(field.name())).collect::<Result<Vec<_>, _>>();
+    let positions = positions.map_err(|source| lancedb::Error::Arrow { source })?;
     let derive = move |batch: &arrow_array::RecordBatch| {
-        rows::derive_search_columns(batch, RowLayout::Checked, dimensions).map_err(lance::Error::from)
+        let derived = rows::derive_search_columns(batch, RowLayout::Checked, dimensions);
+        derived.and_then(|derived| derived.project(&positions)).map_err(lance::Error::from)
     };
-    let added = BatchUDF {
-        mapper: Box::new(derive),
-        output_schema: Arc::clone(&rows::search_columns_schema(dimensions)),
-        result_checkpoint: None,
-    };
+    let added = BatchUDF { mapper: Box::new(derive), output_schema: Arc::new(missing), result_checkpoint: None };
     let read = rows::SOURCE_COLUMNS.map(str::to_owned).to_vec();
     let builder = chunks.add_columns().transform(NewColumnTransform::BatchUDF(added)).read_columns(read);
     builder.execute().await.map(drop)
