@@ -60,7 +60,7 @@ pub trait StoreView: Send + Sync {
     /// Returns the generation of the row keys.
     ///
     /// While it is equal in two views, a row key found in both refers to the same chunk. New tables
-    /// and compaction change it.
+    /// change it. Compaction gives some chunks new keys.
     fn rows_generation(&self) -> u64;
 
     /// Returns the identity of the commit that this view shows.

@@ -56,8 +56,6 @@ pub(super) struct LanceWriter {
     file_rows: RowDigest,
     /// The metadata of the own files of a copy of another index.
     own_tree: Option<OwnTree>,
-    /// Whether row keys may have changed since the last commit.
-    renumbered: bool,
     /// Whether a retired commit has expired since old versions were last removed.
     expired: bool,
     /// Whether the tables may hold rows of an unfinished commit.
@@ -152,7 +150,7 @@ impl LanceWriter {
             segments::remove_unused_segments(&location, last.as_ref());
         }
         let segments = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
-        let (renumbered, expired, dirty, defers_publication) = (false, false, false, false);
+        let (expired, dirty, defers_publication) = (false, false, false);
         Ok(Self {
             location,
             fingerprint,
@@ -170,7 +168,6 @@ impl LanceWriter {
             stored,
             file_rows,
             own_tree,
-            renumbered,
             expired,
             dirty,
             defers_publication,
@@ -190,7 +187,6 @@ impl LanceWriter {
                 &self.fingerprint,
             )?;
             self.segments = self.base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
-            self.renumbered = false;
         }
         self.dirty = true;
         Ok(())
@@ -213,7 +209,7 @@ impl LanceWriter {
             tables.add_files(&records).await
         })?;
         let compaction = maintenance::compact_during_run(tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
+        self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         self.merge_segments_if_needed(usize::MAX)
     }
 
@@ -286,7 +282,7 @@ impl LanceWriter {
             self.save_own_tree();
         }
         self.base = Some(Arc::new(view));
-        (self.dirty, self.renumbered) = (false, false);
+        self.dirty = false;
         Ok(manifest)
     }
 
@@ -323,13 +319,10 @@ impl LanceWriter {
         records.iter().map(hash).collect()
     }
 
-    /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys may have
-    /// changed; a random one if the base has none.
+    /// Returns the rows generation of the next commit: that of the base, or a random one if it has none.
     fn next_rows_generation(&self) -> u64 {
-        match self.base.as_ref().map(|base| base.committed().rows_generation) {
-            Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
-            _ => manifest::random_rows_generation(),
-        }
+        let last = self.base.as_ref().map_or(0, |base| base.committed().rows_generation);
+        if last > 0 { last } else { manifest::random_rows_generation() }
     }
 
     /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes from the commit the
@@ -439,7 +432,7 @@ impl StoreWriter for LanceWriter {
             return Ok(false);
         }
         // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row keys
-        // mean the same as before as long as no fragments were compacted.
+        // mean the same as before. Older programs began another rows generation when they compacted fragments.
         let is_renumbered = record.rows_generation != last.rows_generation;
         record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
         record.next_number = record.next_number.max(last.next_number);
@@ -460,7 +453,7 @@ impl StoreWriter for LanceWriter {
     fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
         self.begin_commit()?;
         let compaction = maintenance::compact_after_run(&self.tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
+        self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
         if rows as u64 > self.limits.resident_chunks {
