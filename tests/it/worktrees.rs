@@ -342,7 +342,7 @@ fn indexes_of_deleted_worktrees_are_removed() {
     let trees = Trees::new();
     for name in ["a", "b", "c", "locked"] {
         trees.git("main", &["worktree", "add", "-q", "-b", name, &format!("../{name}")]);
-        trees.index_from(name, if name == "a" { "main" } else { newest_tree(name) });
+        trees.index_from(name, "main");
     }
     trees.git("main", &["worktree", "lock", "../locked"]);
     trees.git("main", &["worktree", "remove", "../a"]);
@@ -374,15 +374,6 @@ fn indexes_of_deleted_worktrees_are_removed() {
     trees.git("main", &["worktree", "add", "-q", "-b", "e", "../e"]);
     trees.index("e");
     assert_eq!(trees.indexes(), ["d", "e", "locked", "main", "project"]);
-}
-
-/// Returns the tree whose index is the newest one when the tree `name` is indexed.
-fn newest_tree(name: &str) -> &'static str {
-    match name {
-        "b" => "a",
-        "c" => "b",
-        _ => "c",
-    }
 }
 
 #[test]
