@@ -18,7 +18,7 @@ mod manifest;
 pub mod memory;
 mod search_indexes;
 
-pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
+pub use chunk_store::{ChunkStore, HeldFiles, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
 pub use damage::StoreDamage;
 pub use error::StoreError;
