@@ -28,24 +28,35 @@ pub enum RemainingWork {
     WaitForChange(IndexScope),
 }
 
+/// What is watched of a folder.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchState<'w> {
+    /// Number of watched folders.
+    pub folders: usize,
+    /// The reason why parts of the folder are not watched, if there is one. The whole folder is then refreshed once a
+    /// minute.
+    pub unwatched: Option<&'w str>,
+}
+
 impl Engine {
     /// Watches the folder until `stop` is cancelled. Once the watch has started, calls `refresh` for the whole folder,
-    /// and then for each batch of changes and for retries. The second argument of `refresh` is the reason why parts of
-    /// the folder are not watched, if there is one; the whole folder is then refreshed once a minute as well.
+    /// and then for each batch of changes and for retries.
     ///
     /// # Errors
     /// When the folder cannot be watched.
     pub fn watch(
         &self,
         stop: &CancelToken,
-        refresh: &mut dyn FnMut(IndexScope, Option<&str>) -> RemainingWork,
+        refresh: &mut dyn FnMut(IndexScope, WatchState<'_>) -> RemainingWork,
     ) -> Result<(), WatchError> {
         let Settings { root, index_dir, cross_file_systems, .. } = &self.settings;
         let watcher = FolderWatcher::start(root, index_dir, *cross_file_systems)?;
         let mut pending = PendingScope::everything();
         while !stop.is_cancelled() {
             if let Some(scope) = pending.take() {
-                pending.record_remaining(refresh(scope, watcher.unwatched().as_deref()));
+                let unwatched = watcher.unwatched();
+                let state = WatchState { folders: watcher.watched_folders(), unwatched: unwatched.as_deref() };
+                pending.record_remaining(refresh(scope, state));
             }
             let at_most = pending.pause().or_else(|| watcher.unwatched().map(|_| FULL_REFRESH_INTERVAL));
             match watcher.wait(stop, at_most) {

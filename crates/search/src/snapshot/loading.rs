@@ -20,8 +20,8 @@ use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
 
 /// Maximum number of chunks that a refresh reads, and of unused chunks that it keeps in memory; above it, the whole
-/// snapshot is loaded again. For a refresh of a large index in memory, the maximum is half of its chunks. A snapshot from
-/// the cache has no larger maximum, because every process that begins with the cache reads these chunks again.
+/// snapshot is loaded again. For a large index, the maximum is half of its chunks; for a snapshot from the cache, a quarter,
+/// because every process that begins with the cache reads these chunks again.
 const MAX_INCREMENTAL_CHUNKS: usize = 16_384;
 
 /// Minimum number of chunks for which a snapshot cache is written. Fewer chunks are read from the store just as fast.
@@ -45,7 +45,8 @@ impl Snapshot {
             return Ok(Self::from_base(view, base, records));
         }
         // The records are those of the refreshed snapshot.
-        Self::from_base(Arc::clone(&view), base, Vec::new()).read_changes(view, MAX_INCREMENTAL_CHUNKS)
+        let max_changes = MAX_INCREMENTAL_CHUNKS.max(base.block.len() / 4);
+        Self::from_base(Arc::clone(&view), base, Vec::new()).read_changes(view, max_changes)
     }
 
     /// Loads the snapshot of `view` from the store, and writes the snapshot cache unless the snapshot is small or
