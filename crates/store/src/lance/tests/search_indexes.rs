@@ -132,7 +132,7 @@ fn a_crash_while_the_indexes_are_built_changes_no_answer() {
     write(&store(folder.path()), &borrowed(&files(9)));
     let build = |steps: usize| {
         let writer =
-            LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false).expect("a writer");
+            LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false, None).expect("a writer");
         writer.build_search_indexes_partly(steps).expect("built");
         // The writer ends without a commit, as in a crash.
     };
