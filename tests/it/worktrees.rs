@@ -157,6 +157,27 @@ fn a_worktree_starts_from_another_index_and_answers_from_its_own_files() {
 }
 
 #[test]
+fn a_worktree_starts_from_an_original_rather_than_from_a_copy() {
+    let trees = Trees::new();
+    for (tree, word) in [("first", "height"), ("second", "depth"), ("third", "width")] {
+        trees.git("main", &["worktree", "add", "-q", "--detach", &format!("../{tree}")]);
+        trees.write(tree, "src/m0.rs", module("m0", word));
+        trees.settle(tree);
+        let report = trees.index_from(tree, "main");
+        // A copy of another worktree's index would have that tree's file, too, which is then indexed again.
+        assert_eq!((&report["files_indexed"], &report["files_unchanged"]), (&1.into(), &39.into()), "{report}");
+        assert_eq!(trees.found(tree, word).len(), 1);
+    }
+    // Without the original, a copy is still a start.
+    fs::remove_dir_all(trees.path("main").join("src")).expect("removed");
+    trees.git("main", &["commit", "-qam", "empty"]);
+    trees.index("main");
+    trees.git("main", &["worktree", "add", "-q", "--detach", "../fourth", "main~1"]);
+    trees.index_from("fourth", "third");
+    trees.assert_like_rebuilt("fourth", &["weight", "width"]);
+}
+
+#[test]
 fn files_that_git_knows_are_not_read() {
     let trees = Trees::new();
     trees.git("main", &["worktree", "add", "-q", "-b", "topic", "../topic"]);
@@ -321,7 +342,7 @@ fn indexes_of_deleted_worktrees_are_removed() {
     let trees = Trees::new();
     for name in ["a", "b", "c", "locked"] {
         trees.git("main", &["worktree", "add", "-q", "-b", name, &format!("../{name}")]);
-        trees.index_from(name, if name == "a" { "main" } else { newest_tree(name) });
+        trees.index_from(name, "main");
     }
     trees.git("main", &["worktree", "lock", "../locked"]);
     trees.git("main", &["worktree", "remove", "../a"]);
@@ -353,15 +374,6 @@ fn indexes_of_deleted_worktrees_are_removed() {
     trees.git("main", &["worktree", "add", "-q", "-b", "e", "../e"]);
     trees.index("e");
     assert_eq!(trees.indexes(), ["d", "e", "locked", "main", "project"]);
-}
-
-/// Returns the tree whose index is the newest one when the tree `name` is indexed.
-fn newest_tree(name: &str) -> &'static str {
-    match name {
-        "b" => "a",
-        "c" => "b",
-        _ => "c",
-    }
 }
 
 #[test]

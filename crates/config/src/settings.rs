@@ -87,7 +87,7 @@ pub struct Settings {
 /// The published index that a new index starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseSettings {
-    /// The location: a folder or a URL.
+    /// The location: an absolute folder or a URL.
     pub location: OsString,
     /// Whether `codescry index` publishes at the location, because `--index-dir` is a URL.
     pub publishes: bool,
@@ -146,13 +146,16 @@ impl Settings {
         }
         let is_url = |dir: &&PathBuf| dir.to_str().is_some_and(|dir| dir.contains("://"));
         let published = options.index_dir.as_ref().filter(is_url).map(|dir| dir.clone().into_os_string());
-        let base = published.clone().or_else(|| options.base.clone()).map(|location| BaseSettings {
-            publishes: published.is_some(),
-            is_trusted: options.trust_base || options.in_place,
-            is_collection: false,
-            is_in_place: options.in_place,
-            location,
-        });
+        let base = match published.clone().or_else(|| options.base.clone()) {
+            Some(location) => Some(BaseSettings {
+                publishes: published.is_some(),
+                is_trusted: options.trust_base || options.in_place,
+                is_collection: false,
+                is_in_place: options.in_place,
+                location: resolve_location(location)?,
+            }),
+            None => None,
+        };
         if options.in_place && base.is_none() {
             return Err(ConfigError::NothingInPlace);
         }
@@ -169,11 +172,7 @@ impl Settings {
         if let Some(path) = &options.path {
             return Err(ConfigError::CollectionFolder { path: path.clone() });
         }
-        let is_url = location.to_str().is_some_and(|text| text.contains("://"));
-        let location = match is_url {
-            true => location.to_owned(),
-            false => std::path::absolute(location).map_err(ConfigError::WorkingFolder)?.into_os_string(),
-        };
+        let location = resolve_location(location.to_owned())?;
         let cache_dir = resolve_cache_dir(options)?;
         let shown = location.to_string_lossy().into_owned();
         let name = shown.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("collection");
@@ -216,6 +215,15 @@ fn resolve_cache_dir(options: &Options) -> Result<PathBuf, ConfigError> {
     }
 }
 
+/// Resolves a folder against the working folder, which is another one in a process that serves several clients. Returns a
+/// URL as it is.
+fn resolve_location(location: OsString) -> Result<OsString, ConfigError> {
+    if location.to_str().is_some_and(|location| location.contains("://")) {
+        return Ok(location);
+    }
+    Ok(std::path::absolute(&location).map_err(ConfigError::WorkingFolder)?.into_os_string())
+}
+
 /// Returns the name of an index folder: the name of the indexed folder, and a hash of its path that
 /// distinguishes folders of the same name.
 fn index_folder_name(root: &Path) -> String {
@@ -233,6 +241,18 @@ mod tests {
         let (a, b) = (index_folder_name(Path::new("/a/app")), index_folder_name(Path::new("/b/app")));
         assert!(a.starts_with("app-") && b.starts_with("app-"));
         assert_ne!(a, b);
+    }
+
+    #[test]
+    fn a_relative_location_is_that_of_the_working_folder_wherever_it_is_used() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let location = |base: &str| {
+            let options = Options { path: Some(dir.path().into()), base: Some(base.into()), ..Options::default() };
+            Settings::resolve(&options).expect("settings").base.expect("a base").location
+        };
+        let working = env::current_dir().expect("a working folder");
+        assert_eq!(location("team/indexes"), working.join("team/indexes").into_os_string());
+        assert_eq!(location("s3://bucket/indexes"), OsString::from("s3://bucket/indexes"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, TryLockError};
+use std::thread;
 use std::time::Instant;
 
 use crate::error::EngineError;
@@ -11,11 +12,30 @@ use retrieval::LargeIndex;
 use search::Snapshot;
 
 impl Engine {
-    /// Loads the snapshot that searches use, if anything is indexed. A failure is reported by the first search.
+    /// Loads the snapshot that searches use, if anything is indexed; otherwise, an index run that begins with a copy of
+    /// another index loads it while it compares the copy with the folder. A failure is reported by the first search.
     pub fn warm_up(&self) {
-        if let Err(error) = self.latest_snapshot() {
+        let mut loaded = self.latest_snapshot();
+        if matches!(loaded, Err(EngineError::NotIndexed { .. })) {
+            self.awaits_index.store(true, Ordering::SeqCst);
+            // A run that made the copy just before has not seen that it is awaited.
+            loaded = self.latest_snapshot();
+        }
+        if let Err(error) = loaded {
             tracing::debug!("no snapshot was loaded: {error}");
         }
+    }
+
+    /// Runs `run`. Meanwhile loads the snapshot, if a warm-up has found no index.
+    pub(crate) fn load_awaited_during<T>(&self, run: impl FnOnce() -> T) -> T {
+        if !self.awaits_index.swap(false, Ordering::SeqCst) {
+            return run();
+        }
+        thread::scope(|scope| {
+            // The search loads the index itself if this thread cannot be started.
+            _ = thread::Builder::new().name("warm up".to_owned()).spawn_scoped(scope, || self.warm_up());
+            run()
+        })
     }
 
     /// Loads the newest commit, as [`Engine::warm_up`] does, but only if a search has loaded a snapshot

@@ -26,7 +26,7 @@ pub use calls::{
     BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
     FolderOutline, FolderQuery, FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls,
     ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget,
-    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, collect_location, fetch_base,
+    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, WatchState, collect_location, fetch_base,
     find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
     remove_stored_index,
 };
@@ -41,7 +41,7 @@ pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
 pub use index::{
     BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
     IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,
-    find_bottleneck,
+    WatchError, find_bottleneck,
 };
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;

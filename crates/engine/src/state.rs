@@ -4,7 +4,7 @@ mod project_cache;
 mod snapshot_slot;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use crate::damage::{CurrentTexts, DamageState};
@@ -33,6 +33,8 @@ pub struct Engine {
     pub(crate) loading: Mutex<()>,
     /// Number of index runs that are refreshing the snapshot; see [`Engine::refresh_snapshot_during`].
     pub(crate) refreshing_runs: AtomicUsize,
+    /// Whether a warm-up has found no index. An index run that begins with a copy of another index then loads the copy.
+    pub(crate) awaits_index: AtomicBool,
     /// The projects of the generation that was examined last.
     pub(crate) projects: ProjectCache,
     /// The parsers of index runs and of calls.
@@ -78,6 +80,7 @@ impl Engine {
             store,
             loading: Mutex::default(),
             refreshing_runs: AtomicUsize::new(0),
+            awaits_index: AtomicBool::new(false),
             projects: ProjectCache::default(),
             damage: DamageState::default(),
             current_texts: CurrentTexts::default(),

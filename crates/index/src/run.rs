@@ -38,6 +38,9 @@ const MAX_ATTEMPTS: usize = 3;
 /// becomes known early; an entry takes little memory.
 const WALK_AHEAD_FILES: usize = 65_536;
 
+/// Maximum number of files whose records are kept in memory during a run, to read them once.
+const MAX_HELD_FILES: u64 = 200_000;
+
 /// Factor by which queues of chunk batches are shorter than queues of file batches.
 const WINDOW_QUEUE_FACTOR: usize = 8;
 
@@ -135,6 +138,9 @@ impl Indexer<'_> {
         let last = self.open_view(request, damage.is_some())?;
         let head = GitProject::find(self.settings.root.as_path()).and_then(|project| project.commit);
         let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild);
+        // The plan, the writer and a search that waits for this run use the same records. A failure is that of the plan.
+        let is_held = |last: &&Arc<dyn StoreView>| last.manifest().files_found <= MAX_HELD_FILES;
+        let _held = compared.filter(is_held).and_then(|last| last.hold_files().ok().flatten());
         let returning = compared.map(|last| self.find_return(last.as_ref(), head.as_deref())).transpose()?.flatten();
         // The run is as if the saved tree were the last commit.
         let view = returning.as_ref().map(|returning| Arc::clone(&returning.view)).or_else(|| last.clone());
@@ -164,8 +170,10 @@ impl Indexer<'_> {
         self.check_cancelled(cancel)?;
         let mut writer = RunWriter::new(self.store, fingerprint.clone(), last.as_ref(), plan.fresh, cancel);
         let is_returning = returning.is_some();
+        let mut held_saved = None;
         if let Some(returning) = returning.filter(|_| !plan.fresh) {
             writer.return_to(returning.generation, returning.left);
+            held_saved = returning.held;
         }
         if plan.fresh || !is_complete || is_returning {
             let locked = writer.lock()?;
@@ -173,6 +181,7 @@ impl Indexer<'_> {
                 locked.defer_publication();
             }
         }
+        drop(held_saved);
         let baseline = run_baseline(&plan, scope, before);
         let run = PipelineRun::new(self.embedder, self.parsers, self.in_flight_bytes(), baseline, cancel);
         run.run_observed(observe, || {

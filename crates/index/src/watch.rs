@@ -129,6 +129,11 @@ impl FolderWatcher {
         }
     }
 
+    /// Returns the number of watched folders.
+    pub fn watched_folders(&self) -> usize {
+        self.shared.state.lock().watched_folders.len()
+    }
+
     /// Returns the reason why some folders are not watched; `None` if all are watched. Changes in unwatched folders are
     /// found only by a walk.
     pub fn unwatched(&self) -> Option<String> {

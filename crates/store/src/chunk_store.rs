@@ -1,5 +1,6 @@
 //! The traits of a store: [`ChunkStore`], its read-only [`StoreView`] and its [`StoreWriter`].
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -52,6 +53,9 @@ pub trait ChunkStore: Send + Sync {
     fn size_bytes(&self) -> u64;
 }
 
+/// File records that stay in memory as long as this lives; see [`StoreView::hold_files`].
+pub type HeldFiles = Arc<dyn Any + Send + Sync>;
+
 /// A read-only view of one generation.
 pub trait StoreView: Send + Sync {
     /// Returns the manifest of this generation.
@@ -60,13 +64,22 @@ pub trait StoreView: Send + Sync {
     /// Returns the generation of the row keys.
     ///
     /// While it is equal in two views, a row key found in both refers to the same chunk. New tables
-    /// and compaction change it.
+    /// change it. Compaction gives some chunks new keys.
     fn rows_generation(&self) -> u64;
 
     /// Returns the identity of the commit that this view shows.
     fn generation(&self) -> Generation {
         let Manifest { generation: number, committed_at_ms, .. } = *self.manifest();
         Generation { number, rows_generation: self.rows_generation(), committed_at_ms }
+    }
+
+    /// Keeps the file records in memory as long as the returned value lives, so that they are read once for all callers of
+    /// [`StoreView::files`] and for a writer that extends this view. `None` where reading them costs nothing.
+    ///
+    /// # Errors
+    /// Fails like [`StoreView::files`].
+    fn hold_files(&self) -> Result<Option<HeldFiles>, StoreError> {
+        Ok(None)
     }
 
     /// Returns every file record, sorted by path.

@@ -19,7 +19,7 @@ pub mod memory;
 mod remote_files;
 mod search_indexes;
 
-pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
+pub use chunk_store::{ChunkStore, HeldFiles, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
 pub use damage::StoreDamage;
 pub use error::StoreError;

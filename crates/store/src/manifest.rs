@@ -74,6 +74,12 @@ impl Manifest {
         self.origin.as_ref().is_some_and(|origin| !origin.is_confirmed)
     }
 
+    /// Returns the depth of a copy of this index: the number of copies between it and an index that was made from files
+    /// alone.
+    pub fn copy_depth(&self) -> u32 {
+        self.origin.as_ref().map_or(0, |origin| origin.depth.saturating_add(1))
+    }
+
     /// Returns the identity of the copy; 0 if the index is none. Row keys of two copies of one index may mean different
     /// chunks.
     pub fn origin_id(&self) -> u64 {
@@ -93,6 +99,9 @@ pub struct IndexOrigin {
     /// Whether an index run has compared the copy with its folder and completed.
     #[serde(rename = "confirmed")]
     pub is_confirmed: bool,
+    /// Number of copies between this one and an index that was made from files alone.
+    #[serde(default)]
+    pub depth: u32,
 }
 
 /// A tree that the store has saved: an earlier commit that stays readable, because the folder may return to it, such as

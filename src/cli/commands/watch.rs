@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::{
     CancelToken, ChangedFiles, Engine, EngineError, IndexProgress, IndexReport, IndexRequest, IndexScope,
-    RemainingWork, RepoPath,
+    RemainingWork, RepoPath, WatchState,
 };
 use platform::clock;
 use text::display::escape_name;
@@ -33,7 +33,7 @@ pub fn run_watch(shared: &SharedArguments, arguments: &WatchArguments) -> anyhow
             WatchCommand { shared, engine: &engine, printer: Printer::new(), is_first: true, unwatched: None };
         interrupts.set_idle(true);
         let mut failure = None;
-        let followed = engine.watch(stop, &mut |scope, unwatched| {
+        let followed = engine.watch(stop, &mut |scope, WatchState { unwatched, .. }| {
             interrupts.set_idle(false);
             let remaining = watch.index_scope(scope, unwatched, stop).unwrap_or_else(|error| {
                 failure.get_or_insert(error);

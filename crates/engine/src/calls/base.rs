@@ -35,6 +35,17 @@ struct BaseIndex {
     has_same_commit: bool,
 }
 
+impl BaseIndex {
+    /// Returns what makes an index a better start than another one, greater if better.
+    ///
+    /// A copy of a copy has the files that differ in both trees, and shares less with the other trees. So of the indexes of
+    /// one commit, and of those of other commits, the one is best that is the fewest copies away from an original.
+    fn preference(&self) -> impl Ord + use<> {
+        let by_depth = std::cmp::Reverse(self.manifest.copy_depth());
+        (self.relation, self.has_same_commit, by_depth, self.manifest.committed_at_ms)
+    }
+}
+
 impl Engine {
     /// Makes the index of this folder a copy of that of another working tree of the same project. Returns false if
     /// there is no such index or copying fails; the run then indexes the folder from its files.
@@ -42,7 +53,7 @@ impl Engine {
         let Some(project) = GitProject::find(self.root()) else { return false };
         let Ok(data) = config::data_folder() else { return false };
         let mut bases = self.find_bases(&data, &project, fingerprint);
-        bases.sort_by_key(|base| (base.relation, base.has_same_commit, base.manifest.committed_at_ms));
+        bases.sort_by_key(BaseIndex::preference);
         for base in bases.iter().rev().take(MAX_TRIED) {
             match self.copy_index(base) {
                 Ok(()) => {

@@ -44,10 +44,13 @@ impl Engine {
         let recorder = RunRecorder::new(&self.settings.index_dir);
         let is_suspect = self.damage.take_suspicion();
         let request = IndexRequest { verify: request.verify || is_suspect, ..request.clone() };
-        let mut ended = self.new_indexer(&model).run(&request, cancel, &|progress| {
-            recorder.record_progress(progress);
-            observe(progress);
-        });
+        let run = || {
+            self.new_indexer(&model).run(&request, cancel, &|progress| {
+                recorder.record_progress(progress);
+                observe(progress);
+            })
+        };
+        let mut ended = if started_from.is_some() { self.load_awaited_during(run) } else { run() };
         recorder.record_end(&ended);
         if let (Ok(report), Some(root)) = (&mut ended, &started_from) {
             report.notes.insert(0, format!("started from the index of {}", root.display()));

@@ -54,4 +54,4 @@ pub use stored_indexes::{
     remove_stored_index,
 };
 pub use training_data::DefinedName;
-pub use watch::RemainingWork;
+pub use watch::{RemainingWork, WatchState};

@@ -173,8 +173,9 @@ impl Engine {
     /// Returns why answers about a base are without vectors: its model is not on this machine. `None` if it is, or if
     /// the index has no base.
     pub fn missing_base_model(&self) -> Option<String> {
-        let origin = self.base_origin()?;
+        // Most models are there, and only then does a search read no file for this.
         let error = self.models.check_available().err()?;
+        let origin = self.base_origin()?;
         let remedy = match error {
             EngineError::IndexModel(problem) => problem.to_string(),
             other => other.to_string(),

@@ -31,24 +31,33 @@ pub enum RemainingWork {
     WaitForChange(IndexScope),
 }
 
+/// What is watched of a folder.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchState<'w> {
+    /// Number of watched folders.
+    pub folders: usize,
+    /// The reason why parts of the folder are not watched, if there is one. The whole folder is then refreshed once a
+    /// minute.
+    pub unwatched: Option<&'w str>,
+}
+
 impl Engine {
     /// Watches the folder until `stop` is cancelled. Once the watch has started, calls `refresh` for the whole folder,
-    /// and then for each batch of changes and for retries. The second argument of `refresh` is the reason why parts of
-    /// the folder are not watched, if there is one; the whole folder is then refreshed once a minute as well. A collection
-    /// is refreshed once a minute; another published index that answers come from alone is not.
+    /// and then for each batch of changes and for retries. A collection is refreshed once a minute; another
+    /// published index that answers come from alone is not.
     ///
     /// # Errors
     /// When the folder cannot be watched.
     pub fn watch(
         &self,
         stop: &CancelToken,
-        refresh: &mut dyn FnMut(IndexScope, Option<&str>) -> RemainingWork,
+        refresh: &mut dyn FnMut(IndexScope, WatchState<'_>) -> RemainingWork,
     ) -> Result<(), WatchError> {
         if self.trusts_base() {
             loop {
                 if self.is_collection() {
                     // The next refresh comes in a minute, whatever this one left undone.
-                    refresh(IndexScope::All, None);
+                    refresh(IndexScope::All, WatchState { folders: 0, unwatched: None });
                 }
                 if stop.wait_timeout(COLLECTION_INTERVAL) {
                     return Ok(());
@@ -60,7 +69,9 @@ impl Engine {
         let mut pending = PendingScope::everything();
         while !stop.is_cancelled() {
             if let Some(scope) = pending.take() {
-                pending.record_remaining(refresh(scope, watcher.unwatched().as_deref()));
+                let unwatched = watcher.unwatched();
+                let state = WatchState { folders: watcher.watched_folders(), unwatched: unwatched.as_deref() };
+                pending.record_remaining(refresh(scope, state));
             }
             let at_most = pending.pause().or_else(|| watcher.unwatched().map(|_| FULL_REFRESH_INTERVAL));
             match watcher.wait(stop, at_most) {

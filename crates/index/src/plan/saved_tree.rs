@@ -5,12 +5,11 @@
 //! with the saved trees. If the folder is much more like one of them than like the last commit, the run begins with it.
 //! This only saves time: every file is compared as in any other run.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use source::walk::FileSystem;
-use store::{SavedTree, StoreError, StoreView};
+use store::{HeldFiles, SavedTree, StoreError, StoreView};
 use types::{ContentHash, FileRecord, RepoPath};
 
 /// Minimum number of files that differ between two trees for one of them to be saved.
@@ -26,6 +25,8 @@ const COMPARED_FILES: usize = 128;
 pub(crate) struct ReturnPlan {
     /// The commit of the saved tree.
     pub view: Arc<dyn StoreView>,
+    /// Keeps the records of its files in memory.
+    pub held: Option<HeldFiles>,
     /// Number of its generation.
     pub generation: u64,
     /// The sample of the tree that the folder has left.
@@ -67,8 +68,10 @@ impl ComparedFolder<'_> {
         for (generation, _) in trees.iter().filter(|(_, tree)| self.resembles(tree)) {
             match view.open_saved(*generation) {
                 Ok(Some(saved)) if saved.manifest().fingerprint == view.manifest().fingerprint => {
+                    // A failure to read them is that of the comparison.
+                    let held = saved.hold_files().ok().flatten();
                     if let Some(left) = self.compare_trees(view, saved.as_ref())? {
-                        return Ok(Some(ReturnPlan { view: saved, generation: *generation, left }));
+                        return Ok(Some(ReturnPlan { view: saved, held, generation: *generation, left }));
                     }
                 }
                 Ok(_) => {}
@@ -88,29 +91,49 @@ impl ComparedFolder<'_> {
         saved: &dyn StoreView,
     ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let Ok(saved_files) = saved.files() else { return Ok(None) };
-        let (last_files, saved_files) = (hashes_by_path(last.files()?), hashes_by_path(saved_files));
-        let all: std::collections::BTreeSet<&RepoPath> = last_files.keys().chain(saved_files.keys()).collect();
-        let changed: Vec<&RepoPath> =
-            all.into_iter().filter(|path| last_files.get(*path) != saved_files.get(*path)).collect();
+        let last_files = last.files()?;
+        let changed = find_differences(&last_files, &saved_files);
         if changed.len() < MIN_CHANGED_FILES {
             return Ok(None);
         }
         let (mut like_last, mut like_saved) = (0, 0);
-        for path in spread(&changed, COMPARED_FILES) {
+        for Difference { path, last, saved } in spread(&changed, COMPARED_FILES) {
             let found = self.hash_file(path);
-            like_last += usize::from(found.as_ref() == last_files.get(*path));
-            like_saved += usize::from(found.as_ref() == saved_files.get(*path));
+            like_last += usize::from(found.as_ref() == *last);
+            like_saved += usize::from(found.as_ref() == *saved);
         }
         if like_saved <= 2 * like_last {
             return Ok(None);
         }
-        let left = changed.iter().filter_map(|path| last_files.get_key_value(*path));
+        let left = changed.iter().filter_map(|difference| Some((difference.path, difference.last?)));
         Ok(Some(sample_files(left.collect())))
     }
 }
 
-fn hashes_by_path(files: Vec<FileRecord>) -> BTreeMap<RepoPath, ContentHash> {
-    files.into_iter().map(|file| (file.path, file.content.hash)).collect()
+/// A file that two trees do not have with the same contents, and its contents in each.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference<'r> {
+    path: &'r RepoPath,
+    last: Option<&'r ContentHash>,
+    saved: Option<&'r ContentHash>,
+}
+
+/// Finds the files that differ between two trees, whose records are sorted by path. The result is sorted by path, too.
+fn find_differences<'r>(last: &'r [FileRecord], saved: &'r [FileRecord]) -> Vec<Difference<'r>> {
+    let (mut last, mut saved) = (last.iter().peekable(), saved.iter().peekable());
+    let mut found = Vec::new();
+    loop {
+        let path = match (last.peek(), saved.peek()) {
+            (Some(a), Some(b)) => (&a.path).min(&b.path),
+            (Some(one), None) | (None, Some(one)) => &one.path,
+            (None, None) => return found,
+        };
+        let [last, saved] = [&mut last, &mut saved].map(|records| records.next_if(|record| record.path == *path));
+        let [last, saved] = [last, saved].map(|record| record.map(|record| &record.content.hash));
+        if last != saved {
+            found.push(Difference { path, last, saved });
+        }
+    }
 }
 
 /// Returns the sample of a tree that is left, taken from its changed files; `None` if fewer than [`MIN_CHANGED_FILES`]
@@ -133,7 +156,44 @@ fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
 
 #[cfg(test)]
 mod tests {
+    use types::{ContentRecord, FileOutcome, FileStat, TextEncoding};
+
     use super::*;
+
+    #[test]
+    fn files_that_one_tree_lacks_or_has_with_other_contents_differ() {
+        let tree = |files: &[(&str, &str)]| {
+            let record = |(path, text): &(&str, &str)| FileRecord {
+                path: RepoPath::new(*path),
+                content: ContentRecord {
+                    hash: ContentHash::of_bytes(text.as_bytes()),
+                    encoding: TextEncoding::Utf8,
+                    language: source::language::text_language(),
+                    outcome: FileOutcome::Indexed { chunks: 1, problem: None },
+                },
+                stat: FileStat::default(),
+            };
+            files.iter().map(record).collect::<Vec<_>>()
+        };
+        let last = tree(&[("a", "1"), ("b", "2"), ("d", "4"), ("e", "5")]);
+        let saved = tree(&[("b", "2"), ("c", "3"), ("d", "other"), ("f", "6")]);
+        let both = |path: &'static str, last: Option<&str>, saved: Option<&str>| {
+            let hash = |text: &str| ContentHash::of_bytes(text.as_bytes());
+            (path, last.map(hash), saved.map(hash))
+        };
+        let found = find_differences(&last, &saved);
+        let found: Vec<_> =
+            found.iter().map(|one| (one.path.as_str(), one.last.copied(), one.saved.copied())).collect();
+        let expected = [
+            both("a", Some("1"), None),
+            both("c", None, Some("3")),
+            both("d", Some("4"), Some("other")),
+            both("e", Some("5"), None),
+            both("f", None, Some("6")),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(find_differences(&last, &last), []);
+    }
 
     #[test]
     fn a_sample_is_spread_over_all_items() {

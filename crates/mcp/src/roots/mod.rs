@@ -9,4 +9,5 @@ pub mod query;
 pub mod registry;
 pub mod runs;
 pub mod served;
+mod watch_turns;
 pub mod watchers;

@@ -16,6 +16,7 @@ use engine::{
 use platform::cancel::CancelToken;
 use tokio::sync::watch;
 
+use super::watch_turns::TreeUses;
 use crate::call::context::wait_until_cancelled;
 
 /// Time between two attempts to start a run while another process writes the index. That process sends no event when
@@ -70,6 +71,8 @@ impl Drop for RunPermit {
 pub struct IndexRuns {
     engine: Arc<Engine>,
     state: watch::Sender<IndexRunState>,
+    /// The searches of this root.
+    uses: Arc<TreeUses>,
 }
 
 /// The state of a root's index runs.
@@ -173,7 +176,7 @@ impl Drop for RunWaiter<'_> {
 impl IndexRuns {
     /// Creates the state of a root without a run.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, state: watch::Sender::new(IndexRunState::default()) }
+        Self { engine, state: watch::Sender::new(IndexRunState::default()), uses: TreeUses::new() }
     }
 
     /// Starts a run on a new thread, or joins the run in progress, even if that one was started with another `rebuild`.
@@ -287,6 +290,7 @@ impl IndexRuns {
     /// Starts a run when the index may be stale: the folder is not watched or its last run failed, and no run
     /// ended within [`MAX_RUN_AGE`].
     pub fn start_if_stale(self: &Arc<Self>) {
+        self.uses.add();
         let state = self.state();
         let is_current = state.is_watched && !matches!(state.last_outcome, Some(RunOutcome::Failed(_)));
         if !is_current && state.last_run_ended_at.is_none_or(|at| at.elapsed() >= MAX_RUN_AGE) {
@@ -297,6 +301,11 @@ impl IndexRuns {
     /// Sets whether file changes start a run without a request.
     pub fn set_watched(&self, is_watched: bool) {
         self.state.send_modify(|state| state.is_watched = is_watched);
+    }
+
+    /// Returns the searches of this root.
+    pub(super) fn uses(&self) -> &Arc<TreeUses> {
+        &self.uses
     }
 
     /// Returns the engine of the root.

@@ -1,15 +1,17 @@
 //! Watches the served folders for file changes and indexes each change.
 //!
-//! Each root has its own thread. For a folder that cannot be watched, searches start incremental index runs instead.
+//! Each root has its own thread. For a folder that is not watched, because it cannot be or because too many others are
+//! ([`WatchTurns`]), searches start incremental index runs instead.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use engine::{IndexScope, lower_thread_priority};
+use engine::{IndexScope, RemainingWork, WatchError, WatchState, lower_thread_priority};
 use platform::cancel::CancelToken;
 
 use super::runs::IndexRuns;
 use super::served::ServedRoot;
+use super::watch_turns::{TURNS, WatchTurn, WatchTurns};
 
 /// The threads that watch folders; they are stopped and joined on drop.
 pub struct FolderWatchers {
@@ -20,11 +22,15 @@ pub struct FolderWatchers {
 impl FolderWatchers {
     /// Starts one watcher thread per root. Logs a warning for a thread that cannot be started.
     pub fn start(roots: &[Arc<ServedRoot>]) -> Self {
+        Self::start_in_turns(roots, &TURNS)
+    }
+
+    fn start_in_turns(roots: &[Arc<ServedRoot>], turns: &'static WatchTurns) -> Self {
         let stop = CancelToken::default();
         let spawn_watcher = |root: &Arc<ServedRoot>| {
             let (runs, stop) = (Arc::clone(&root.runs), stop.clone());
             let name = "watch".to_owned();
-            let thread = thread::Builder::new().name(name).spawn(move || watch_root(&runs, &stop));
+            let thread = thread::Builder::new().name(name).spawn(move || watch_root(&runs, turns, &stop));
             thread.inspect_err(|error| tracing::warn!("{} is not watched for changes: {error}", root.name())).ok()
         };
         let threads = roots.iter().filter_map(spawn_watcher).collect();
@@ -42,22 +48,48 @@ impl Drop for FolderWatchers {
     }
 }
 
-/// Watches one root until `stop` is cancelled, and indexes its changes.
-fn watch_root(runs: &IndexRuns, stop: &CancelToken) {
+/// Watches one root and indexes its changes until `stop` is cancelled, but only while it has a turn. Without one, waits for
+/// the next search of the root.
+fn watch_root(runs: &IndexRuns, turns: &WatchTurns, stop: &CancelToken) {
     lower_thread_priority();
+    while !stop.is_cancelled() {
+        let searches = runs.uses().count();
+        match turns.take(runs.uses()) {
+            Some(turn) => {
+                let end = turn.end().clone();
+                let _listener = stop.on_cancel(move || end.cancel());
+                if let Err(error) = watch_during_turn(runs, &turn) {
+                    tracing::warn!("{error}");
+                    return;
+                }
+            }
+            None => tracing::info!(
+                root = %runs.engine().root().display(),
+                "not watched for changes, because many folders of other trees are; each search looks for changes first"
+            ),
+        }
+        runs.uses().wait_for_more(searches, stop);
+    }
+}
+
+/// Watches one root and indexes its changes until the turn ends.
+fn watch_during_turn(runs: &IndexRuns, turn: &WatchTurn<'_>) -> Result<(), WatchError> {
     let mut last_warning = None;
-    let mut index_changes = |scope: IndexScope, unwatched: Option<&str>| {
+    let mut index_changes = |scope: IndexScope, WatchState { folders, unwatched }: WatchState<'_>| {
+        turn.set_folders(folders);
+        if turn.end().is_cancelled() {
+            return RemainingWork::Nothing;
+        }
         runs.set_watched(unwatched.is_none());
         if let Some(reason) = unwatched.filter(|reason| last_warning.as_deref() != Some(*reason)) {
             tracing::warn!("{reason}");
         }
         last_warning = unwatched.map(str::to_owned);
-        runs.index_scope(scope, stop)
+        runs.index_scope(scope, turn.end())
     };
-    if let Err(error) = runs.engine().watch(stop, &mut index_changes) {
-        tracing::warn!("{error}");
-    }
+    let watched = runs.engine().watch(turn.end(), &mut index_changes);
     runs.set_watched(false);
+    watched
 }
 
 #[cfg(test)]
@@ -85,6 +117,38 @@ mod tests {
         let waited =
             runtime.block_on(async { tokio::time::timeout(WAIT_TIMEOUT, states.wait_for(is_reached)).await.map(drop) });
         waited.expect("it comes");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_tree_without_a_turn_is_watched_once_another_one_is_idle() {
+        let home = tempfile::tempdir().expect("a folder");
+        let open = |name: &str| {
+            let path = home.path().join(name);
+            fs::create_dir_all(path.join("sub")).expect("a folder");
+            write(&path, 1, name);
+            let index_dir = Some(home.path().join(format!("index of {name}")));
+            let options = Options { path: Some(path), index_dir, ..Options::default() };
+            let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("an engine");
+            Arc::new(ServedRoot::new(Arc::new(engine)))
+        };
+        let (first, second) = (open("first"), open("second"));
+        let turns = Box::leak(Box::new(WatchTurns::new(2, Duration::ZERO)));
+        let _of_first = FolderWatchers::start_in_turns(std::slice::from_ref(&first), turns);
+        wait_for_state(&first.runs, |state| state.is_watched && state.running.is_none() && state.number > 0);
+        let _of_second = FolderWatchers::start_in_turns(std::slice::from_ref(&second), turns);
+        wait_for_state(&second.runs, |state| state.is_watched && state.running.is_none() && state.number > 0);
+        wait_for_state(&first.runs, |state| !state.is_watched);
+        // The next search of the first tree finds its changes, and takes the turn back.
+        write(&home.path().join("first"), 2, "found");
+        let before = first.runs.state().number;
+        first.runs.start_if_stale();
+        wait_for_state(&first.runs, |state| state.is_watched && state.running.is_none() && state.number > before);
+        wait_for_state(&second.runs, |state| !state.is_watched);
+        let indexed = thread::scope(|threads| {
+            threads.spawn(|| first.runs.engine().status().expect("a status").coverage.files_indexed).join()
+        });
+        assert_eq!(indexed.expect("no panic"), 2);
     }
 
     #[test]

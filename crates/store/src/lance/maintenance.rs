@@ -55,40 +55,34 @@ impl Default for MaintenanceLimits {
 /// down by about 0.3 ms.
 const DURING_RUN_FACTOR: usize = 8;
 
-/// Compacts the tables during a run, if there are very many small fragments. Returns whether row keys may
-/// have changed.
-pub(super) async fn compact_during_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<bool> {
+/// Compacts the tables during a run, if there are very many small fragments.
+pub(super) async fn compact_during_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<()> {
     let stats = FragmentStats::read(&tables.chunks, limits).await?;
     if stats.small > limits.small_fragments * DURING_RUN_FACTOR {
-        compact_after_run(tables, limits).await
-    } else {
-        Ok(false)
+        compact_after_run(tables, limits).await?;
     }
+    Ok(())
 }
 
-/// Compacts the tables at the end of a run, if needed. Returns whether row keys may have changed.
-pub(super) async fn compact_after_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<bool> {
-    let needs_compaction =
-        async |table: &Table| FragmentStats::read(table, limits).await.map(|stats| stats.need_compaction(limits));
-    let renumbered = needs_compaction(&tables.chunks).await? && compact_table(&tables.chunks, limits).await;
-    if needs_compaction(&tables.files).await? {
-        compact_table(&tables.files, limits).await;
+/// Compacts the tables at the end of a run, if needed. The rows of the fragments that are rewritten get new keys, and no
+/// row gets a key that another one had, because LanceDB never gives the number of a fragment twice. So a reader loads
+/// only the rewritten rows again.
+pub(super) async fn compact_after_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<()> {
+    for table in tables.both() {
+        if FragmentStats::read(table, limits).await?.need_compaction(limits) {
+            compact_table(table, limits).await;
+        }
     }
-    Ok(renumbered)
+    Ok(())
 }
 
-/// Merges small fragments and rewrites those with many deleted rows. Returns whether row keys may have
-/// changed.
+/// Merges small fragments and rewrites those with many deleted rows.
 ///
 /// A failure is logged and not returned, because a table that is not compacted is only slower.
-async fn compact_table(table: &Table, limits: &MaintenanceLimits) -> bool {
+async fn compact_table(table: &Table, limits: &MaintenanceLimits) {
     let options = CompactionOptions { target_rows_per_fragment: limits.small_rows, ..Default::default() };
-    match table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {
-        Ok(stats) => stats.compaction.is_none_or(|metrics| metrics.fragments_removed > 0),
-        Err(error) => {
-            tracing::warn!("cannot compact the fragments of {}: {error}", table.name());
-            true
-        }
+    if let Err(error) = table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {
+        tracing::warn!("cannot compact the fragments of {}: {error}", table.name());
     }
 }
 

@@ -5,7 +5,8 @@
 //!           lock            held by the writer; writer.txt names the holder
 //!           data/           LanceDB tables chunks_N and files_N
 //!           words/          segments of the inverted index
-//!           tree-stats      in a copy of another index: the metadata of the files in this folder
+//!           tree-stats      the metadata of files whose rows have another one: in a copy of another index, or after a
+//!                           return to a saved tree
 //! ```
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
@@ -272,7 +273,8 @@ impl ChunkStore for LanceStore {
         if let Some(remote) = &self.location.remote {
             return Err(StoreError::ReadOnly { place: remote.place() });
         }
-        Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh)?))
+        let read = self.view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh, read)?))
     }
 
     fn size_bytes(&self) -> u64 {

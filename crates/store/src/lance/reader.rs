@@ -7,7 +7,7 @@ mod search;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arrow_array::{RecordBatch, UInt64Array};
 use arrow_schema::ArrowError;
@@ -21,7 +21,7 @@ use super::manifest::{self, CommitRecord, RowDigest};
 use super::rows::{self, RowLayout, TreeStats};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
-use crate::chunk_store::StoreView;
+use crate::chunk_store::{HeldFiles, StoreView};
 use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
 use crate::error::StoreError;
@@ -31,6 +31,9 @@ use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
 use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
+
+/// The rows of the files table: records with the hashes of their rows.
+pub(super) type FileRows = Vec<(FileRecord, u64)>;
 
 /// Receives a batch of rows with their keys.
 type BatchVisitor<'v> = dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError> + 'v;
@@ -52,6 +55,10 @@ pub(super) struct LanceView {
     lacks_segments: AtomicBool,
     /// Number of chunks above which a reader uses search indexes.
     resident_chunks: u64,
+    /// The rows of the files table, while someone holds them.
+    files: Mutex<Weak<FileRows>>,
+    /// The views of saved commits that this view has opened.
+    opened_saved: Mutex<Vec<(u64, Weak<Self>)>>,
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
 }
@@ -119,6 +126,8 @@ impl LanceView {
             dictionaries: OnceLock::new(),
             lacks_segments: AtomicBool::new(false),
             resident_chunks: u64::MAX,
+            files: Mutex::default(),
+            opened_saved: Mutex::default(),
             damaged_rows: AtomicU64::new(0),
         })
     }
@@ -132,12 +141,38 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order. In a copied index, the metadata of some
-    /// records is that in the folder of the other index.
+    /// Returns every file record with the hash of its row, in any order. The metadata of some records may not be that of
+    /// the file ([`TreeStats`]).
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.
-    pub fn read_files(&self) -> Result<Vec<(FileRecord, u64)>, StoreError> {
+    pub fn read_files(&self) -> Result<Arc<FileRows>, StoreError> {
+        // Locked while the rows are read, so that threads that start together read them once.
+        let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = held.upgrade() {
+            return Ok(files);
+        }
+        let files = Arc::new(self.read_file_rows()?);
+        *held = Arc::downgrade(&files);
+        Ok(files)
+    }
+
+    /// Uses the rows of the files table that `other` has in memory, if they are the rows of this commit.
+    pub fn share_files(&self, other: &Self) {
+        let rows = |view: &Self| view.committed.file_rows;
+        if rows(self).is_some() && rows(self) == rows(other) {
+            let held = other.files.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.files.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        }
+    }
+
+    /// Returns the view of a saved commit that this view has opened, while someone uses it.
+    pub fn find_opened_saved(&self, generation: u64) -> Option<Arc<Self>> {
+        let opened = self.opened_saved.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.iter().find(|(other, _)| *other == generation)?.1.upgrade()
+    }
+
+    fn read_file_rows(&self) -> Result<FileRows, StoreError> {
         let operation = "read the files";
         let batches = self.location.block_on_read(operation, async {
             self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await
@@ -214,7 +249,8 @@ impl LanceView {
         if damaged > 0 {
             return Err(self.location.damage_error(operation, &format!("{damaged} rows are damaged")));
         }
-        for record in self.files()? {
+        // Rows in memory do not show what is on disk.
+        for (record, _) in self.read_file_rows()? {
             let FileOutcome::Indexed { chunks, .. } = record.content.outcome else { continue };
             let found = counts.remove(&record.path).unwrap_or(0);
             if found != chunks {
@@ -286,11 +322,13 @@ impl StoreView for LanceView {
         self.committed.rows_generation
     }
 
+    fn hold_files(&self) -> Result<Option<HeldFiles>, StoreError> {
+        Ok(Some(self.read_files()?))
+    }
+
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
-        let mut files: Vec<FileRecord> = self.read_files()?.into_iter().map(|(record, _)| record).collect();
-        if self.committed.manifest.origin.is_some() {
-            TreeStats::read(&self.location).apply(&mut files);
-        }
+        let mut files: Vec<FileRecord> = self.read_files()?.iter().map(|(record, _)| record.clone()).collect();
+        TreeStats::read(&self.location).apply(&mut files, self.committed.manifest.origin.is_some());
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -394,8 +432,11 @@ impl StoreView for LanceView {
 
     fn open_saved(&self, generation: u64) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
         let Some(saved) = self.committed.find_saved(generation) else { return Ok(None) };
-        let view = Self::open(self.location.clone(), saved.to_record(), Some(self))?;
-        Ok(Some(Arc::new(view)))
+        let view = Arc::new(Self::open(self.location.clone(), saved.to_record(), Some(self))?);
+        let mut opened = self.opened_saved.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|(other, view)| *other != generation && view.strong_count() > 0);
+        opened.push((generation, Arc::downgrade(&view)));
+        Ok(Some(view))
     }
 
     fn has_met_damage(&self) -> bool {

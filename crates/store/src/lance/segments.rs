@@ -20,6 +20,9 @@ use platform::cancel::CancelToken;
 /// Name of the folder of segments.
 pub(super) const SEGMENTS_FOLDER: &str = "words";
 
+/// A merge takes at least 1 / `LEAST_MERGED_SHARE` of the maximum number of segments.
+const LEAST_MERGED_SHARE: usize = 4;
+
 /// File extension of a segment.
 const EXTENSION: &str = "words";
 
@@ -108,23 +111,10 @@ impl SegmentList {
         Ok(first)
     }
 
-    /// Returns how many of the last segments to merge; 0 while there are at most `max_segments`, otherwise at least 2.
-    ///
-    /// Counts from the end through the farthest segment that has at most twice as many documents as all
-    /// segments after it together.
+    /// Returns how many of the last segments to merge; 0 while there are at most `max_segments`.
     pub fn merge_count(&self, max_segments: usize) -> usize {
-        if self.names.len() <= max_segments {
-            return 0;
-        }
-        let (mut docs_after, mut count) = (0, 0);
-        for (position, segment) in self.index.segments().iter().rev().enumerate() {
-            let docs = segment.docs().len();
-            if docs <= docs_after * 2 || position == 0 {
-                count = position + 1;
-            }
-            docs_after += docs;
-        }
-        count.max(2)
+        let docs: Vec<usize> = self.index.segments().iter().map(|segment| segment.docs().len()).collect();
+        if docs.len() <= max_segments { 0 } else { count_to_merge(&docs, (max_segments / LEAST_MERGED_SHARE).max(2)) }
     }
 
     /// Merges the last `count` segments into one, keeping only the documents in `live`. Leaves them unmerged if the
@@ -162,6 +152,22 @@ impl SegmentList {
         self.index = InvertedIndex::new(before.into_iter().chain([segment]).collect());
         Ok(())
     }
+}
+
+/// Returns how many of the last segments, which have these numbers of documents, to merge: at least `least`, and further
+/// ones while each has at most twice as many documents as all after it together.
+///
+/// A merge thus ends before segments that are much larger than what came later, such as those that an index shares with
+/// the one that it began as a copy of.
+fn count_to_merge(docs: &[usize], least: usize) -> usize {
+    let (mut count, mut merged) = (0, 0);
+    for docs in docs.iter().rev() {
+        if count >= least && *docs > merged * 2 {
+            break;
+        }
+        (count, merged) = (count + 1, merged + docs);
+    }
+    count
 }
 
 /// Writes a segment and opens it. Returns its file name and the segment.
@@ -213,4 +219,35 @@ pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option
 pub(super) fn list_segment_files(location: &IndexLocation) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(location.dir.join(SEGMENTS_FOLDER)).into_iter().flatten().flatten();
     entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_ends_before_much_larger_segments() {
+        let large = [9_000; 22];
+        let small = [80, 3, 40, 7, 1, 1, 200, 12, 30, 5, 9];
+        assert_eq!(count_to_merge(&[large.as_slice(), &small].concat(), 8), 11, "the large ones stay as they are");
+        assert_eq!(count_to_merge(&[large.as_slice(), &[388, 4, 4, 4, 4, 4, 4, 4]].concat(), 8), 8);
+        assert_eq!(count_to_merge(&[5_000; 33], 8), 33, "equal ones become one");
+        assert_eq!(count_to_merge(&[1 << 20, 1 << 16, 1 << 12, 1 << 8, 1 << 4], 2), 2);
+    }
+
+    #[test]
+    fn segments_stay_few_and_are_seldom_written_again() {
+        let (mut docs, mut written) = (vec![9_000; 22], 0);
+        for _ in 0..3_000 {
+            docs.push(10);
+            if docs.len() > 32 {
+                let count = count_to_merge(&docs, 8);
+                let merged: usize = docs.split_off(docs.len() - count).into_iter().sum();
+                written += merged;
+                docs.push(merged);
+            }
+        }
+        assert!(docs.len() <= 32 && docs.iter().sum::<usize>() == 22 * 9_000 + 30_000);
+        assert!(written < 20 * 30_000, "{written}");
+    }
 }

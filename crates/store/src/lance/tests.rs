@@ -10,7 +10,7 @@ mod saved;
 mod schema_3;
 mod search_indexes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
 use super::*;

@@ -25,7 +25,7 @@ use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
 use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
-use types::{FileRecord, FileStat, RepoPath};
+use types::{ContentRecord, FileRecord, FileStat, RepoPath};
 
 /// Writes commits to a LanceDB store, and holds the writer lock until it is dropped.
 pub(super) struct LanceWriter {
@@ -42,6 +42,8 @@ pub(super) struct LanceWriter {
     last: Option<CommitRecord>,
     /// The commit that was current when this writer was opened; `None` if it has other tables.
     first: Option<CommitRecord>,
+    /// A view that readers use, with what it has in memory.
+    read: Option<Arc<LanceView>>,
     /// The commit to save with the next one.
     saving: Option<SavedCommit>,
     /// Generation of the saved commit that this writer extends.
@@ -54,10 +56,9 @@ pub(super) struct LanceWriter {
     stored: HashMap<RepoPath, u64>,
     /// The digest of the rows in the files table.
     file_rows: RowDigest,
-    /// The metadata of the own files of a copy of another index.
+    /// The metadata of files whose rows may have another one: those of a copy of another index, and those of a tree that
+    /// the folder has returned to.
     own_tree: Option<OwnTree>,
-    /// Whether row keys may have changed since the last commit.
-    renumbered: bool,
     /// Whether a retired commit has expired since old versions were last removed.
     expired: bool,
     /// Whether the tables may hold rows of an unfinished commit.
@@ -68,12 +69,15 @@ pub(super) struct LanceWriter {
     _lock: WriterLock,
 }
 
-/// The files of a copied index in its own folder.
+/// The files of an index in its own folder, whose metadata is not in the rows.
 struct OwnTree {
     stats: TreeStats,
-    /// The hashes of the files' content records, as their rows have them.
-    contents: HashMap<RepoPath, u64>,
+    /// What the rows say of the files' contents, without the metadata.
+    contents: HashMap<RepoPath, RowContent>,
 }
+
+/// A content record, and whether it is of a file that could not be read.
+type RowContent = (ContentRecord, bool);
 
 /// The table changes of a commit.
 struct TableChange {
@@ -115,7 +119,7 @@ impl TableChange {
 }
 
 impl LanceWriter {
-    /// Acquires the writer lock, and rolls back changes that a crash left behind.
+    /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares what the view `read` has in memory.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
@@ -124,6 +128,7 @@ impl LanceWriter {
         fingerprint: IndexFingerprint,
         limits: MaintenanceLimits,
         fresh: bool,
+        read: Option<Arc<LanceView>>,
     ) -> Result<Self, StoreError> {
         let lock = WriterLock::acquire(&location)?;
         let (last, legible) = match manifest::read_manifest(&location) {
@@ -138,10 +143,14 @@ impl LanceWriter {
         };
         let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
         let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
+        if let (Some(base), Some(read)) = (&base, &read) {
+            base.share_files(read);
+        }
         let files = base.as_ref().map(|view| view.read_files()).transpose()?.unwrap_or_default();
         let is_copy = base.as_ref().is_some_and(|view| view.committed().manifest.origin.is_some());
-        let own_tree = is_copy.then(|| OwnTree::read(&location, &files)).transpose()?;
-        let stored: HashMap<RepoPath, u64> = files.into_iter().map(|(file, hash)| (file.path, hash)).collect();
+        let has_own_tree = is_copy || (base.is_some() && TreeStats::exists(&location));
+        let own_tree = has_own_tree.then(|| OwnTree::read(&location, &files));
+        let stored = hash_paths(&files);
         let file_rows = RowDigest::of_hashes(stored.values().copied());
         atomic_file::remove_leftovers(&location.dir);
         let synced = SyncedFiles::list_existing(&location)?;
@@ -152,7 +161,7 @@ impl LanceWriter {
             segments::remove_unused_segments(&location, last.as_ref());
         }
         let segments = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
-        let (renumbered, expired, dirty, defers_publication) = (false, false, false, false);
+        let (expired, dirty, defers_publication) = (false, false, false);
         Ok(Self {
             location,
             fingerprint,
@@ -163,6 +172,7 @@ impl LanceWriter {
             first: base.as_ref().map(|base| base.committed().clone()),
             base,
             last,
+            read,
             saving: None,
             restored: None,
             generation,
@@ -170,7 +180,6 @@ impl LanceWriter {
             stored,
             file_rows,
             own_tree,
-            renumbered,
             expired,
             dirty,
             defers_publication,
@@ -190,7 +199,6 @@ impl LanceWriter {
                 &self.fingerprint,
             )?;
             self.segments = self.base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
-            self.renumbered = false;
         }
         self.dirty = true;
         Ok(())
@@ -213,7 +221,7 @@ impl LanceWriter {
             tables.add_files(&records).await
         })?;
         let compaction = maintenance::compact_during_run(tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
+        self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         self.merge_segments_if_needed(usize::MAX)
     }
 
@@ -286,7 +294,7 @@ impl LanceWriter {
             self.save_own_tree();
         }
         self.base = Some(Arc::new(view));
-        (self.dirty, self.renumbered) = (false, false);
+        self.dirty = false;
         Ok(manifest)
     }
 
@@ -303,10 +311,9 @@ impl LanceWriter {
     /// Makes `view` the generation that this writer extends.
     fn extend_view(&mut self, view: LanceView) -> Result<(), StoreError> {
         let files = view.read_files()?;
-        if self.own_tree.is_some() {
-            self.own_tree = Some(OwnTree::read(&self.location, &files)?);
-        }
-        self.stored = files.into_iter().map(|(file, hash)| (file.path, hash)).collect();
+        // Git has written the files that differ again. Their rows need no other times for that.
+        self.own_tree = Some(OwnTree::read(&self.location, &files));
+        self.stored = hash_paths(&files);
         self.file_rows = RowDigest::of_hashes(self.stored.values().copied());
         // Rolls the tables forward to the versions of `view` with the next commit.
         (self.base, self.dirty) = (Some(Arc::new(view)), true);
@@ -323,23 +330,20 @@ impl LanceWriter {
         records.iter().map(hash).collect()
     }
 
-    /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys may have
-    /// changed; a random one if the base has none.
+    /// Returns the rows generation of the next commit: that of the base, or a random one if it has none.
     fn next_rows_generation(&self) -> u64 {
-        match self.base.as_ref().map(|base| base.committed().rows_generation) {
-            Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
-            _ => manifest::random_rows_generation(),
-        }
+        let last = self.base.as_ref().map_or(0, |base| base.committed().rows_generation);
+        if last > 0 { last } else { manifest::random_rows_generation() }
     }
 
-    /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes from the commit the
-    /// touched records whose rows already have the same content.
-    fn keep_own_stats(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
-        let Some(own) = &mut self.own_tree else { return Ok(()) };
+    /// In an index with `tree-stats`, keeps the metadata of the commit's records for that file, and removes from the commit
+    /// the touched records whose rows already have the same content.
+    fn keep_own_stats(&mut self, commit: &mut Commit) {
+        let Some(own) = &mut self.own_tree else { return };
         commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
         let mut changed = Vec::new();
         for record in std::mem::take(&mut commit.touch) {
-            let content = hash_content(&self.location, &record)?;
+            let content = row_content(&record);
             if own.contents.get(&record.path) != Some(&content) {
                 own.contents.insert(record.path.clone(), content);
                 changed.push(record);
@@ -347,13 +351,12 @@ impl LanceWriter {
         }
         commit.touch = changed;
         for record in &commit.replace {
-            own.contents.insert(record.path.clone(), hash_content(&self.location, record)?);
+            own.contents.insert(record.path.clone(), row_content(record));
         }
         commit.remove.iter().for_each(|path| _ = own.contents.remove(path));
-        Ok(())
     }
 
-    /// Writes the metadata of a copied index's files to `tree-stats`; removes that file from an index that is no copy.
+    /// Writes the metadata of files to `tree-stats`; removes that file from an index that needs none.
     /// A failed write is only logged, because the next run then reads these files again. A failed removal is ignored.
     fn save_own_tree(&mut self) {
         match &mut self.own_tree {
@@ -408,7 +411,7 @@ impl StoreWriter for LanceWriter {
     }
 
     fn commit(&mut self, mut commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError> {
-        self.keep_own_stats(&mut commit)?;
+        self.keep_own_stats(&mut commit);
         if let Some(base) = self.base.as_ref().filter(|_| self.own_tree.is_some() && commit.is_empty()) {
             // Nothing that a reader sees has changed. The metadata is written with the next commit.
             return Ok(base.committed().manifest.clone());
@@ -439,11 +442,14 @@ impl StoreWriter for LanceWriter {
             return Ok(false);
         }
         // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row keys
-        // mean the same as before as long as no fragments were compacted.
+        // mean the same as before. Older programs began another rows generation when they compacted fragments.
         let is_renumbered = record.rows_generation != last.rows_generation;
         record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
         record.next_number = record.next_number.max(last.next_number);
         let view = LanceView::open(self.location.clone(), record, Some(base))?;
+        if let Some(opened) = self.read.as_ref().and_then(|read| read.find_opened_saved(generation)) {
+            view.share_files(&opened);
+        }
         self.extend_view(view)?;
         self.restored = Some(generation);
         Ok(true)
@@ -460,7 +466,7 @@ impl StoreWriter for LanceWriter {
     fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
         self.begin_commit()?;
         let compaction = maintenance::compact_after_run(&self.tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
+        self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
         if rows as u64 > self.limits.resident_chunks {
@@ -474,22 +480,23 @@ impl StoreWriter for LanceWriter {
 }
 
 impl OwnTree {
-    /// Reads the metadata beside a copied index, whose rows are `files`.
-    fn read(location: &IndexLocation, files: &[(FileRecord, u64)]) -> Result<Self, StoreError> {
+    /// Reads the metadata beside an index whose rows are `files`.
+    fn read(location: &IndexLocation, files: &[(FileRecord, u64)]) -> Self {
         let mut stats = TreeStats::read(location);
         stats.retain(files.iter().map(|(record, _)| record));
-        let content = |record: &FileRecord| Ok((record.path.clone(), hash_content(location, record)?));
-        let contents = files.iter().map(|(record, _)| content(record)).collect::<Result<_, StoreError>>()?;
-        Ok(Self { stats, contents })
+        let contents = files.iter().map(|(record, _)| (record.path.clone(), row_content(record))).collect();
+        Self { stats, contents }
     }
 }
 
-/// Returns the hash of a record without its metadata.
-fn hash_content(location: &IndexLocation, record: &FileRecord) -> Result<u64, StoreError> {
-    let is_unread = record.stat.mtime_ns == FileStat::UNREAD_NS;
-    let mtime_ns = if is_unread { FileStat::UNREAD_NS } else { 0 };
-    let record = FileRecord { stat: FileStat { mtime_ns, ..FileStat::default() }, ..record.clone() };
-    rows::hash_file_record(&record).map_err(|error| location.engine_error("read the files", &error))
+/// Returns what a row says of a file's content.
+fn row_content(record: &FileRecord) -> RowContent {
+    (record.content.clone(), record.stat.mtime_ns == FileStat::UNREAD_NS)
+}
+
+/// Returns the paths of rows with their hashes.
+fn hash_paths(files: &[(FileRecord, u64)]) -> HashMap<RepoPath, u64> {
+    files.iter().map(|(file, hash)| (file.path.clone(), *hash)).collect()
 }
 
 /// Returns whether rows with the fingerprint `now` fit into tables with the fingerprint `stored`.

@@ -192,9 +192,7 @@ impl SearchIndexes for LanceView {
                 records.extend(decoded.into_iter().map(|(record, _)| record));
             }
         }
-        if self.committed.manifest.origin.is_some() {
-            rows::TreeStats::read(&self.location).apply(&mut records);
-        }
+        rows::TreeStats::read(&self.location).apply(&mut records, self.committed.manifest.origin.is_some());
         Ok(records)
     }
 

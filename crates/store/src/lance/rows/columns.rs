@@ -77,6 +77,12 @@ impl<'b> RowVerifier<'b> {
     pub fn is_intact(&mut self, index: usize, add: impl FnOnce(&mut RowBytes)) -> bool {
         self.checksums.is_none_or(|checksums| self.bytes.checksum_of(add) == checksums.value(index))
     }
+
+    /// Returns the hash of the row at `index`, whose columns `add` adds; `None` if the row is not as it was written.
+    pub fn hash_intact(&mut self, index: usize, add: impl FnOnce(&mut RowBytes)) -> Option<u64> {
+        let hash = self.bytes.hash_of(add);
+        self.checksums.is_none_or(|checksums| checksum32(&self.bytes.0) == checksums.value(index)).then_some(hash)
+    }
 }
 
 /// The input of a row's checksum: its columns, each text with its length, so that no two different rows have the same

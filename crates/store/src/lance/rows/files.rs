@@ -4,13 +4,14 @@
 //! commit to the two existing tables already writes four files. The content columns are the same in every copy of
 //! the tree; only the metadata columns differ.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, optional_text, text_column, typed_column};
-use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, TextEncoding};
+use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, Language, RepoPath, TextEncoding};
 
 /// Column with the checksum of all other columns.
 const CHECKSUM: &str = "checksum";
@@ -136,7 +137,7 @@ pub(in crate::lance) fn decode_files(
     let times: &Int64Array = typed_column(batch, "mtime_ns")?;
     let chunks: &UInt32Array = typed_column(batch, "chunks")?;
     let added = AddedColumns::new(batch, layout)?;
-    let (mut verifier, mut bytes) = (RowVerifier::new(batch, layout, CHECKSUM)?, RowBytes::default());
+    let (mut verifier, mut known) = (RowVerifier::new(batch, layout, CHECKSUM)?, HashMap::new());
     let mut records = Vec::with_capacity(batch.num_rows());
     for index in 0..batch.num_rows() {
         let (encoding, ctime_ns, inode) = added.values(index);
@@ -150,11 +151,13 @@ pub(in crate::lance) fn decode_files(
             problem: optional_text(problems, index),
             stat: FileStat { size_bytes: sizes.value(index), mtime_ns: times.value(index), ctime_ns, inode },
         };
-        if !verifier.is_intact(index, |bytes| row.add_to(bytes)) {
+        let Some(hash) = verifier.hash_intact(index, |bytes| row.add_to(bytes)) else {
             let message = format!("the record of {} is damaged: its checksum does not match", row.path);
             return Err(ArrowError::ParseError(message));
-        }
-        records.push((row.decode()?, bytes.hash_of(|bytes| row.add_to(bytes))));
+        };
+        // There are few languages, and finding one takes as long as decoding the rest of the row.
+        let language = *known.entry(row.language).or_insert_with(|| language_or_text(row.language));
+        records.push((row.decode(language)?, hash));
     }
     Ok(records)
 }
@@ -181,7 +184,7 @@ impl<'b> AddedColumns<'b> {
 }
 
 impl FileRow<'_> {
-    fn decode(&self) -> Result<FileRecord, ArrowError> {
+    fn decode(&self, language: Language) -> Result<FileRecord, ArrowError> {
         let malformed = |what: &str| ArrowError::ParseError(format!("the {what} of {} is malformed", self.path));
         let outcome = match self.skip {
             Some(reason) => {
@@ -192,7 +195,7 @@ impl FileRow<'_> {
         let content = ContentRecord {
             hash: ContentHash::from_hex(self.hash).ok_or_else(|| malformed("hash"))?,
             encoding: TextEncoding::parse(self.encoding).unwrap_or_default(),
-            language: language_or_text(self.language),
+            language,
             outcome,
         };
         Ok(FileRecord { path: RepoPath::new(self.path), content, stat: self.stat })

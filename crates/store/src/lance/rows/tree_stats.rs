@@ -1,7 +1,8 @@
-//! `tree-stats`: the metadata of the files of a copied index in its own folder.
+//! `tree-stats`: the metadata of files whose rows have another one.
 //!
-//! The rows that a copy shares with the original have the metadata of the original's folder. So a copy keeps the
-//! metadata of its files in `tree-stats`. An entry says that a path with this metadata had this content, which stays
+//! The rows that a copy of an index shares with the original have the metadata of the original's folder. So a copy keeps
+//! the metadata of its files in `tree-stats`. So does an index that has returned to a saved tree, because git has written
+//! thousands of files again, with other times. An entry says that a path with this metadata had this content, which stays
 //! true; so the entries belong to no commit. The next run reads a file without an entry again; so `tree-stats` may be
 //! lost. An entry takes about 16 bytes.
 //!
@@ -61,21 +62,31 @@ impl TreeStats {
         Self { entries: entries.unwrap_or_default(), is_changed: false }
     }
 
-    /// Removes the file of a store that is no copy.
+    /// Returns whether a store has the file.
+    pub fn exists(location: &IndexLocation) -> bool {
+        location.dir.join(NAME).exists()
+    }
+
+    /// Removes the file of a store that needs none.
     pub fn remove(location: &IndexLocation) {
         _ = fs::remove_file(location.dir.join(NAME));
     }
 
-    /// Replaces the metadata in `records`, which may be that of another folder, by that of this folder. Records without
-    /// an entry get metadata that no file has. The records of unread files are not changed.
-    pub fn apply(&self, records: &mut [FileRecord]) {
+    /// Replaces the metadata in `records` by that of the entries. In a copy, records without an entry may have the metadata
+    /// of another folder, and get metadata that no file has. The records of unread files are not changed.
+    pub fn apply(&self, records: &mut [FileRecord], is_copy: bool) {
+        if self.entries.is_empty() && !is_copy {
+            return;
+        }
         for FileRecord { path, content, stat } in records {
             if stat.mtime_ns == FileStat::UNREAD_NS {
                 continue;
             }
             let found = self.entries.get(&key_of(path, &content.hash));
             let unknown = TreeStat { mtime_ns: FileStat::CHANGED_TOO_RECENTLY_NS, ctime_ns: 0, inode: 0 };
-            let TreeStat { mtime_ns, ctime_ns, inode } = found.copied().unwrap_or(unknown);
+            let Some(TreeStat { mtime_ns, ctime_ns, inode }) = found.copied().or(is_copy.then_some(unknown)) else {
+                continue;
+            };
             *stat = FileStat { size_bytes: stat.size_bytes, mtime_ns, ctime_ns, inode };
         }
     }
@@ -216,13 +227,15 @@ mod tests {
             .iter()
             .map(|record| FileRecord { stat: FileStat { size_bytes: 7, ..FileStat::default() }, ..record.clone() })
             .collect();
-        read.apply(&mut found);
+        read.apply(&mut found, true);
         assert_eq!(found, records);
         let mut others = [record("1.rs", "b", stat(1)), record("new.rs", "a", stat(1))];
-        read.apply(&mut others);
+        read.apply(&mut others, false);
+        assert_eq!(others, [record("1.rs", "b", stat(1)), record("new.rs", "a", stat(1))], "rows of its own folder");
+        read.apply(&mut others, true);
         assert!(others.iter().all(|other| other.stat.mtime_ns == FileStat::CHANGED_TOO_RECENTLY_NS));
         let mut unread = [record("1.rs", "a", FileStat { mtime_ns: FileStat::UNREAD_NS, ..stat(5) })];
-        read.apply(&mut unread);
+        read.apply(&mut unread, true);
         assert!(unread[0].is_unread());
     }
 

@@ -226,12 +226,13 @@ fn publish_clone(
         let failed = |source| StoreError::Io { operation: "sync", path: folder.to_owned(), source };
         atomic_file::sync_folder(folder).map_err(failed)?;
     }
-    let now = now_ms();
+    let (now, depth) = (now_ms(), commit.manifest.copy_depth());
     commit.manifest.origin = Some(IndexOrigin {
         root: std::mem::replace(&mut commit.manifest.root, root.to_owned()),
         generation: commit.manifest.generation,
         id: RandomState::new().hash_one(now).max(1),
         is_confirmed: false,
+        depth,
     });
     (commit.manifest.complete, commit.manifest.files_found, commit.manifest.committed_at_ms) = (false, 0, now);
     manifest::publish_manifest(target, &commit)?;
