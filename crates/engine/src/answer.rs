@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::calls::BaseOrigin;
 use crate::damage::TextState;
 use crate::error::{EngineError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, request_repair};
 use crate::state::Engine;
+use crate::state::published::BaseOrigin;
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};
 use store::Manifest;

@@ -3,6 +3,8 @@
 //! A path is resolved; it must be below the root, must not name a secret, and must not be excluded by a rule. The file
 //! is then opened without following symbolic links, so a path that changes after the check cannot lead outside.
 
+mod stored;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path};

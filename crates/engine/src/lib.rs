@@ -6,8 +6,6 @@
 
 mod answer;
 mod calls;
-#[cfg(feature = "locations")]
-mod collection_store;
 mod current_snapshot;
 mod damage;
 mod error;
@@ -16,19 +14,17 @@ pub mod models;
 mod project_scope;
 mod query_source;
 mod state;
-mod stored_files;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
-    FolderOutline, FolderQuery, FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls,
-    ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget,
-    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, WatchState, collect_location, fetch_base,
-    find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
-    remove_stored_index,
+    CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery,
+    FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls, ReadRequest, ReferenceAnswer,
+    ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer,
+    SymbolHit, SymbolQuery, WatchState, collect_location, fetch_base, find_indexed_folder, is_source_name,
+    list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
 };
 #[cfg(feature = "locations")]
 pub use calls::{
@@ -56,6 +52,7 @@ pub use search::{
     RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass};
+pub use state::published::{BaseOrigin, BaseReport, TransferState};
 pub use state::{Engine, project_folder};
 pub use train::tune::{TuneResult, TuneStep};
 pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};

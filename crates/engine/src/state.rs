@@ -1,6 +1,7 @@
 //! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
 
 mod project_cache;
+pub mod published;
 mod snapshot_slot;
 
 use std::path::{Path, PathBuf};
@@ -102,7 +103,7 @@ impl Engine {
     pub(crate) fn list_collection_repositories(&self) -> Option<Vec<String>> {
         #[cfg(feature = "locations")]
         if self.is_collection() {
-            let fetched = crate::collection_store::FetchedCollection::read(&self.settings.index_dir);
+            let fetched = published::FetchedCollection::read(&self.settings.index_dir);
             return Some(fetched.map_or_else(Vec::new, |fetched| fetched.repositories));
         }
         None
@@ -185,12 +186,11 @@ pub fn project_folder(root: &AbsPath) -> PathBuf {
 fn open_store(settings: &mut Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
     #[cfg(feature = "locations")]
     if settings.base.as_ref().is_some_and(|base| base.is_collection) {
-        return Ok(Box::new(crate::collection_store::CollectionStore::new(settings)));
+        return Ok(Box::new(published::CollectionStore::new(settings)));
     }
     #[cfg(feature = "locations")]
     if let Some(base) = settings.base.as_ref().filter(|base| base.is_in_place) {
-        use crate::calls::open_in_place;
-        let opened = open_in_place(settings, base, &platform::cancel::CancelToken::default(), &|_| ())?;
+        let opened = published::open_in_place(settings, base, &platform::cancel::CancelToken::default(), &|_| ())?;
         settings.index_dir = opened.dir;
         return Ok(Box::new(opened.store));
     }

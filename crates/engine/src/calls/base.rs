@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::gone_worktrees::remove_gone_worktrees;
-use super::published_base::BaseOrigin;
 use super::stored_indexes::{read_git_project, write_git_project};
 use crate::error::EngineError;
 use crate::state::Engine;
+use crate::state::published::BaseOrigin;
 use git_rules::{GitProject, ProjectRelation};
 use index::KnownObjects;
 #[cfg(feature = "lance")]

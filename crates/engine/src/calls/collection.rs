@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::published_base::TransferState;
 use crate::error::EngineError;
+use crate::state::published::TransferState;
 use config::{LocationSettings, Settings};
 use locations::{
     BaseEntry, BaseMember, COMBINED, Collection, CombinedOrigin, FetchRequest, LocationError, LocationUrl,

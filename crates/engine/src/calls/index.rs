@@ -1,9 +1,9 @@
 //! Runs of the index pipeline.
 
-use super::published_base::BaseOrigin;
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, remove_unused_models, save_model_folder};
 use crate::state::Engine;
+use crate::state::published::BaseOrigin;
 use index::{BenchKind, IndexProgress, IndexReport, IndexRequest, Indexer, RunRecorder};
 use platform::cancel::CancelToken;
 use source::walk::Disk;

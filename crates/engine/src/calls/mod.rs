@@ -43,9 +43,7 @@ pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
 pub use publish::{CollectedLocation, PublishedBase, collect_location};
-#[cfg(feature = "locations")]
-pub(crate) use published_base::in_place::{open_collection, open_in_place};
-pub use published_base::{BaseOrigin, BaseReport, TransferState, fetch_base};
+pub use published_base::fetch_base;
 pub use query_calls::QueryCalls;
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::published_base::TransferState;
 use crate::error::EngineError;
 use crate::state::Engine;
+use crate::state::published::TransferState;
 use config::LocationSettings;
 use platform::cancel::CancelToken;
 
@@ -102,7 +102,7 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {
-        use super::published_base::checkout::{Checkout, has_changes};
+        use crate::state::published::checkout::{Checkout, has_changes};
         use locations::{LocationUrl, PublishRequest};
         use store::lance::LanceStore;
 

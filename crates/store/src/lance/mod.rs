@@ -98,11 +98,13 @@ impl LanceStore {
     /// Returns a commit of remote files as one of the indexed folder, with which no run has compared it.
     fn adopt_commit(&self, mut committed: CommitRecord) -> CommitRecord {
         let manifest = &mut committed.manifest;
+        let depth = manifest.copy_depth();
         manifest.origin = Some(IndexOrigin {
             root: std::mem::replace(&mut manifest.root, self.location.root.clone()),
             generation: manifest.generation,
             id: 1,
             is_confirmed: false,
+            depth,
         });
         (manifest.complete, manifest.files_found) = (false, 0);
         committed

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::calls::open_collection;
+use super::in_place::open_collection;
 use crate::error::EngineError;
 use config::Settings;
 use platform::atomic_file::{Durability, replace_with_bytes};
@@ -23,7 +23,7 @@ const FETCHED_FILE: &str = "combined-index.json";
 
 /// The combined index that was fetched last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FetchedCollection {
+pub struct FetchedCollection {
     /// The folder of the index, in the cache.
     pub dir: PathBuf,
     /// The names of the repositories, sorted. The paths of a repository's files begin with its name.
@@ -50,7 +50,7 @@ impl FetchedCollection {
 }
 
 /// The store of a collection. It cannot be written.
-pub(crate) struct CollectionStore {
+pub struct CollectionStore {
     settings: Settings,
     /// The store of the combined index that was read last, with its folder.
     current: Mutex<Option<(PathBuf, Arc<LanceStore>)>>,

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{BaseOrigin, BaseReport, TransferState, WantedBase, collection_request, observe_transfer};
+use super::origin::{BaseOrigin, BaseReport, TransferState};
+use super::wanted::{WantedBase, collection_request, observe_transfer};
 use crate::error::EngineError;
 use config::{BaseSettings, Settings};
 use locations::{COMBINED, FetchRequest, InPlaceBase, LocationError, LocationUrl, RemoteParts};
@@ -62,7 +63,7 @@ pub fn open_collection(settings: &Settings, base: &BaseSettings) -> Result<(Path
 /// # Errors
 /// When the location has no such index, or cannot be read and nothing was brought from it before, the index was
 /// published by an older program, the call is cancelled, or the cache cannot be written.
-pub(super) fn bring_in_place(
+pub fn bring_in_place(
     settings: &Settings,
     url: &LocationUrl,
     request: &FetchRequest<'_>,
