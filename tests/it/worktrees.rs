@@ -258,7 +258,7 @@ fn a_file_that_changed_right_after_git_saw_it_is_read() {
     fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("a time");
     let index = trees.path("main").join(".git/worktrees/topic/index");
     fs::File::options().write(true).open(index).and_then(|file| file.set_modified(time)).expect("a time");
-    // Git is told to assume that these do not change.
+    // Git assumes that these do not change.
     trees.git("topic", &["update-index", "--assume-unchanged", "src/m4.rs"]);
     trees.git("topic", &["update-index", "--skip-worktree", "src/m5.rs"]);
     trees.write("topic", "src/m4.rs", module("m4", "height"));

@@ -96,7 +96,7 @@ pub struct BaseSettings {
     /// Whether the location is a collection: answers come from the combined index of all its repositories, which is
     /// never changed here, only replaced by a newer one.
     pub is_collection: bool,
-    /// Whether the published index is read at its location, and only what must be here is fetched. It is then trusted.
+    /// Whether the published index is read at its location, and only its small files are fetched. It is then trusted.
     pub is_in_place: bool,
 }
 

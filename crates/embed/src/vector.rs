@@ -1,5 +1,7 @@
 //! Vector arithmetic used by all models.
 
+pub mod quantized_matrix;
+
 /// Scales `vector` to unit length (L2 norm 1) and returns its length before that.
 ///
 /// If the length is zero or not finite, sets all values to zero and returns 0.

@@ -109,7 +109,7 @@ pub(crate) fn build_answer<S: QuerySource + ?Sized>(
     source.set_projects(&mut hits);
     let mut coverage = IndexCoverage::of_snapshot(snapshot);
     if trusts_base {
-        // The index of a collection is what was asked for, and usually fresh.
+        // The user asked for this collection, and its index is usually fresh.
         let is_told = |engine: &&Engine| !engine.is_collection();
         let bases = source.engines().into_iter().filter(is_told).filter_map(Engine::base_origin);
         let note = |base: BaseOrigin| {

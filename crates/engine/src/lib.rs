@@ -37,7 +37,7 @@ pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
 pub use index::{
     BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
     IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,
-    WatchError, find_bottleneck,
+    TreeUses, WATCH_TURNS, WatchError, WatchTurn, WatchTurns, find_bottleneck,
 };
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;

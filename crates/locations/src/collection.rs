@@ -62,7 +62,7 @@ pub struct VerifyReport {
     /// Number of different parts that they consist of.
     pub parts: u64,
     pub bytes: u64,
-    /// Descriptions of what is missing or damaged.
+    /// Descriptions of missing and damaged parts.
     pub problems: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct VerifyReport {
 /// # Errors
 /// When nothing is published there, the location refuses or fails, or a list or the manifest of the combined index is
 /// damaged.
-pub fn list_collection(
+pub fn read_collection(
     url: &LocationUrl,
     settings: &LocationSettings,
     cancel: &CancelToken,
@@ -118,8 +118,8 @@ async fn read_list(storage: &Storage, project: &str) -> Result<BaseList, Locatio
 /// checksum, for which all parts are read.
 ///
 /// # Errors
-/// When nothing is published there, or the location refuses or fails; what is missing or damaged is no error.
-pub fn verify_collection(
+/// When nothing is published there, or the location refuses or fails; a missing or damaged part is no error.
+pub fn verify_location(
     url: &LocationUrl,
     settings: &LocationSettings,
     full: bool,
@@ -223,7 +223,7 @@ async fn find_damaged_parts(
 ///
 /// # Errors
 /// [`LocationError::NoProject`] if the collection has no such repository; otherwise when the location refuses or fails.
-pub fn remove_repository(
+pub fn delete_project(
     url: &LocationUrl,
     settings: &LocationSettings,
     project: &str,

@@ -9,7 +9,7 @@
 //! Each part is verified by its checksum before it gets its name. A file that another fetched base of the project has
 //! is linked or copied, not fetched.
 //!
-//! [`open_in_place`] brings only some of the files, into a folder of the same kind below `CACHE/in-place`, and reads
+//! [`fetch_in_place`] brings only some of the files, into a folder of the same kind below `CACHE/in-place`, and reads
 //! ranges of the others ([`RemoteParts`]).
 
 mod block_cache;
@@ -123,7 +123,7 @@ pub fn fetch(
 ///
 /// # Errors
 /// Fails like [`fetch`], and with [`LocationError::NotInPlace`] if an older program published the index.
-pub fn open_in_place(
+pub fn fetch_in_place(
     url: &LocationUrl,
     settings: &LocationSettings,
     request: &FetchRequest<'_>,
@@ -139,7 +139,7 @@ pub fn open_in_place(
     in_use.lock_shared().map_err(io_error("lock", &base.dir))?;
     let path = base.dir.join(BLOCK_SUMS);
     let sums = match fs::read(&path) {
-        Ok(bytes) => BlockSums::decode(&bytes).ok(),
+        Ok(bytes) => BlockSums::decode_sums(&bytes).ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(io_error("read", &path)(error)),
     };

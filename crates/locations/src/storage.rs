@@ -1,6 +1,7 @@
 //! The objects of a location: read, written under conditions, listed and removed, in a folder or an object store.
 
 mod folder_swap;
+mod http;
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use object_store::{
     UpdateVersion,
 };
 
+use self::http::UreqConnector;
 use crate::error::{LocationError, StoreFailure, translate};
-use crate::http::UreqConnector;
 use crate::url::{LocationPlace, LocationUrl};
 use config::LocationSettings;
 
@@ -46,7 +47,7 @@ pub struct Storage {
     shown: String,
 }
 
-/// An object as it was when it was read.
+/// An object and its version when it was read.
 pub struct StoredObject {
     pub bytes: Bytes,
     /// The version that a conditional request names to replace exactly this object.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use codescry_locations::{
     FetchRequest, FetchedBase, LocationError, LocationUrl, PublishReport, PublishRequest, collect_garbage, fetch,
-    open_in_place, publish,
+    fetch_in_place, publish,
 };
 use config::LocationSettings;
 use platform::cancel::CancelToken;
@@ -128,13 +128,13 @@ fn ranges_are_read_in_place_and_verified() {
     let request = FetchRequest { cache_dir: &team.path("cache"), project: "app", commit: None, model_id: None };
     let open = || {
         let is_brought = |path: &str| !path.starts_with("data/");
-        open_in_place(&team.location(), &team.settings, &request, is_brought, &CancelToken::default(), &|_| ())
+        fetch_in_place(&team.location(), &team.settings, &request, is_brought, &CancelToken::default(), &|_| ())
     };
     let opened = open().expect("opened");
     assert_eq!(text_of(&opened.base.dir, "small"), "small");
     assert!(!opened.base.dir.join("data").exists());
     let parts = opened.parts;
-    assert_eq!((parts.size_bytes("data/large"), parts.size_bytes("small")), (Some(large.len() as u64), None));
+    assert_eq!((parts.size_of("data/large"), parts.size_of("small")), (Some(large.len() as u64), None));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let read = |path: &str, range: std::ops::Range<usize>| {
         let read = parts.read(path, range.start as u64..range.end as u64);
@@ -159,7 +159,7 @@ fn ranges_are_read_in_place_and_verified() {
     let error = read(262_144).expect_err("damaged").to_string();
     assert!(error.contains("is damaged") && error.contains("publish --again"), "{error}");
 
-    // What an older program published has no checksums of blocks.
+    // A base that an older program published has no checksums of blocks.
     for entry in fs::read_dir(team.path("location/bases/app")).expect("a folder").flatten() {
         let text = fs::read_to_string(entry.path()).expect("a manifest");
         fs::write(entry.path(), text.replace("\"block-sums\"", "\"another\"")).expect("written");
@@ -176,7 +176,7 @@ fn a_base_that_is_read_in_place_stays_in_the_cache() {
     let open = |number: u32| {
         team.publish("app", &format!("c{number}"), &[("small", &format!("text {number}"))]);
         let opened =
-            open_in_place(&team.location(), &team.settings, &request, |_| true, &CancelToken::default(), &|_| ());
+            fetch_in_place(&team.location(), &team.settings, &request, |_| true, &CancelToken::default(), &|_| ());
         opened.expect("opened")
     };
     let (held, dropped) = (open(0), open(1).base.dir);

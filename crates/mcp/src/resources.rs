@@ -14,11 +14,11 @@ use rmcp::model::{
 };
 
 use text::display::{escape_code, escape_name, sanitize_to_length};
+use text::encoding::percent::{percent_decode, percent_encode};
 
 use crate::call::blocking::run_blocking;
 use crate::call::result::ToolError;
 use crate::call::values::parse_line_range;
-use crate::roots::percent::{percent_decode, percent_encode};
 use crate::roots::served::{ServedRoot, ServedRoots};
 
 const SCHEME: &str = "codescry://";

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod confinement;
 pub mod file_format;
 pub mod open;
+pub mod permits;
 pub mod process;
 pub mod sealed_json;
 pub mod threads;

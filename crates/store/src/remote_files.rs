@@ -14,10 +14,10 @@ pub type RangeRead = Pin<Box<dyn Future<Output = Result<Bytes, RemoteReadError>>
 /// Paths are relative to the index folder, with slashes.
 pub trait RemoteFiles: Send + Sync {
     /// Returns where the files are, for messages.
-    fn place(&self) -> String;
+    fn location_name(&self) -> String;
 
     /// Returns the size of a file in bytes; `None` if it is not elsewhere.
-    fn size_bytes(&self, path: &str) -> Option<u64>;
+    fn size_of(&self, path: &str) -> Option<u64>;
 
     /// Reads a range of a file, which is inside of the file. The read runs to its end on any runtime.
     ///

@@ -5,6 +5,8 @@
 //! result looks like text in it. Otherwise the file is decoded as UTF-8, and the bytes that are not UTF-8 become
 //! U+FFFD.
 
+pub mod percent;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 

@@ -36,7 +36,7 @@ struct BaseIndex {
 }
 
 impl BaseIndex {
-    /// Returns what makes an index a better start than another one, greater if better.
+    /// Returns the rank of an index as a start, greater if better.
     ///
     /// A copy of a copy has the files that differ in both trees, and shares less with the other trees. So of the indexes of
     /// one commit, and of those of other commits, the one is best that is the fewest copies away from an original.

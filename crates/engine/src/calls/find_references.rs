@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::containers::{ContainerFilter, FileScope, UseOwner};
+use self::spelling::spelling_in;
 use super::explain_empty::explain_empty_filter;
 use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, split_name_filters};
 use crate::answer::IndexCoverage;
@@ -25,12 +26,12 @@ use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
 use source::decode_source_as;
 use source::language::{self, LanguageChoices};
-use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
+use source::parse::{FileReferences, ReferenceKind, ReferenceSite};
 use text::display::{escape_name, pluralize};
-use text::unicode::decompose;
 use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
 
 mod containers;
+mod spelling;
 
 /// The name whose uses to find, and which of them to return.
 #[derive(Clone, Debug)]
@@ -407,7 +408,7 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file: those of the requested definitions, or those that may be of others. A file that does
+    /// Finds the uses in one file: those of the requested definitions, or the uncertain ones. A file that does
     /// not exist has none; if it cannot be read, `problem` is set.
     fn scan_file(&self, path: &RepoPath, language: Language, is_uncertain: bool) -> ScannedFile {
         let file = ReferencedFile {
@@ -474,28 +475,6 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         scanned.file.problem = problem;
         scanned
     }
-}
-
-/// Returns the form of `name` that occurs in `text` as a whole word: `name` itself, which is in NFC, or its NFD form;
-/// `None` if neither occurs. In markup, `lineRemoved` also occurs as `line-removed`.
-fn spelling_in(text: &str, name: &str, language: Language) -> Option<String> {
-    let occurs = |name: &String| parse::find_whole_word(text, name).next().is_some();
-    let apart = if name.is_ascii() { None } else { Some(decompose(name)) };
-    let found = [Some(name.to_owned()), apart].into_iter().flatten().find(occurs);
-    let is_markup = ["vue", "svelte", "astro", "html"].contains(&language.0);
-    found.or_else(|| (is_markup && occurs(&to_kebab_case(name))).then(|| name.to_owned()))
-}
-
-/// Returns a name such as `lineRemoved` or `LineRemoved` as elements and attributes spell it: `line-removed`.
-fn to_kebab_case(name: &str) -> String {
-    let mut kebab = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_uppercase() && !kebab.is_empty() {
-            kebab.push('-');
-        }
-        kebab.extend(c.to_lowercase());
-    }
-    kebab
 }
 
 fn describe_reference(site: &ReferenceSite, symbols: &[Symbol], lines: &[&str], name: &str) -> CodeReference {

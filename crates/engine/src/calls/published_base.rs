@@ -39,7 +39,7 @@ impl Engine {
 /// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
 /// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
 /// collection, fetches its combined index, and returns `None` if it was here already. An index that is read in place is
-/// not copied; only what must be here is brought into the cache, for [`Engine::open`].
+/// not copied; only its small files are brought into the cache, for [`Engine::open`].
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
@@ -94,7 +94,7 @@ pub fn fetch_base(
     }
     LanceStore::clone_index(&fetched.dir, &settings.index_dir, settings.root.as_path())?;
     let origin = BaseOrigin::of_base(&url, &fetched.base);
-    origin.save(&settings.index_dir)?;
+    origin.record_in(&settings.index_dir)?;
     let offline = fetched.offline.map(|error| error.to_string());
     Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: false }))
 }
@@ -133,12 +133,12 @@ pub(crate) fn fetch_collection(
     let repositories = fetched.base.members.into_iter().map(|member| member.project).collect();
     let current = FetchedCollection { dir: fetched.dir, repositories };
     if FetchedCollection::read(&settings.index_dir).as_ref() != Some(&current) {
-        current.save(&settings.index_dir).map_err(|(path, source)| LocationError::Io {
+        current.record_in(&settings.index_dir).map_err(|(path, source)| LocationError::Io {
             operation: "write",
             path,
             source,
         })?;
-        origin.save(&settings.index_dir)?;
+        origin.record_in(&settings.index_dir)?;
     }
     let offline = fetched.offline.map(|error| error.to_string());
     Ok(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: base.is_in_place })

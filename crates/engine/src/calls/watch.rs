@@ -31,7 +31,7 @@ pub enum RemainingWork {
     WaitForChange(IndexScope),
 }
 
-/// What is watched of a folder.
+/// The extent of a watch.
 #[derive(Clone, Copy, Debug)]
 pub struct WatchState<'w> {
     /// Number of watched folders.
@@ -56,7 +56,7 @@ impl Engine {
         if self.trusts_base() {
             loop {
                 if self.is_collection() {
-                    // The next refresh comes in a minute, whatever this one left undone.
+                    // The next refresh comes in a minute.
                     refresh(IndexScope::All, WatchState { folders: 0, unwatched: None });
                 }
                 if stop.wait_timeout(COLLECTION_INTERVAL) {

@@ -103,7 +103,7 @@ impl BlockCache {
     }
 
     /// Writes a block to its file. Blocks the thread. A failure is logged.
-    pub fn write(&self, sha256: &str, number: u64, block: &[u8]) {
+    pub fn write_block(&self, sha256: &str, number: u64, block: &[u8]) {
         let Some(folder) = &self.folder else { return };
         let path = block_path(folder, sha256, number);
         let written = path
@@ -174,7 +174,7 @@ mod tests {
         let cache = BlockCache::new(Some(folder.path().to_owned()));
         let sha256 = "ab".repeat(32);
         for number in 0..10_u8 {
-            cache.write(&sha256, u64::from(number), &[number; 100]);
+            cache.write_block(&sha256, u64::from(number), &[number; 100]);
             let age = Duration::from_secs(3600 * (20 - u64::from(number)));
             let path = block_path(folder.path(), &sha256, u64::from(number));
             let file = File::options().write(true).open(path).expect("a file");

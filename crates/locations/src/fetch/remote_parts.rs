@@ -106,7 +106,7 @@ impl RemoteParts {
     }
 
     /// Returns the size in bytes of the part with this path in the index folder; `None` if it is not left in place.
-    pub fn size_bytes(&self, path: &str) -> Option<u64> {
+    pub fn size_of(&self, path: &str) -> Option<u64> {
         self.0.numbers.get(path).map(|number| self.0.parts[*number].bytes)
     }
 
@@ -188,7 +188,7 @@ impl Parts {
         Ok(wanted.filter_map(|number| found.remove(&number)).collect())
     }
 
-    /// Reads a run of blocks, keeps them, and takes them off the list of those that are being read.
+    /// Reads a run of blocks, keeps them, and takes them off the list of running reads.
     async fn load_run(self: Arc<Self>, part: usize, run: Range<u64>) -> RunResult {
         let blocks = Arc::clone(&self).read_run(part, run.clone()).await.map_err(Arc::new);
         if let Ok(blocks) = &blocks {
@@ -224,7 +224,7 @@ impl Parts {
             // A process that ends after this answer leaves the blocks for the next one.
             let written = tokio::task::spawn_blocking(move || {
                 let sha256 = &parts.parts[part].sha256;
-                kept.iter().for_each(|(number, block)| parts.cache.write(sha256, *number, block));
+                kept.iter().for_each(|(number, block)| parts.cache.write_block(sha256, *number, block));
             });
             _ = written.await;
         }

@@ -64,7 +64,7 @@ impl BlockSums {
     ///
     /// # Errors
     /// When it is of another format or damaged.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+    pub fn decode_sums(bytes: &[u8]) -> Result<Self, FormatError> {
         let body = FORMAT.unseal(bytes)?;
         let (block_bytes, mut rest) = body.split_first_chunk().ok_or(FormatError::Truncated)?;
         let block_bytes = u64::from(u32::from_le_bytes(*block_bytes));
@@ -97,17 +97,17 @@ mod tests {
         sums.add(&sha256, BlockSums::sum_blocks(&content));
         sums.add(&"0".repeat(64), Vec::new());
         let bytes = sums.encode();
-        let mut decoded = BlockSums::decode(&bytes).expect("decoded");
+        let mut decoded = BlockSums::decode_sums(&bytes).expect("decoded");
         assert_eq!(decoded, sums);
         assert_eq!(decoded.take(&sha256, 5), None, "another size");
-        let mut decoded = BlockSums::decode(&bytes).expect("decoded");
+        let mut decoded = BlockSums::decode_sums(&bytes).expect("decoded");
         let found = decoded.take(&sha256, content.len() as u64).expect("there");
         assert_eq!(found, [checksum64(&content[1..]), checksum64(&[7])]);
         for at in [0, 20, bytes.len() - 9] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            BlockSums::decode(&damaged).expect_err("damaged");
+            BlockSums::decode_sums(&damaged).expect_err("damaged");
         }
-        BlockSums::decode(&bytes[..bytes.len() - 1]).expect_err("cut short");
+        BlockSums::decode_sums(&bytes[..bytes.len() - 1]).expect_err("cut short");
     }
 }

@@ -4,10 +4,8 @@
 //! the [`served`] folders of the moment when it starts.
 
 pub mod client_roots;
-pub mod percent;
 pub mod query;
 pub mod registry;
 pub mod runs;
 pub mod served;
-mod watch_turns;
 pub mod watchers;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use engine::{Engine, Settings};
 use rmcp::model::JsonObject;
 use text::display::sanitize_line;
+use text::encoding::percent::percent_decode;
 use tokio::sync::watch;
 
-use super::percent::percent_decode;
 use super::served::{ServedRoot, ServedRoots, is_current_folder};
 use super::watchers::FolderWatchers;
 use crate::call::arguments::raw_text;

@@ -5,18 +5,18 @@
 //! request started it, and when the server closes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use engine::{
-    Engine, EngineError, IndexError, IndexProgress, IndexReport, IndexRequest, IndexScope, RemainingWork,
+    Engine, EngineError, IndexError, IndexProgress, IndexReport, IndexRequest, IndexScope, RemainingWork, TreeUses,
     lower_thread_priority,
 };
 use platform::cancel::CancelToken;
+use platform::permits::PermitPool;
 use tokio::sync::watch;
 
-use super::watch_turns::TreeUses;
 use crate::call::context::wait_until_cancelled;
 
 /// Time between two attempts to start a run while another process writes the index. That process sends no event when
@@ -31,41 +31,8 @@ const MAX_RUN_AGE: Duration = Duration::from_secs(2);
 /// its own; a server may have a hundred worktrees, which all start with a run.
 const MAX_RUNS_AT_ONCE: usize = 4;
 
-/// Number of runs in progress, over all roots.
-static RUNS_IN_PROGRESS: Mutex<usize> = Mutex::new(0);
-
-/// Notified when a run ends or is cancelled.
-static RUN_ENDED: Condvar = Condvar::new();
-
-/// The permit of one run, held until the run ends; there are at most [`MAX_RUNS_AT_ONCE`] over all roots.
-struct RunPermit;
-
-impl RunPermit {
-    /// Waits for a permit; `None` if `cancel` is cancelled during the wait: the run then ends at once without one.
-    fn wait(cancel: &CancelToken) -> Option<Self> {
-        let _listener = cancel.on_cancel(|| {
-            // A thread that has checked the token holds the lock until it waits.
-            drop(RUNS_IN_PROGRESS.lock());
-            RUN_ENDED.notify_all();
-        });
-        let mut running = RUNS_IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
-        while *running >= MAX_RUNS_AT_ONCE {
-            if cancel.is_cancelled() {
-                return None;
-            }
-            running = RUN_ENDED.wait(running).unwrap_or_else(PoisonError::into_inner);
-        }
-        *running += 1;
-        Some(Self)
-    }
-}
-
-impl Drop for RunPermit {
-    fn drop(&mut self) {
-        *RUNS_IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        RUN_ENDED.notify_all();
-    }
-}
+/// The rights to run; see [`MAX_RUNS_AT_ONCE`].
+static RUN_PERMITS: PermitPool = PermitPool::new(MAX_RUNS_AT_ONCE);
 
 /// The index runs of one root.
 pub struct IndexRuns {
@@ -368,7 +335,7 @@ impl IndexRuns {
             self.engine.refresh_snapshot();
         };
         // The snapshot is refreshed before the end is published, so that a search after it sees the new index.
-        let _permit = RunPermit::wait(cancel);
+        let _permit = RUN_PERMITS.wait_for_permit(cancel);
         let run = || self.engine.refresh_snapshot_during(|| self.engine.index(request, cancel, &observe));
         let result = catch_unwind(AssertUnwindSafe(run));
         let is_busy = matches!(&result, Ok(Err(error)) if error.is_busy());

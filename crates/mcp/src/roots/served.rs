@@ -10,8 +10,8 @@ use std::sync::Arc;
 use engine::{Engine, EngineGroup, Filter, QueryCalls};
 use platform::open::is_link_loop;
 use text::display::escape_name;
+use text::encoding::percent::percent_encode;
 
-use super::percent::percent_encode;
 use super::runs::IndexRuns;
 use crate::call::arguments::GivenArguments;
 use crate::call::result::ToolError;

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use engine::{IndexScope, RemainingWork, WatchError, WatchState, lower_thread_priority};
+use engine::{
+    IndexScope, RemainingWork, WATCH_TURNS, WatchError, WatchState, WatchTurn, WatchTurns, lower_thread_priority,
+};
 use platform::cancel::CancelToken;
 
 use super::runs::IndexRuns;
 use super::served::ServedRoot;
-use super::watch_turns::{TURNS, WatchTurn, WatchTurns};
 
 /// The threads that watch folders; they are stopped and joined on drop.
 pub struct FolderWatchers {
@@ -22,7 +23,7 @@ pub struct FolderWatchers {
 impl FolderWatchers {
     /// Starts one watcher thread per root. Logs a warning for a thread that cannot be started.
     pub fn start(roots: &[Arc<ServedRoot>]) -> Self {
-        Self::start_in_turns(roots, &TURNS)
+        Self::start_in_turns(roots, &WATCH_TURNS)
     }
 
     fn start_in_turns(roots: &[Arc<ServedRoot>], turns: &'static WatchTurns) -> Self {

@@ -10,7 +10,7 @@ use super::top_k::select_top;
 use crate::query::error::QueryError;
 use crate::snapshot::Snapshot;
 use crate::snapshot::key_index::to_number;
-use crate::snapshot::quantized_matrix::QuantizedQuery;
+use embed::vector::quantized_matrix::QuantizedQuery;
 
 /// Maximum number of vectors of which all are compared.
 const MAX_EXHAUSTIVE: usize = 8_192;

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::key_index::to_number;
-use super::quantized_matrix::QuantizedMatrix;
+use embed::vector::quantized_matrix::QuantizedMatrix;
 use store::inverted_index::DocNumber;
 use store::{RowKey, StoreError, StoreView, StoredChunk};
 use text::inflections::StemSet;

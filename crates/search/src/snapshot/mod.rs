@@ -11,11 +11,11 @@ mod base_block;
 pub(crate) mod column_block;
 mod columns;
 pub(crate) mod file_chunks;
+mod file_lookup;
 mod group;
 pub(crate) mod key_index;
 pub(crate) mod loading;
 pub(crate) mod path_class;
-pub(crate) mod quantized_matrix;
 mod snapshot_cache;
 
 use std::collections::HashSet;
@@ -28,15 +28,14 @@ use crate::threads::run_on_search_pool;
 use base_block::BaseBlock;
 use column_block::{ChunkMeta, ColumnBlock};
 use columns::SnapshotColumns;
+use embed::vector::quantized_matrix::QuantizedQuery;
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use loading::whole_index::WholeIndex;
 use path_class::marks_project_root;
-use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{InvertedIndex, ScoredPosting, SegmentError};
 use store::{ChunkText, IndexSize, Manifest, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
-use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Generation, Language, RepoPath};
 
 /// The memory that a snapshot uses.
@@ -337,7 +336,7 @@ impl Snapshot {
     /// `each` takes a chunk number and its number of differing bits, and returns the limit for the remaining
     /// chunks.
     ///
-    /// [`QuantizedMatrix::scan_signs`]: quantized_matrix::QuantizedMatrix::scan_signs
+    /// [`QuantizedMatrix::scan_signs`]: embed::vector::quantized_matrix::QuantizedMatrix::scan_signs
     pub(crate) fn scan_chunks(&self, query: &QuantizedQuery, each: &mut impl FnMut(u32, u16) -> u16) {
         let mut max_bits = u16::MAX;
         for BlockRun { block, first, chunks, .. } in &self.columns.runs {
@@ -464,36 +463,6 @@ impl Snapshot {
     /// Returns the distinct blocks.
     fn blocks(&self) -> Vec<&ColumnBlock> {
         distinct_blocks(self.columns.runs.iter().map(|run| run.block.as_ref()))
-    }
-
-    /// Returns the index of the file at `path`; `None` if no file with chunks has this path.
-    pub fn file_index(&self, path: &str) -> Option<usize> {
-        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
-    }
-
-    /// Returns the indices of the files with this file name, ignoring ASCII case and the Unicode normal form.
-    pub fn files_named(&self, name: &str) -> impl Iterator<Item = usize> {
-        let hashed = |(index, file): (usize, &Arc<FileChunks>)| (name_hash(file.path.file_name()), to_number(index));
-        // No search thread waits for this computation, because searches look up files by name before they use the
-        // thread pool.
-        let hash_names =
-            || run_on_search_pool(|| KeyIndex::new(self.files.par_iter().enumerate().map(hashed).collect()));
-        let found = self.file_names.get_or_init(hash_names).chunks_of(name_hash(name)).map(|file| file as usize);
-        found.filter(move |file| is_same_ignoring_ascii_case(self.files[*file].path.file_name(), name))
-    }
-
-    /// Returns the path of the indexed file or folder that equals `path` once both are in NFC; `None` if there is none,
-    /// or `path` is ASCII.
-    pub fn find_composed_path(&self, path: &str) -> Option<&str> {
-        if path.is_ascii() {
-            return None;
-        }
-        let path = compose(path);
-        self.files.iter().find_map(|file| {
-            let found = file.path.as_str();
-            let ends = found.match_indices('/').map(|(at, _)| at).chain([found.len()]);
-            ends.map(|end| &found[..end]).find(|part| compose(part) == path)
-        })
     }
 
     /// Returns the record of the file at `path`. In a group, the path in the record is that in its repository.

@@ -19,11 +19,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, Write};
 use std::path::Path;
 
+use embed::vector::quantized_matrix::QuantizedMatrix;
 use platform::atomic_file::{Durability, replace_file};
 use platform::file_format::{ChecksumReader, ChecksumWriter, FileFormat, HEADER_BYTES, read_exact_at};
 
 use super::column_block::{BlockFile, ChunkRecord, ColumnBlock, StringTable};
-use super::quantized_matrix::QuantizedMatrix;
 use source::language;
 use store::Generation;
 use types::{RepoPath, Span, SymbolKind};

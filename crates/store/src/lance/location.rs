@@ -1,5 +1,7 @@
 //! The folders of a store, and the runtime on which LanceDB's asynchronous calls are run.
 
+pub mod remote;
+
 use std::any::Any;
 use std::future::Future;
 use std::num::NonZero;
@@ -9,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use tokio::runtime::Runtime;
 
-use super::remote::RemoteReads;
+use self::remote::RemoteReads;
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
 use platform::threads::check_threads;
@@ -102,7 +104,7 @@ impl IndexLocation {
 
     /// Returns whether the file `name` is not in the folder of the store. The name has slashes.
     pub fn is_remote(&self, name: &str) -> bool {
-        self.remote.as_ref().is_some_and(|remote| remote.has_file(name))
+        self.remote.as_ref().is_some_and(|remote| remote.has_remote_file(name))
     }
 
     /// Runs `work` on this module's runtime. A panic of `work` is an error. If a read of a remote file failed in the

@@ -21,7 +21,6 @@ mod lock;
 mod maintenance;
 mod manifest;
 mod reader;
-mod remote;
 mod rows;
 mod segments;
 mod sync;
@@ -42,10 +41,10 @@ use crate::remote_files::RemoteFiles;
 use types::Generation;
 
 use location::IndexLocation;
+use location::remote::RemoteReads;
 use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
 use reader::LanceView;
-use remote::RemoteReads;
 use writer::LanceWriter;
 
 pub use tables::parts::{IndexPart, IndexParts, OBJECTS};
@@ -251,7 +250,7 @@ impl ChunkStore for LanceStore {
             return Ok(None);
         };
         if let Some(remote) = self.location.remote.as_ref().filter(|_| committed.searchable_chunks.is_none()) {
-            return Err(StoreError::NoSearchIndexes { place: remote.place() });
+            return Err(StoreError::NoSearchIndexes { place: remote.shown_location() });
         }
         let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(view) = held.as_ref().filter(|view| view.shows(&committed)) {
@@ -273,7 +272,7 @@ impl ChunkStore for LanceStore {
 
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
         if let Some(remote) = &self.location.remote {
-            return Err(StoreError::ReadOnly { place: remote.place() });
+            return Err(StoreError::ReadOnly { place: remote.shown_location() });
         }
         let read = self.view.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh, read)?))

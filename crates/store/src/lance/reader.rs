@@ -33,7 +33,7 @@ use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
 
 /// The rows of the files table: records with the hashes of their rows.
-pub(super) type FileRows = Vec<(FileRecord, u64)>;
+pub(super) type HashedFiles = Vec<(FileRecord, u64)>;
 
 /// Receives a batch of rows with their keys.
 type BatchVisitor<'v> = dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError> + 'v;
@@ -56,7 +56,7 @@ pub(super) struct LanceView {
     /// Number of chunks above which a reader uses search indexes.
     resident_chunks: u64,
     /// The rows of the files table, while someone holds them.
-    files: Mutex<Weak<FileRows>>,
+    files: Mutex<Weak<HashedFiles>>,
     /// The views of saved commits that this view has opened.
     opened_saved: Mutex<Vec<(u64, Weak<Self>)>>,
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
@@ -146,13 +146,13 @@ impl LanceView {
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.
-    pub fn read_files(&self) -> Result<Arc<FileRows>, StoreError> {
+    pub fn read_files(&self) -> Result<Arc<HashedFiles>, StoreError> {
         // Locked while the rows are read, so that threads that start together read them once.
         let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(files) = held.upgrade() {
             return Ok(files);
         }
-        let files = Arc::new(self.read_file_rows()?);
+        let files = Arc::new(self.read_hashed_files()?);
         *held = Arc::downgrade(&files);
         Ok(files)
     }
@@ -172,7 +172,7 @@ impl LanceView {
         opened.iter().find(|(other, _)| *other == generation)?.1.upgrade()
     }
 
-    fn read_file_rows(&self) -> Result<FileRows, StoreError> {
+    fn read_hashed_files(&self) -> Result<HashedFiles, StoreError> {
         let operation = "read the files";
         let batches = self.location.block_on_read(operation, async {
             self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await
@@ -250,7 +250,7 @@ impl LanceView {
             return Err(self.location.damage_error(operation, &format!("{damaged} rows are damaged")));
         }
         // Rows in memory do not show what is on disk.
-        for (record, _) in self.read_file_rows()? {
+        for (record, _) in self.read_hashed_files()? {
             let FileOutcome::Indexed { chunks, .. } = record.content.outcome else { continue };
             let found = counts.remove(&record.path).unwrap_or(0);
             if found != chunks {

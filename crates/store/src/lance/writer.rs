@@ -3,11 +3,14 @@
 //! A failure before the manifest is replaced changes nothing for readers, and the next commit, by this
 //! writer or another one, starts from the last manifest.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod table_change;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lancedb::Connection;
 
+use self::table_change::TableChange;
 use super::location::IndexLocation;
 use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
@@ -18,7 +21,7 @@ use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
 use super::tables::{self, Tables, search_indexes};
 use crate::chunk_store::{StoreView, StoreWriter};
-use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
+use crate::commit::{Commit, CommitStatus};
 use crate::error::StoreError;
 use crate::inverted_index::SEGMENT_VERSION;
 use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
@@ -78,45 +81,6 @@ struct OwnTree {
 
 /// A content record, and whether it is of a file that could not be read.
 type RowContent = (ContentRecord, bool);
-
-/// The table changes of a commit.
-struct TableChange {
-    /// Paths whose chunks are deleted.
-    deleted_chunks: Vec<RepoPath>,
-    /// Paths whose records are deleted.
-    deleted_records: Vec<RepoPath>,
-    records: Vec<FileRecord>,
-    chunks: Vec<EmbeddedChunk>,
-    /// Paths that the commit removes; they have no rows afterwards unless they are also in `records`.
-    removed: Vec<RepoPath>,
-}
-
-impl TableChange {
-    /// Returns the changes of `commit` to tables that have rows for the paths in `stored`.
-    ///
-    /// Ignores chunks of files that are not replaced, and touched files that are removed or not stored.
-    fn from_commit(commit: Commit, stored: &HashMap<RepoPath, u64>) -> Self {
-        let gone: BTreeSet<RepoPath> = commit.remove.iter().cloned().collect();
-        let stays = |record: &FileRecord| stored.contains_key(&record.path) && !gone.contains(&record.path);
-        let touched = commit.touch.into_iter().filter(stays).collect::<Vec<_>>();
-        let replaced: HashSet<RepoPath> = commit.replace.iter().map(|record| record.path.clone()).collect();
-        let gone: BTreeSet<RepoPath> = gone.into_iter().chain(replaced.iter().cloned()).collect();
-        let outdated = touched.iter().map(|record| record.path.clone()).chain(gone.iter().cloned()).collect();
-        // One record per path; the last one wins.
-        let records: BTreeMap<RepoPath, FileRecord> =
-            touched.into_iter().chain(commit.replace).map(|record| (record.path.clone(), record)).collect();
-        let chunks = commit.chunks.into_iter().filter(|chunk| replaced.contains(&chunk.chunk.path)).collect();
-        let only_stored =
-            |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains_key(path)).collect();
-        Self {
-            deleted_chunks: only_stored(gone),
-            deleted_records: only_stored(outdated),
-            records: records.into_values().collect(),
-            chunks,
-            removed: commit.remove,
-        }
-    }
-}
 
 impl LanceWriter {
     /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares what the view `read` has in memory.

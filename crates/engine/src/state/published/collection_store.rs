@@ -40,7 +40,7 @@ impl FetchedCollection {
     ///
     /// # Errors
     /// When the folder or the file cannot be written; the path is that of the file.
-    pub fn save(&self, index_dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+    pub fn record_in(&self, index_dir: &Path) -> Result<(), (PathBuf, io::Error)> {
         let path = index_dir.join(FETCHED_FILE);
         let text = serde_json::to_vec_pretty(self).expect("paths and names are valid JSON");
         let written =

@@ -22,8 +22,8 @@ pub struct InPlaceIndex {
     pub report: BaseReport,
 }
 
-/// Opens the published index that fits the folder of `settings` best, without copying it. What must be here is brought
-/// into the cache, unless it is there; if the location cannot be reached, the index that was brought last is opened.
+/// Opens the published index that fits the folder of `settings` best, without copying it. Its small files are brought
+/// into the cache, unless they are there; if the location cannot be reached, the index that was brought last is opened.
 ///
 /// # Errors
 /// When the address or the model is invalid, the location has no fitting index, cannot be read and nothing was brought
@@ -40,7 +40,7 @@ pub fn open_in_place(
     let store = open_store(settings, &opened.base.dir, opened.parts)?;
     let brought = opened.base;
     let origin = BaseOrigin::of_base(&url, &brought.base);
-    origin.save(&brought.dir)?;
+    origin.record_in(&brought.dir)?;
     let offline = brought.offline.map(|error| error.to_string());
     let report = BaseReport { origin, fetched_bytes: brought.fetched_bytes, offline, is_in_place: true };
     Ok(InPlaceIndex { store, dir: brought.dir, report })
@@ -58,7 +58,7 @@ pub fn open_collection(settings: &Settings, base: &BaseSettings) -> Result<(Path
     Ok((opened.base.dir, store))
 }
 
-/// Brings what must be here of a published index into the cache.
+/// Brings the small files of a published index into the cache.
 ///
 /// # Errors
 /// When the location has no such index, or cannot be read and nothing was brought from it before, the index was
@@ -71,7 +71,7 @@ pub fn bring_in_place(
     observe: &(dyn Fn(TransferState) + Send + Sync),
 ) -> Result<InPlaceBase, LocationError> {
     let is_brought = |path: &str| !IndexPart::is_left_in_place(path);
-    locations::open_in_place(url, &settings.locations, request, is_brought, cancel, &observe_transfer(observe))
+    locations::fetch_in_place(url, &settings.locations, request, is_brought, cancel, &observe_transfer(observe))
 }
 
 fn open_store(settings: &Settings, dir: &Path, parts: RemoteParts) -> Result<LanceStore, EngineError> {
@@ -83,12 +83,12 @@ fn open_store(settings: &Settings, dir: &Path, parts: RemoteParts) -> Result<Lan
 struct PublishedParts(RemoteParts);
 
 impl RemoteFiles for PublishedParts {
-    fn place(&self) -> String {
+    fn location_name(&self) -> String {
         self.0.shown().to_owned()
     }
 
-    fn size_bytes(&self, path: &str) -> Option<u64> {
-        self.0.size_bytes(path)
+    fn size_of(&self, path: &str) -> Option<u64> {
+        self.0.size_of(path)
     }
 
     fn read(&self, path: &str, range: Range<u64>) -> RangeRead {

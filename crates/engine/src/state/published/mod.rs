@@ -1,4 +1,4 @@
-//! Published indexes as an engine opens them: where an index came from, and what is read at its location.
+//! Published indexes as an engine opens them: the origin of an index, and reads at its location.
 
 #[cfg(feature = "locations")]
 pub mod checkout;

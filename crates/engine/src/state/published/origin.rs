@@ -34,7 +34,7 @@ impl BaseOrigin {
     /// Describes the index for a message, such as `the index of commit 0123456789ab, published 3 hours ago at s3://b`.
     pub fn describe(&self) -> String {
         let age = format_age(Duration::from_millis(now_ms().saturating_sub(self.published_at_ms)));
-        if self.is_collection() {
+        if self.is_combined() {
             return format!("the collection at {}, as of {age} ago", self.location);
         }
         let of = match &self.commit {
@@ -80,7 +80,7 @@ impl BaseOrigin {
 
     /// Records the origin of the index in `index_dir`.
     #[cfg(feature = "locations")]
-    pub fn save(&self, index_dir: &Path) -> Result<(), EngineError> {
+    pub fn record_in(&self, index_dir: &Path) -> Result<(), EngineError> {
         use platform::atomic_file::{Durability, replace_with_bytes};
 
         let path = index_dir.join(ORIGIN_FILE);
@@ -91,12 +91,12 @@ impl BaseOrigin {
 
     /// Returns whether the index is the combined one of a collection.
     #[cfg(feature = "locations")]
-    pub fn is_collection(&self) -> bool {
+    pub fn is_combined(&self) -> bool {
         self.project == locations::COMBINED
     }
 
     #[cfg(not(feature = "locations"))]
-    pub fn is_collection(&self) -> bool {
+    pub fn is_combined(&self) -> bool {
         false
     }
 

@@ -52,7 +52,7 @@ pub(in crate::parse) fn find_without_grammar(file: &SourceFile, lines: &LineInde
     match file.language.0 {
         "markdown" => Some(markdown::find_sections(&file.text, lines)),
         "just" => Some(recipes::find_recipes(lines)),
-        "objective-c" => Some(objective_c::find_definitions(lines)),
+        "objective-c" => Some(objective_c::find_objective_c_definitions(lines)),
         "template" => Some(template_blocks::find_blocks(lines)),
         _ => None,
     }

@@ -74,8 +74,7 @@ struct TreeFolders {
 struct IgnoreFile {
     file: PathBuf,
     patterns: Arc<Patterns>,
-    /// Length in bytes of the path from the top to the folder in which the rules apply, with a `/` at its end; 0 at the
-    /// top.
+    /// Length of the path from the top to the folder of the rules, with a `/` at its end, in bytes; 0 at the top.
     folder_bytes: usize,
     above: Option<Arc<IgnoreFile>>,
 }
@@ -98,8 +97,7 @@ impl FolderRules {
         files
     }
 
-    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository, or
-    /// its `.git` cannot be read.
+    /// Returns the state of the git index for `root`; `None` without a repository, or if its `.git` cannot be read.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
     }
@@ -241,8 +239,8 @@ impl FolderRules {
         self.kinds[kind] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above }));
     }
 
-    /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line. `None` if there are
-    /// no rules, or they are too large.
+    /// Builds the rules of an ignore file made for search; `None` if there are none, or they are too large. Invalid UTF-8
+    /// affects only its own line.
     fn build_search_patterns(&self, folder: &Path, file: &Path, bytes: &[u8]) -> Option<Gitignore> {
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new(folder);
@@ -380,8 +378,7 @@ fn relative_bytes<'p>(folder: &Path, path: &'p Path) -> Option<Cow<'p, [u8]>> {
 
 /// Reads an ignore file; `None` if it does not exist or is a folder or a device.
 ///
-/// Does not follow symbolic links, like git. Otherwise the rules that a walk reports could quote any file of the
-/// machine.
+/// Does not follow symbolic links, like git; otherwise a reported rule could quote any file of the machine.
 fn read_ignore_file(file: &Path, max_chain_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     match file.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a link, which is not followed")),

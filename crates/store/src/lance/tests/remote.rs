@@ -18,11 +18,11 @@ struct FilesInMemory {
 }
 
 impl RemoteFiles for FilesInMemory {
-    fn place(&self) -> String {
+    fn location_name(&self) -> String {
         "memory://index".to_owned()
     }
 
-    fn size_bytes(&self, path: &str) -> Option<u64> {
+    fn size_of(&self, path: &str) -> Option<u64> {
         self.files.get(path).map(|bytes| bytes.len() as u64)
     }
 

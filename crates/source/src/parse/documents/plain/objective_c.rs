@@ -29,7 +29,7 @@ struct FoundPlace {
 }
 
 /// Finds the definitions of an Objective-C file. A class, category or protocol extends to its `@end`.
-pub(in crate::parse) fn find_definitions(lines: &LineIndex<'_>) -> Vec<Definition> {
+pub(in crate::parse) fn find_objective_c_definitions(lines: &LineIndex<'_>) -> Vec<Definition> {
     let text = lines.full_text();
     if !text.lines().any(|line| MARKS.iter().any(|mark| line.starts_with(mark))) {
         return Vec::new();

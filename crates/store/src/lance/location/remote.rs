@@ -57,7 +57,7 @@ struct Failures {
 
 impl fmt::Debug for RemoteReads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RemoteReads({})", self.files.place())
+        write!(f, "RemoteReads({})", self.files.location_name())
     }
 }
 
@@ -67,13 +67,13 @@ impl RemoteReads {
     }
 
     /// Returns where the files are, for messages.
-    pub fn place(&self) -> String {
-        self.files.place()
+    pub fn shown_location(&self) -> String {
+        self.files.location_name()
     }
 
     /// Returns whether a file is elsewhere. The path is relative to the index folder, with slashes.
-    pub fn has_file(&self, path: &str) -> bool {
-        self.files.size_bytes(path).is_some()
+    pub fn has_remote_file(&self, path: &str) -> bool {
+        self.files.size_of(path).is_some()
     }
 
     /// Returns the number of failed reads.
@@ -112,7 +112,7 @@ impl RemoteReads {
         let wanted = range.end - range.start;
         let read = self.files.read(&path, range).await.and_then(|bytes| match bytes.len() as u64 == wanted {
             true => Ok(bytes),
-            false => Err(RemoteReadError { message: format!("{} sent a part of {path} only", self.place()) }),
+            false => Err(RemoteReadError { message: format!("{} sent a part of {path} only", self.shown_location()) }),
         });
         read.map_err(|error| {
             let mut failures = lock();
@@ -157,7 +157,7 @@ struct RemoteStore {
 
 impl fmt::Display for RemoteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reads.place())
+        write!(f, "{}", self.reads.shown_location())
     }
 }
 
@@ -182,7 +182,7 @@ impl ObjectStore for RemoteStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        let Some(size) = self.reads.files.size_bytes(location.as_ref()) else {
+        let Some(size) = self.reads.files.size_of(location.as_ref()) else {
             return self.local.get_opts(location, options).await;
         };
         let range = match &options.range {

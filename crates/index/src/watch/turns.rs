@@ -17,10 +17,10 @@ const MAX_FOLDERS: usize = 32_768;
 const IDLE_TIME: Duration = Duration::from_secs(600);
 
 /// The turns of this process.
-pub(super) static TURNS: WatchTurns = WatchTurns::new(MAX_FOLDERS, IDLE_TIME);
+pub static WATCH_TURNS: WatchTurns = WatchTurns::new(MAX_FOLDERS, IDLE_TIME);
 
 /// The trees that are watched.
-pub(super) struct WatchTurns {
+pub struct WatchTurns {
     max_folders: usize,
     idle_time: Duration,
     turns: Mutex<Vec<Arc<Turn>>>,
@@ -36,7 +36,7 @@ struct Turn {
 }
 
 /// A turn, which ends when this is dropped.
-pub(super) struct WatchTurn<'t> {
+pub struct WatchTurn<'t> {
     turns: &'t WatchTurns,
     turn: Arc<Turn>,
 }
@@ -105,7 +105,7 @@ impl Drop for WatchTurn<'_> {
 }
 
 /// The calls in a tree.
-pub(super) struct TreeUses {
+pub struct TreeUses {
     /// Number of calls, and the time of the last one.
     last: Mutex<(u64, Instant)>,
     used: Condvar,

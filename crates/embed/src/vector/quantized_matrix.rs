@@ -11,14 +11,14 @@ use std::ops::Range;
 
 use fearless_simd::{Level, dispatch};
 
-use embed::vector::normalize;
+use super::normalize;
 
 /// Number of bits in a word of a binary quantization.
 const BITS_PER_WORD: usize = 64;
 
 /// Quantized vectors of the same dimensions: `[rows, dimensions]`, row-major.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct QuantizedMatrix {
+pub struct QuantizedMatrix {
     dimensions: usize,
     /// The int8 values, stored as bytes: `[rows, dimensions]`.
     data: Vec<u8>,
@@ -186,7 +186,7 @@ fn hamming_distance(a: &[u64], b: &[u64]) -> u16 {
 }
 
 /// A query vector, quantized for comparison with rows.
-pub(crate) struct QuantizedQuery {
+pub struct QuantizedQuery {
     /// The int8 values, widened to i16 for multiplication.
     values: Vec<i16>,
     scale: f32,
