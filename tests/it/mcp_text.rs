@@ -49,7 +49,7 @@ fn answers_and_tools_are_text_alone() {
     assert!(!size.contains("outputSchema") && size.contains("anthropic/alwaysLoad"), "{size}");
     let found = text(&mut raw, "search_code", json!({ "query": LOGIN }));
     assert!(
-        found.starts_with("app/passwords.py:1-14 function hash_password, verify_password\n```\n1 ")
+        found.starts_with("app/passwords.py:1-14 function verify_password, hash_password\n```\n1 ")
             && found.contains("\n12 def verify_password("),
         "{found}"
     );

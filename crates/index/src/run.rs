@@ -138,9 +138,9 @@ impl Indexer<'_> {
         let last = self.open_view(request, damage.is_some())?;
         let head = GitProject::find(self.settings.root.as_path()).and_then(|project| project.commit);
         let compared = last.as_ref().filter(|_| may_return && damage.is_none() && !request.rebuild);
-        // The plan, the writer and a search that waits for this run use the same records. A failure is that of the plan.
+        // The plan, the writer and a search that waits for this run use the same records.
         let is_held = |last: &&Arc<dyn StoreView>| last.manifest().files_found <= MAX_HELD_FILES;
-        let _held = compared.filter(is_held).and_then(|last| last.hold_files().ok().flatten());
+        let _held = compared.filter(is_held).map(|last| last.hold_files()).transpose()?;
         let returning = compared.map(|last| self.find_return(last.as_ref(), head.as_deref())).transpose()?.flatten();
         // The run is as if the saved tree were the last commit.
         let view = returning.as_ref().map(|returning| Arc::clone(&returning.view)).or_else(|| last.clone());

@@ -12,7 +12,9 @@ use search::{
     CheckedQuery, FileFilter, FolderScope, IndexLookup, NameMatch, NameQuery, PlannedPart, QueryError, Snapshot,
     WholeIndex, marks_project_root, match_similar_name, plan_retrieval,
 };
-use store::inverted_index::{CorpusStatistics, SegmentError, Terms, definition_key, file_key, hash_term};
+use store::inverted_index::{
+    CorpusStatistics, FEW_DOCUMENTS, SegmentError, Terms, definition_key, file_key, hash_term,
+};
 use store::{FileHit, IndexSize, RowFilter, SearchIndexes, StoreError, StoreView, StoredChunk};
 use text::unicode::is_same_ignoring_ascii_case;
 use text::words;
@@ -44,9 +46,6 @@ const MIN_CORRECTED_LETTERS: usize = 6;
 
 /// Length from which two letters of a word may be wrong.
 const LONG_WORD_LETTERS: usize = 8;
-
-/// Number of documents of a word up to which all of them may be deleted chunks.
-const FEW_DOCUMENTS: u32 = 64;
 
 /// Score of a file that defines a name of a query: more than a place in any list.
 const NAMED_SCORE: f32 = 1.0;

@@ -13,6 +13,7 @@ Environment variables (a flag of the same meaning wins):
   CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the time for parsing a file
   CODESCRY_CROSS_FILE_SYSTEMS   --cross-file-systems: true to index mounts inside of the folder
   CODESCRY_MAX_MEMORY           --max-memory: the memory of an index run
+  CODESCRY_RESIDENT_LIMIT       --resident-limit: the chunks up to which an index is in memory
   CODESCRY_PARSE_WORKERS        --parse-workers: threads that parse
   CODESCRY_PRODUCERS            --producers: threads that read
   CODESCRY_QUEUE_DEPTH          --queue-depth: batches in a queue

@@ -73,7 +73,8 @@ impl IndexAnswer for SymbolAnswer {
     }
 }
 
-/// Several answers from the same index. If all are empty, their notes are those of the first; otherwise there are none.
+/// Several answers from the same index. A single one has its own notes. The notes of several are those of the first if
+/// all are empty; otherwise there are none.
 impl<T: IndexAnswer> IndexAnswer for Vec<T> {
     fn coverage(&self) -> Option<&IndexCoverage> {
         self.first().and_then(T::coverage)
@@ -81,7 +82,7 @@ impl<T: IndexAnswer> IndexAnswer for Vec<T> {
 
     fn notes(&self) -> &[String] {
         // The method of the same name of a vector counts its elements.
-        if IndexAnswer::is_empty(self) { self.first().map_or(&[], T::notes) } else { &[] }
+        if self.as_slice().len() == 1 || IndexAnswer::is_empty(self) { self.first().map_or(&[], T::notes) } else { &[] }
     }
 
     fn is_empty(&self) -> bool {

@@ -24,7 +24,7 @@ pub(crate) mod tests;
 pub use counts::TermCounts;
 pub use dictionary::SegmentDictionary;
 pub use field::{ChunkField, DocNumber, FIELDS};
-pub use score::{Bm25f, CorpusStatistics, InvertedIndex, ScoredPosting};
+pub use score::{Bm25f, CorpusStatistics, FEW_DOCUMENTS, InvertedIndex, ScoredPosting};
 pub use segment::{IndexSegment, SEGMENT_VERSION, SegmentError};
 pub use terms::{TermCounter, Terms, hash_term};
 pub use word_column::{definition_key, file_key, write_word_column};

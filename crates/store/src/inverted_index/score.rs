@@ -10,6 +10,10 @@ use super::counts::{TermCounts, decode_length};
 use super::field::{ChunkField, FIELDS};
 use super::segment::{IndexSegment, PostingReader, SegmentError};
 
+/// Number of documents with a term up to which all of them may be deleted ones. A part of a corpus that was retrieved by
+/// such a rare term has some of those that are not.
+pub const FEW_DOCUMENTS: u32 = 64;
+
 /// The parameters of BM25F.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bm25f {
@@ -145,7 +149,7 @@ impl InvertedIndex {
     }
 
     /// Returns whether any document that passes `filter` contains the term with this hash. In a part of a larger corpus,
-    /// all documents of the corpus count, deleted ones included.
+    /// a term that is in more than [`FEW_DOCUMENTS`] documents of the corpus counts as contained, too.
     ///
     /// `filter` takes a segment index and an ordinal, as in [`ScoredPosting`].
     ///
@@ -153,7 +157,11 @@ impl InvertedIndex {
     /// When a segment cannot be read.
     pub fn any_posting(&self, hash: u64, filter: impl Fn(usize, u32) -> bool) -> Result<bool, SegmentError> {
         if let Some(frequency) = &self.corpus_frequency {
-            return Ok(frequency(hash)? > 0);
+            match frequency(hash)? {
+                0 => return Ok(false),
+                1..=FEW_DOCUMENTS => {}
+                _ => return Ok(true),
+            }
         }
         let lists = self.read_postings(hash)?;
         let is_valid = |number: usize, ordinal: u32| (ordinal as usize) < self.segments[number].docs().len();
