@@ -270,13 +270,11 @@ impl Indexer<'_> {
         (head, left): (Option<String>, Option<Vec<(String, String)>>),
     ) -> Result<IndexReport, AttemptError> {
         let (removed, skipped) = (finished.removed(), finished.skipped());
-        let lacks_search_indexes =
-            self.store.view().ok().flatten().is_some_and(|view| view.lacks_search_indexes().unwrap_or(false));
         let is_unchanged = before.is_some_and(|manifest| {
             manifest.complete && manifest.fingerprint == *fingerprint && manifest.skipped == skipped
-        }) && !finished.replaces_manifest()
-            && !lacks_search_indexes;
-        if writer.is_locked() || !removed.is_empty() || !is_unchanged {
+        }) && !finished.replaces_manifest();
+        let is_idle = !writer.is_locked() && removed.is_empty() && is_unchanged;
+        if !is_idle || self.lacks_search_indexes()? {
             let files_found = finished.files_found();
             let running = CommitStatus { complete: false, files_found, skipped: skipped.clone(), head };
             run.run_finish(|| writer.complete(removed.to_vec(), left, running))?;
@@ -285,6 +283,11 @@ impl Indexer<'_> {
             tracing::warn!("{error}");
         }
         Ok(finished.into_report(run, skipped))
+    }
+
+    /// Returns whether the index has more chunks than are held in memory, and no search indexes.
+    fn lacks_search_indexes(&self) -> Result<bool, StoreError> {
+        self.store.view()?.map_or(Ok(false), |view| view.lacks_search_indexes())
     }
 
     /// Returns the saved tree that the folder has returned to; `None` if there is none.

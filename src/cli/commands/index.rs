@@ -6,7 +6,7 @@ use engine::IndexRequest;
 
 use crate::cli::arguments::{IndexArguments, SharedArguments};
 use crate::cli::exit::{CommandExit, report_failure};
-use crate::cli::index_run::command_folder::open_to_index;
+use crate::cli::index_run::command_folder::{open_to_index, refuse_trusted_base};
 use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
@@ -38,6 +38,7 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
 
 fn index_folder(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
     let engine = open_to_index(shared, arguments.path.as_deref())?;
+    refuse_trusted_base(&engine)?;
     if arguments.dry_run {
         return dry_run::print_dry_run(&engine, arguments.json);
     }

@@ -4,7 +4,7 @@ use engine::IndexRequest;
 
 use crate::cli::arguments::{PublishArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::open_to_index;
+use crate::cli::index_run::command_folder::{open_to_index, refuse_trusted_base};
 use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
@@ -16,6 +16,7 @@ use crate::cli::printer::Printer;
 /// If the folder cannot be indexed completely, or the location refuses or fails.
 pub fn run_publish(shared: &SharedArguments, arguments: &PublishArguments) -> anyhow::Result<CommandExit> {
     let engine = open_to_index(shared, arguments.path.as_deref())?;
+    refuse_trusted_base(&engine)?;
     let interrupts = Interrupts::listen()?;
     update_index_or_wait(&engine, &IndexRequest::default(), &interrupts, shared)?;
     // The data that the first search would otherwise compute is published too.

@@ -100,6 +100,20 @@ pub fn open_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::R
     Ok(engine)
 }
 
+/// Checks that the index follows the folder, so that it can be updated or published.
+///
+/// # Errors
+/// If answers come from a published index alone.
+pub fn refuse_trusted_base(engine: &Engine) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !engine.trusts_base() || engine.is_collection(),
+        "answers come from the published index alone, which is not changed here; leave out --trust-base and --in-place to \
+         index {}",
+        engine.root().display()
+    );
+    Ok(())
+}
+
 /// Checks that the model can use the device that was named. If a variable names the device, prints a note instead of
 /// failing, because the variable may be meant for other folders.
 ///

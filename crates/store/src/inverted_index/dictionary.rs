@@ -86,7 +86,7 @@ impl SegmentDictionary {
     fn find_term(&self, hash: u64) -> Result<Option<usize>, SegmentError> {
         let (mut from, mut to) = (0, self.header.terms);
         let (mut least, mut most) = (0, u64::MAX);
-        let mut block = vec![0; 8 * HASHES_READ];
+        let mut block = [0; 8 * HASHES_READ];
         while from < to {
             let share = (u128::from(hash.saturating_sub(least)) * (to - from) as u128)
                 / u128::from(most.saturating_sub(least)).max(1);

@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn segments_stay_few_and_are_seldom_written_again() {
         let (mut docs, mut written) = (vec![9_000; 22], 0);
-        for _ in 0..3_000 {
-            docs.push(10);
+        for new in std::iter::repeat_n(10, 3_000) {
+            docs.push(new);
             if docs.len() > 32 {
                 let count = count_to_merge(&docs, 8);
                 let merged: usize = docs.split_off(docs.len() - count).into_iter().sum();

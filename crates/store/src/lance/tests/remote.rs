@@ -113,7 +113,6 @@ fn answers_are_those_of_the_whole_index_and_take_a_part_of_its_bytes() {
     assert_eq!(answers(&split.split).expect("answers"), expected);
     let size: u64 = split.remote.files.values().map(|bytes| bytes.len() as u64).sum();
     let read = split.remote.read_bytes.load(Ordering::Relaxed);
-    eprintln!("{read} of {size} bytes in {} reads", split.remote.reads.load(Ordering::Relaxed));
     assert!(read > 0 && read * 2 < size, "{read} of {size} bytes were read");
     let view = split.split.view().expect("a view").expect("a commit");
     assert!(view.manifest().is_unconfirmed_copy() && view.manifest().root == Path::new(ROOT));
