@@ -32,7 +32,7 @@ pub enum ConfigError {
     #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
     NoTokenInFile { path: PathBuf },
     /// `--in-place` without a published index.
-    #[error("--in-place reads a published index; name its location with --base (CODESCRY_BASE)")]
+    #[error("--in-place reads a published index; name its location with --base and --trust-base, or with --collection")]
     NothingInPlace,
     /// The user's settings cannot be read.
     #[error("cannot read {path}: {source}; check its permissions")]
