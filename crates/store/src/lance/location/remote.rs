@@ -103,10 +103,10 @@ impl RemoteReads {
     async fn read(&self, path: String, range: Range<u64>) -> Result<Bytes, ObjectError> {
         let lock = || self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let generic = |error: RemoteReadError| ObjectError::Generic { store: SCHEME, source: Box::new(error) };
-        if let Some((error, at)) = &lock().last
-            && at.elapsed() < FAILURE_AGE
-        {
-            let error = error.clone();
+        let recent = lock().last.clone().filter(|(_, at)| at.elapsed() < FAILURE_AGE);
+        if let Some((error, _)) = recent {
+            // The operation that gets this answer has failed, too, and its error is no damage.
+            lock().count += 1;
             return Err(generic(error));
         }
         let wanted = range.end - range.start;
