@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::copier::Copier;
 use crate::error::EngineError;
-use crate::state::published::TransferState;
+use crate::state::published::{TransferState, observe_transfer};
 use config::{LocationSettings, Settings};
 use locations::{
     BaseEntry, BaseMember, COMBINED, Collection, CombinedOrigin, FetchRequest, LocationError, LocationUrl,
@@ -154,8 +154,7 @@ pub fn verify_collection(
     observe: &(dyn Fn(TransferState) + Send + Sync),
 ) -> Result<VerifiedCollection, EngineError> {
     let url = LocationUrl::parse(location)?;
-    let seen = |progress: &locations::TransferProgress| observe(TransferState::from(progress));
-    let report = locations::verify_location(&url, settings, full, cancel, &seen)?;
+    let report = locations::verify_location(&url, settings, full, cancel, &observe_transfer(observe))?;
     Ok(VerifiedCollection {
         location: url.to_string(),
         repositories: report.repositories,
@@ -272,7 +271,7 @@ impl Compactor<'_> {
         let work = WorkFolder::create(&self.settings.cache_dir.join("collections"))?;
         let index_dir = work.0.join("index");
         if let Some(combined) = known {
-            let fetched = self.fetch(&self.settings.cache_dir, COMBINED, Some(&combined.entry.model_id))?;
+            let fetched = self.fetch(&self.settings.cache_dir, COMBINED, &combined.entry.model_id)?;
             if fetched.base.object_name() != combined.entry.file {
                 return Err(LocationError::Superseded { location: self.url.to_string() }.into());
             }
@@ -286,7 +285,7 @@ impl Compactor<'_> {
             let step = CompactStep::Copying { name: one.project.clone(), number: at + 1, count: changed.len() };
             (self.observe)(step);
             let cache = work.0.join("fetched");
-            let fetched = self.fetch(&cache, &one.project, Some(&model_id))?;
+            let fetched = self.fetch(&cache, &one.project, &model_id)?;
             // A newer index may have been published meanwhile.
             sources.insert(one.project.clone(), fetched.base.object_name());
             let source = LanceStore::open(&fetched.dir, &fetched.dir)?.with_resident_limit(u64::MAX);
@@ -305,21 +304,15 @@ impl Compactor<'_> {
         Ok(report)
     }
 
-    fn fetch(
-        &self,
-        cache_dir: &Path,
-        project: &str,
-        model_id: Option<&str>,
-    ) -> Result<locations::FetchedBase, EngineError> {
+    fn fetch(&self, cache_dir: &Path, project: &str, model_id: &str) -> Result<locations::FetchedBase, EngineError> {
         let url = self.url.clone().with_project(project);
-        let request = FetchRequest { cache_dir, project, commit: None, model_id };
+        let request = FetchRequest { cache_dir, project, commit: None, model_id: Some(model_id) };
         let seen = |progress: &locations::TransferProgress| {
             (self.observe)(CompactStep::Fetching(TransferState::from(progress)));
         };
         let fetched = locations::fetch(&url, &self.settings.locations, &request, self.cancel, &seen)?;
         // An index of the cache may be outdated.
         fetched.offline.map_or(Ok(()), Err).map_err(EngineError::from)?;
-        let model_id = model_id.unwrap_or_default();
         if fetched.base.model_id == model_id {
             return Ok(locations::FetchedBase { offline: None, ..fetched });
         }

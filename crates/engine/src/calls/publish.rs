@@ -103,6 +103,7 @@ impl Engine {
         observe: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {
         use crate::state::published::checkout::{Checkout, has_changes};
+        use crate::state::published::observe_transfer;
         use locations::{LocationUrl, PublishRequest};
         use store::lance::LanceStore;
 
@@ -128,10 +129,7 @@ impl Engine {
             again,
             combined: None,
         };
-        let seen = |progress: &locations::TransferProgress| {
-            observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });
-        };
-        let done = locations::publish(&url, &self.settings.locations, &request, cancel, &seen)?;
+        let done = locations::publish(&url, &self.settings.locations, &request, cancel, &observe_transfer(observe))?;
         Ok(PublishedBase {
             location: url.to_string(),
             project: done.project,
