@@ -48,6 +48,7 @@ fn run(words: &[&str]) -> Result<String, LocationError> {
                 commit: Some(commit),
                 is_modified: false,
                 model_id: "test",
+                content: None,
                 again: false,
                 combined: None,
             };

@@ -76,6 +76,9 @@ pub struct BaseManifest {
     /// The text of the index's `manifest.json`.
     pub index: String,
     pub parts: Vec<BasePart>,
+    /// A checksum of the indexed contents, see [`crate::PublishRequest::content`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// The published indexes that a combined index consists of, sorted by project; empty for any other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<BaseMember>,
@@ -100,6 +103,9 @@ pub struct BaseEntry {
     pub model_id: String,
     pub parts: u64,
     pub bytes: u64,
+    /// The [`BaseManifest::content`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// The list of a project's published indexes, newest first.
@@ -148,6 +154,7 @@ impl BaseManifest {
             model_id: self.model_id.clone(),
             parts: self.parts.len() as u64,
             bytes: self.parts.iter().map(|part| part.bytes).sum(),
+            content: self.content.clone(),
         }
     }
 
@@ -264,6 +271,7 @@ mod tests {
             model_id: model_id.to_owned(),
             parts: 1,
             bytes: 1,
+            content: None,
         }
     }
 
@@ -290,6 +298,7 @@ mod tests {
             model_id: "m".to_owned(),
             index: String::new(),
             parts: vec![BasePart { path: path.to_owned(), bytes: 0, sha256: "0".repeat(64) }],
+            content: None,
             members: Vec::new(),
         };
         assert_eq!(part("data/chunks_1.lance/_versions/18446744073709551614.manifest").check(), Ok(()));

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::LocationError;
 use crate::layout::{
-    BLOCK_SUMS, BaseList, BaseManifest, BaseMember, BasePart, BlockSums, CURRENT, KEPT_COMBINED, LOCATION_FILE,
-    LOCATION_FORMAT, LocationHeader, base_object, hash, parse, part_object, read,
+    BLOCK_SUMS, BaseEntry, BaseList, BaseManifest, BaseMember, BasePart, BlockSums, CURRENT, KEPT_COMBINED,
+    LOCATION_FILE, LOCATION_FORMAT, LocationHeader, base_object, hash, parse, part_object, read, read_base,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -51,6 +51,9 @@ pub struct PublishRequest<'p> {
     pub commit: Option<&'p str>,
     pub is_modified: bool,
     pub model_id: &'p str,
+    /// A checksum of the indexed contents, the settings and the model. Two indexes with the same one give the same
+    /// answers, although their files may differ, such as by the times at which the indexed files were changed.
+    pub content: Option<String>,
     /// Whether parts are uploaded although they are there, because some of them are damaged.
     pub again: bool,
     /// The origin of a combined index, whose project is [`crate::COMBINED`]; `None` for any other.
@@ -76,7 +79,7 @@ pub struct PublishReport {
     pub bytes: u64,
     pub uploaded_parts: u64,
     pub uploaded_bytes: u64,
-    /// Whether exactly this index was the newest one there already.
+    /// Whether this index, or one of the same contents, was the newest one there already.
     pub was_there: bool,
     /// Number of failed attempts to replace the list of bases, usually because another publisher was faster.
     pub rebases: u32,
@@ -105,6 +108,9 @@ async fn publish_to(
     observe: &TransferObserver<'_>,
 ) -> Result<PublishReport, LocationError> {
     write_header(storage).await?;
+    if let Some(base) = find_published(storage, request).await? {
+        return Ok(PublishReport { was_there: true, ..report_on(base) });
+    }
     let uploader = Uploader::new(storage, request, observe);
     let uploaded: Vec<UploadedPart> =
         stream::iter(request.files.iter().map(|(path, bytes)| uploader.upload(path, *bytes)))
@@ -120,6 +126,7 @@ async fn publish_to(
         is_modified: request.is_modified,
         published_at_ms: now_ms(),
         model_id: request.model_id.to_owned(),
+        content: request.content.clone(),
         index: request.index.clone(),
         parts: uploaded.iter().map(|uploaded| uploaded.part.clone()).collect(),
         members: request.combined.as_ref().map_or_else(Vec::new, |combined| combined.members.to_vec()),
@@ -136,20 +143,55 @@ async fn publish_to(
             uploader.upload(&old.part.path, old.part.bytes).await?;
         }
     }
-    let entry = base.entry();
     let new = |uploaded: &&UploadedPart| uploaded.is_new;
     Ok(PublishReport {
+        uploaded_parts: uploaded.iter().filter(new).count() as u64,
+        uploaded_bytes: uploaded.iter().filter(new).map(|uploaded| uploaded.part.bytes).sum(),
+        was_there,
+        rebases,
+        ..report_on(base)
+    })
+}
+
+/// Returns the newest published index of the project if it is whole and has the contents of the request.
+async fn find_published(
+    storage: &Storage,
+    request: &PublishRequest<'_>,
+) -> Result<Option<BaseManifest>, LocationError> {
+    if request.again || request.content.is_none() {
+        return Ok(None);
+    }
+    let list: BaseList = read(storage, &base_object(request.project, CURRENT)).await?.unwrap_or_default();
+    let is_same = |entry: &&BaseEntry| {
+        entry.content == request.content
+            && entry.commit.as_deref() == request.commit
+            && entry.is_modified == request.is_modified
+    };
+    let Some(entry) = list.bases.first().filter(is_same) else { return Ok(None) };
+    let Some(base) = read_base(storage, request.project, &entry.file).await? else { return Ok(None) };
+    let sizes: Vec<(u64, Option<u64>)> = stream::iter(base.parts.iter().map(|part| async {
+        let found = storage.find(&part_object(&part.sha256)).await?;
+        Ok::<_, LocationError>((part.bytes, found.map(|found| found.bytes)))
+    }))
+    .buffered(CONCURRENT_PARTS)
+    .try_collect()
+    .await?;
+    let is_whole = sizes.iter().all(|(bytes, found)| *found == Some(*bytes));
+    Ok(is_whole.then_some(base))
+}
+
+/// Returns the report on a published index of which nothing was uploaded.
+fn report_on(base: BaseManifest) -> PublishReport {
+    let entry = base.entry();
+    PublishReport {
         project: base.project,
         commit: base.commit,
         is_modified: base.is_modified,
         model_id: base.model_id,
         parts: entry.parts,
         bytes: entry.bytes,
-        uploaded_parts: uploaded.iter().filter(new).count() as u64,
-        uploaded_bytes: uploaded.iter().filter(new).map(|uploaded| uploaded.part.bytes).sum(),
-        was_there,
-        rebases,
-    })
+        ..PublishReport::default()
+    }
 }
 
 /// Checks the version of the layout, and writes it if the location is new.

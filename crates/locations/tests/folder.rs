@@ -33,6 +33,16 @@ impl Team {
     }
 
     fn try_publish(&self, project: &str, commit: &str, files: &[(&str, &str)]) -> Result<PublishReport, LocationError> {
+        self.publish_contents(project, commit, files, None)
+    }
+
+    fn publish_contents(
+        &self,
+        project: &str,
+        commit: &str,
+        files: &[(&str, &str)],
+        content: Option<&str>,
+    ) -> Result<PublishReport, LocationError> {
         let dir = self.path("index");
         for (path, text) in files {
             let path = dir.join(path);
@@ -49,6 +59,7 @@ impl Team {
             commit: Some(commit),
             is_modified: false,
             model_id: "model@1",
+            content: content.map(str::to_owned),
             again: false,
             combined: None,
         };
@@ -204,6 +215,23 @@ fn a_project_is_found_by_its_name_or_because_it_is_the_only_one() {
 }
 
 #[test]
+fn an_index_of_the_same_contents_is_published_once() {
+    let team = Team::new();
+    let publish_with = |files: &[(&str, &str)], content: &str| {
+        team.publish_contents("app", "c1", files, Some(content)).expect("published")
+    };
+    let first = publish_with(&[("data/a", "rows with times")], "content 1");
+    assert!(!first.was_there);
+    let second = publish_with(&[("data/b", "rows with other times")], "content 1");
+    assert_eq!((second.was_there, second.uploaded_parts, second.bytes), (true, 0, first.bytes));
+    assert!(!publish_with(&[("data/b", "rows with other times")], "content 2").was_there, "other contents");
+
+    fs::remove_dir_all(team.path("location/parts")).expect("removed");
+    let repaired = publish_with(&[("data/a", "rows with times")], "content 2");
+    assert!(!repaired.was_there && repaired.uploaded_parts == repaired.parts, "the published parts are missing");
+}
+
+#[test]
 fn a_newer_format_is_refused_and_a_vanished_file_published_not_at_all() {
     let team = Team::new();
     let request = team.try_publish("app", "c1", &[]);
@@ -221,6 +249,7 @@ fn a_newer_format_is_refused_and_a_vanished_file_published_not_at_all() {
         commit: None,
         is_modified: false,
         model_id: "m",
+        content: None,
         again: false,
         combined: None,
     };

@@ -289,7 +289,11 @@ impl Compactor<'_> {
             // A newer index may have been published meanwhile.
             sources.insert(one.project.clone(), fetched.base.object_name());
             let source = LanceStore::open(&fetched.dir, &fetched.dir)?.with_resident_limit(u64::MAX);
-            let Some(view) = source.view()? else { continue };
+            let view = source.view()?.ok_or_else(|| LocationError::Damaged {
+                location: self.url.to_string(),
+                object: format!("the index of {}", one.project),
+                problem: "it has no commit".to_owned(),
+            })?;
             copier.copy(&one.project, &view, self.cancel)?;
             report.copied += 1;
             drop(view);
@@ -340,6 +344,7 @@ impl Compactor<'_> {
             commit: None,
             is_modified: false,
             model_id,
+            content: None,
             again: false,
             combined: Some(origin),
         };

@@ -25,7 +25,7 @@ pub struct PublishedBase {
     pub bytes: u64,
     pub uploaded_parts: u64,
     pub uploaded_bytes: u64,
-    /// Whether exactly this index was the newest one there already.
+    /// Whether this index, or one of the same contents, was the newest one there already.
     pub was_there: bool,
     /// Number of failed attempts to replace the list of indexes, usually because another publisher was faster.
     pub rebases: u32,
@@ -109,7 +109,8 @@ impl Engine {
 
         let url = LocationUrl::parse(location)?;
         let root = self.settings.root.as_path();
-        let manifest = self.require_view()?.manifest().clone();
+        let view = self.require_view()?;
+        let manifest = view.manifest();
         let parts = LanceStore::list_parts(&self.settings.index_dir)?
             .filter(|parts| parts.manifest.complete && manifest.complete)
             .ok_or_else(|| EngineError::Unpublishable { root: root.to_owned() })?;
@@ -126,6 +127,7 @@ impl Engine {
             commit: checkout.commit.as_deref(),
             is_modified: is_modified.unwrap_or(true),
             model_id: &parts.manifest.fingerprint.model_id,
+            content: Some(hash_contents(view.as_ref(), &parts)?),
             again,
             combined: None,
         };
@@ -159,6 +161,27 @@ impl Engine {
     ) -> Result<PublishedBase, EngineError> {
         Err(EngineError::NoLocations { option: "`publish`" })
     }
+}
+
+/// Returns a checksum, in hexadecimal, of everything in an index that answers or later index runs depend on: the settings
+/// and versions, the contents of the files, and which optional files the index has. The metadata of the indexed files
+/// is left out: it differs between copies of a tree, and between a run right after a change and the next one.
+#[cfg(feature = "locations")]
+fn hash_contents(view: &dyn store::StoreView, parts: &store::lance::IndexParts) -> Result<String, EngineError> {
+    use store::lance::IndexPart;
+
+    let manifest = &parts.manifest;
+    let optional: Vec<&str> =
+        parts.files.iter().map(|part| part.path.as_str()).filter(|path| IndexPart::is_optional(path)).collect();
+    let head = (&manifest.fingerprint, &manifest.skipped, view.lacks_search_indexes()?, optional);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(serde_json::to_string(&head).expect("a fingerprint is valid JSON").as_bytes());
+    for file in view.files()? {
+        let content = &file.content;
+        let line = (content.encoding.as_str(), content.language.0, &content.outcome);
+        hasher.update(format!("{:?} {} {line:?}\n", file.path.as_str(), content.hash).as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Removes the parts and manifests of a location that no published index needs and that are older than `grace`; counts

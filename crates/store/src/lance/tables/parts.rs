@@ -45,11 +45,16 @@ pub struct IndexPart {
 }
 
 impl IndexPart {
+    /// Returns whether an index works without the file at a path in the index folder, more slowly.
+    pub fn is_optional(path: &str) -> bool {
+        [SNAPSHOT_CACHE, OBJECTS].contains(&path)
+    }
+
     /// Returns whether a reader that reads an index in place leaves the file at a path in the index folder where it is.
     /// Of files with rows or of search indexes it needs small ranges, of the snapshot cache and the object ids nothing.
     /// The other files are small or read as a whole.
     pub fn is_left_in_place(path: &str) -> bool {
-        if [SNAPSHOT_CACHE, OBJECTS].contains(&path) {
+        if Self::is_optional(path) {
             return true;
         }
         let mut names = path.split('/');
