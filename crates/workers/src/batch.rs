@@ -19,6 +19,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Maximum number of attempts for a text whose worker cannot be started or is ended by others.
 const ATTEMPTS: u32 = 3;
 
+/// Maximum size of a text that is not tried again after the parser hung on it, in bytes, so that other files do not wait
+/// twice. On a larger one, a slow machine could seem to hang.
+const MAX_HUNG_ONCE_BYTES: usize = 16 << 10;
+
 /// Maximum time for which a text that needs much memory waits for it.
 const MEMORY_WAIT: Duration = Duration::from_secs(30);
 
@@ -55,7 +59,8 @@ impl ParserLease<'_> {
     }
 
     /// Analyzes texts with the worker of this lease, several at a time, or on this thread if the pool has no processes.
-    /// Texts that a failed worker has not answered are tried again alone.
+    /// Texts that a failed worker has not answered are tried again alone, except a short one on which the parser is
+    /// known to have hung.
     fn analyze_usual(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let mut rest = indices;
         while !rest.is_empty() {
@@ -73,7 +78,16 @@ impl ParserLease<'_> {
             };
             let (answered, failure) = batch.exchange(process, &rest[..group]);
             if let Some(reason) = failure {
-                self.end_process(&reason).ok_or(Cancelled)?;
+                let fault = self.end_process(&reason).ok_or(Cancelled)?;
+                // A worker that ends itself because its parser hangs has sent its earlier answers.
+                let has_hung = fault == ParserFault::Hung && matches!(reason, NoAnswer::Ended(_));
+                let (index, request) = (rest[answered], &batch.requests[rest[answered]]);
+                if has_hung && request.text.len() <= MAX_HUNG_ONCE_BYTES {
+                    self.pool.failed.remember(request, fault, self.pool.worker_bytes());
+                    (batch.receive)(index, SyntaxFacts::failed(SyntaxProblem::Fault(fault)));
+                    rest = &rest[answered + 1..];
+                    continue;
+                }
                 // Any of these texts may have caused it.
                 self.analyze_alone(batch, &rest[answered..group], RETRY_WAIT)?;
             }

@@ -102,7 +102,7 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
     read_header(&mut input)?;
     let unexpected = || FrameError::from(io::Error::from(io::ErrorKind::InvalidData));
     let setup = read_frame(&mut input, 8)?.as_deref().and_then(WorkerSetup::decode).ok_or_else(unexpected)?;
-    let mut out = BufWriter::with_capacity(64 << 10, open_output()?);
+    let out = Arc::new(Mutex::new(BufWriter::with_capacity(64 << 10, open_output()?)));
     let (progress, busy) = (ProgressCounter::default(), Arc::new(BusyFlag::default()));
     // The channel is unbounded, so that the thread always waits for the end of the input; the parent sends few requests
     // ahead.
@@ -111,16 +111,17 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
         thread::Builder::new().name(name.to_owned()).stack_size(128 << 10).spawn(work)
     };
     spawn("requests", Box::new(move || read_requests(&mut input, &sender)))?;
-    let (watched, watched_busy) = (progress.clone(), Arc::clone(&busy));
-    spawn("progress", Box::new(move || watch_progress(&watched, &watched_busy)))?;
+    let (watched, watched_busy, watched_out) = (progress.clone(), Arc::clone(&busy), Arc::clone(&out));
+    spawn("progress", Box::new(move || watch_progress(&watched, &watched_busy, &watched_out)))?;
     // The threads are started: from here on, memory and system calls are limited.
     let greeting = WorkerGreeting {
         has_memory_limit: confinement::limit_further_memory(setup.memory_bytes).is_ok(),
         is_confined: confinement::forbid_system_calls().is_ok(),
     };
-    write_header(&mut out)?;
-    write_frame(&mut out, &greeting.encode())?;
-    out.flush()?;
+    let lock_out = || out.lock().unwrap_or_else(PoisonError::into_inner);
+    write_header(&mut *lock_out())?;
+    write_frame(&mut *lock_out(), &greeting.encode())?;
+    lock_out().flush()?;
     let mut analyzer = SyntaxAnalyzer::expendable(progress.clone());
     let mut flushed = Instant::now();
     while let Some(payload) = next_request(&requests, &busy) {
@@ -132,9 +133,9 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
         busy.set(true);
         inject(&numbered.request);
         let facts = analyzer.analyze(&numbered.request);
-        write_frame(&mut out, &encode_facts(numbered.number, &facts))?;
+        write_frame(&mut *lock_out(), &encode_facts(numbered.number, &facts))?;
         if requests.is_empty() || flushed.elapsed() >= FLUSH_INTERVAL {
-            out.flush()?;
+            lock_out().flush()?;
             flushed = Instant::now();
         }
     }
@@ -193,8 +194,9 @@ fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     std::process::exit(code.into());
 }
 
-/// Ends the process when it is busy but makes no progress for [`STALL_LIMIT`] of processor time.
-fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag) {
+/// Ends the process when it is busy but makes no progress for [`STALL_LIMIT`] of processor time. Writes the finished
+/// answers to `out` before, so that the parent knows on which text the parser is stuck.
+fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag, out: &Mutex<impl Write>) {
     loop {
         busy.wait();
         let (mut seen, mut since) = (progress.current(), process_cpu_time());
@@ -206,6 +208,10 @@ fn watch_progress(progress: &ProgressCounter, busy: &BusyFlag) {
             }
             let stuck = now.zip(since).is_some_and(|(now, since)| now.saturating_sub(since) >= STALL_LIMIT);
             if stuck && busy.is_set() {
+                // A lock that is held means that an answer is being written after all, perhaps to a parent that has gone.
+                if let Ok(mut out) = out.try_lock() {
+                    _ = out.flush();
+                }
                 std::process::exit(STALLED_EXIT.into());
             }
         }
