@@ -62,8 +62,9 @@ pub(crate) fn read_hits(
     Ok((hits.collect(), masked))
 }
 
-/// Returns the definition that matched the query, if a chunk has several ones and it is not the one at `own`, after which
-/// the chunk is named, or inside of that: the one that the query names, or else the outermost one around the best line.
+/// Returns the definition that names a hit in place of the chunk's own one at index `own`: a definition not inside of
+/// it that the query names, or else the first such one around the best line, unless that line is in the own one. `None`
+/// if the query names the own one, or there is no other.
 fn find_matched_definition(
     definitions: &[Symbol],
     own: usize,
