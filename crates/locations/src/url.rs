@@ -1,4 +1,4 @@
-//! Where a location is: a folder, or a place in an object store.
+//! Addresses of locations: folders, and places in object stores.
 
 use std::ffi::OsStr;
 use std::fmt;

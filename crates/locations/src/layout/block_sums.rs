@@ -7,7 +7,7 @@ use platform::file_format::{FileFormat, FormatError, checksum64};
 /// Path of the part with the checksums of all other parts of an index.
 pub const BLOCK_SUMS: &str = "block-sums";
 
-/// Size of a block, in bytes. The last one of a part is shorter.
+/// Size of a block, in bytes. The last one of a part may be shorter.
 const BLOCK_BYTES: u32 = 256 << 10;
 
 const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYBLK", version: 1 };
