@@ -42,7 +42,8 @@ const MAX_DEFINING_CHUNKS: usize = 60;
 pub(crate) struct QueryEvidence {
     /// Files that the query names, by file index.
     pub named: HashMap<usize, NamedFile>,
-    /// The share of a pasted text or of a snippet's token runs in a chunk, by chunk number.
+    /// By chunk number, the share of a pasted text or of a snippet's token runs in the chunk; 1 for an undefined
+    /// identifier.
     pub literal_shares: HashMap<u32, f32>,
     /// The chunks with the definition that a query for a name means: the type or function, not its implementations.
     pub meant: HashSet<u32>,
