@@ -34,7 +34,7 @@ pub struct CollectReport {
     pub kept_parts: u64,
     pub kept_bases: u64,
     pub kept_bytes: u64,
-    /// Objects that no list names, and that the grace period protects.
+    /// Number of unused objects that the grace period protects.
     pub young_objects: u64,
 }
 

@@ -32,7 +32,7 @@ const UPLOAD_MIB: u32 = 256;
 /// Maximum number of attempts to add an entry to the list of bases.
 const SWAP_ATTEMPTS: u32 = 40;
 
-/// The longest pause between two attempts.
+/// Maximum pause between two attempts to replace the list of bases.
 const MAX_SWAP_PAUSE: Duration = Duration::from_millis(800);
 
 /// Age of a part above which [`collect_garbage`](crate::collect_garbage) could be about to remove it, in milliseconds.

@@ -63,7 +63,7 @@ pub enum PartRequest<'q> {
     Name(&'q NameQuery),
     /// Files that contain an identifier.
     Identifier(&'q str),
-    /// These files.
+    /// The given files.
     Files(&'q [RepoPath]),
     /// Files in and below a folder; empty for the whole index.
     Folder(&'q str),
@@ -99,7 +99,7 @@ pub struct LargeIndex {
     frequencies: Answers<u64, u32>,
     /// Whether any chunk contains a word.
     words: Answers<String, bool>,
-    /// Whether any chunk defines the name with a key.
+    /// Whether any chunk defines a name, by the key of the name.
     names: Answers<String, bool>,
     /// Whether any file has a name: exactly, or in `files` ignoring case.
     exact_files: Answers<String, bool>,

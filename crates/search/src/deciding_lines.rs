@@ -10,7 +10,7 @@ use types::Span;
 /// Maximum number of best-matching lines of a hit.
 const MAX_LINES: usize = 3;
 
-/// Minimum score of a line, relative to the best line of its hit.
+/// Minimum score of a line, as a fraction of the best line's score in its hit.
 const MIN_RELATIVE: f32 = 0.6;
 
 /// Minimum length, in words, of a run that a line shares with a pasted text; shorter runs do not count.

@@ -56,7 +56,7 @@ impl BlockCache {
         Self { memory: Mutex::default(), folder, written_bytes: AtomicU64::new(MEASURE_AFTER_BYTES) }
     }
 
-    /// Returns a block that is in memory.
+    /// Returns a block from memory; `None` if it is not there.
     pub fn find(&self, id: BlockId) -> Option<Bytes> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.time += 1;

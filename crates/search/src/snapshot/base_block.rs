@@ -44,8 +44,8 @@ impl BaseBlock {
     }
 }
 
-/// The base block of a snapshot cache, while a snapshot uses it. Locked while the block is read, so that trees that start
-/// together read it once.
+/// The base block of a snapshot cache, while a snapshot uses it. Locked while the block is read, so that trees that
+/// start together read it once.
 type BaseSlot = Arc<Mutex<Weak<BaseBlock>>>;
 
 /// The base blocks in this process.

@@ -7,7 +7,7 @@ const UNNAMED_SUFFIXES: &[&str] = &["<anonymous>", "<init>", "<clinit>", "<modul
 const WRAPPERS: &[&str] =
     &["invoke", "invokeSuspend", "MoveNext", "closure", "anonymous", "fn", "call_once", "module", "chunk"];
 
-/// Returns the function on the frame's line, or on the line `above`.
+/// Returns the function on the frame's line, or on the line `above`; `None` if neither has one.
 pub(super) fn find_function(line: &str, above: &str) -> Option<String> {
     parse_numbered_frame(line)
         .or_else(|| parse_zig_frame(line))
