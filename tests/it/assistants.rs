@@ -1,4 +1,5 @@
-//! Tests that each known client gets an entry that it can start, and gets its configuration back.
+//! Tests that `install` writes an entry that starts the server for each known client, and that `uninstall` restores the
+//! client's configuration.
 //!
 //! A client has a realistic configuration `NAME.before.EXT` in `tests/fixtures/clients`. Installing must turn it into
 //! `NAME.after.EXT`, the written entry must answer a search when it is started as the client starts it, and

@@ -1,5 +1,5 @@
-//! Tests of branch switches: an index returns to the tree of a branch that was indexed before, and every answer is of the
-//! files that are there.
+//! Tests of branch switches: an index returns to the saved tree of a branch that was indexed before, and every answer
+//! agrees with the files on disk.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::cli::{Project, RunOutput};
 
-/// Number of files that differ between the branches; more than a tree must lose to be saved.
+/// Number of files that differ between the branches, enough for a switch to save the tree that it leaves.
 const FILES: usize = 230;
 
 /// A repository with the branches `main` and `other`, and its working trees. Indexes are in the default data folder.
@@ -24,7 +24,7 @@ fn module(word: &str, at: usize) -> String {
 }
 
 impl Branches {
-    /// Creates the repository in the tree `one`, which has the branch `other` checked out. The branch `main` is indexed.
+    /// Creates the repository in the tree `one`, indexes it on the branch `main`, and switches to the branch `other`.
     fn new() -> Self {
         let branches = Self { home: Project::empty() };
         fs::create_dir(branches.path("one")).expect("a folder");

@@ -1,4 +1,4 @@
-//! Tests of files in files with the program: components, notebooks, and code beside very long lines.
+//! Tests of code embedded in other files: components, notebooks, and code beside very long lines.
 
 use serde_json::json;
 

@@ -251,8 +251,8 @@ fn folder_bytes(folder: &Path) -> u64 {
     entries.map(size).sum()
 }
 
-/// A replaced commit stays readable for a while; an edit adds as much as the edits before it, and a rebuild and `gc` remove
-/// all of it.
+/// Late edits add about as much as early ones to an index, because replaced commits stay readable for a while. A
+/// rebuild and `gc` shrink it again.
 #[cfg(feature = "lance")]
 #[test]
 fn an_index_grows_evenly_with_edits_and_a_rebuild_makes_it_small_again() {

@@ -1,5 +1,5 @@
 //! Tests of several working trees of one project: the first index of a worktree or clone starts from another one's, and
-//! every answer is of the tree that was asked about.
+//! every answer agrees with the files of the tree in which the program runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Removal of objects that no list of bases names any more, after a grace period.
 //!
-//! All objects are listed before the lists of bases are read, so that an index published in the meantime stays. A
-//! manifest that no list names yet protects its parts during the grace period, because its publisher may be about to
-//! add it.
+//! All objects are listed before the lists of bases are read, so that the objects of an index published in the meantime
+//! stay. A manifest that no list names yet protects its parts during the grace period, because its publisher may be
+//! about to add it.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -34,12 +34,12 @@ pub struct CollectReport {
     pub kept_parts: u64,
     pub kept_bases: u64,
     pub kept_bytes: u64,
-    /// Objects that no list names, and that the grace period protects.
+    /// Number of unused objects that the grace period protects.
     pub young_objects: u64,
 }
 
-/// Removes the parts and manifests that no list of bases names and that are older than `grace`; counts them only with
-/// `dry_run`.
+/// Removes the manifests that no list of bases names, and the parts that no remaining manifest names, if they are older
+/// than `grace`. With `dry_run`, only counts them.
 ///
 /// # Errors
 /// When nothing is published there, the location refuses or fails, or a manifest that a list names cannot be read.
@@ -104,7 +104,7 @@ async fn collect_from(storage: &Storage, grace_ms: u64, dry_run: bool) -> Result
     Ok(report)
 }
 
-/// Returns the names of the manifests' objects that the lists of bases name.
+/// Returns the object names of the manifests that the lists of bases name.
 async fn read_named_bases(storage: &Storage) -> Result<HashSet<String>, LocationError> {
     let mut named = HashSet::new();
     for project in list_projects(storage).await? {
@@ -114,8 +114,8 @@ async fn read_named_bases(storage: &Storage) -> Result<HashSet<String>, Location
     Ok(named)
 }
 
-/// Returns the names of the parts' objects that the manifests in `manifests` name. Only those in `required` must be
-/// readable.
+/// Returns the object names of the parts that the manifests with the object names `manifests` name. A missing or
+/// damaged manifest names none, and is an error if it is in `required`.
 async fn read_named_parts(
     storage: &Storage,
     manifests: HashSet<String>,

@@ -26,7 +26,7 @@ const CONCURRENT_REQUESTS: usize = 16;
 pub struct Collection {
     /// The repositories, sorted by name.
     pub repositories: Vec<PublishedRepository>,
-    /// The newest combined index.
+    /// The newest combined index; `None` if there is none.
     pub combined: Option<CombinedIndex>,
 }
 
@@ -47,7 +47,8 @@ pub struct CombinedIndex {
 }
 
 impl CombinedIndex {
-    /// Returns the object of a repository's published index that the combined index has; `None` if it has none.
+    /// Returns the file of a repository's index in the combined index ([`BaseMember::file`]); `None` if it is not part
+    /// of it.
     pub fn file_of(&self, project: &str) -> Option<&str> {
         self.members.iter().find(|member| member.project == project).map(|member| member.file.as_str())
     }
@@ -59,10 +60,10 @@ pub struct VerifyReport {
     pub repositories: u64,
     /// Number of published indexes, including the combined ones.
     pub bases: u64,
-    /// Number of different parts that they consist of.
+    /// Number of distinct parts of the published indexes.
     pub parts: u64,
     pub bytes: u64,
-    /// Descriptions of missing and damaged parts.
+    /// Descriptions of missing and damaged objects.
     pub problems: Vec<String>,
 }
 
@@ -118,7 +119,7 @@ async fn read_list(storage: &Storage, project: &str) -> Result<BaseList, Locatio
 /// checksum, for which all parts are read.
 ///
 /// # Errors
-/// When nothing is published there, or the location refuses or fails; a missing or damaged part is no error.
+/// When nothing is published there, or the location refuses or fails; a missing or damaged object is reported.
 pub fn verify_location(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -218,8 +219,8 @@ async fn find_damaged_parts(
     Ok(problems)
 }
 
-/// Removes a repository from a collection: the list of its published indexes. What only these need is removed by
-/// [`crate::collect_garbage`]; the combined index has the repository until it is made again.
+/// Removes a repository from a collection: the list of its published indexes. [`crate::collect_garbage`] later removes
+/// the objects that only these indexes need; the combined index has the repository until it is made again.
 ///
 /// # Errors
 /// [`LocationError::NoProject`] if the collection has no such repository; otherwise when the location refuses or fails.

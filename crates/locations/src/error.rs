@@ -17,7 +17,7 @@ pub enum LocationError {
     /// The settings of the object store are incomplete or wrong.
     #[error("cannot use {location}: {problem}; correct the variables with which the tools of this store are set up")]
     Setup { location: String, problem: String },
-    /// There is no location at this place.
+    /// Nothing is published at the location.
     #[error("nothing is published at {location}; publish an index with `codescry publish {location}`")]
     Nothing { location: String },
     /// The location has no base of the project.
@@ -75,7 +75,7 @@ pub enum LocationError {
 }
 
 impl LocationError {
-    /// Returns whether the location may answer later, so that a base that is already here can be used until then.
+    /// Returns whether the location may answer later, so that a base in the cache can be used until then.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failing { .. })
     }
@@ -168,7 +168,7 @@ fn is_refusal(code: &str) -> bool {
 }
 
 /// Returns the code in the body of an error of S3 or Azure, such as `ExpiredToken`, otherwise the status, such as
-/// `503`; empty if there is neither.
+/// `HTTP status 503`; empty if there is neither.
 fn find_code(text: &str) -> String {
     let inside = |start: &str, end: &str| Some(text.split_once(start)?.1.split_once(end)?.0);
     let is_word = |code: &&str| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());

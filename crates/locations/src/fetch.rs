@@ -6,8 +6,8 @@
 //!                                   lock                  held by the process that fetches
 //! ```
 //!
-//! Each part is verified by its checksum before it gets its name. A file that another fetched base of the project has
-//! is linked or copied, not fetched.
+//! Each fetched part is verified by its checksum before it gets its name. A file that another fetched base of the
+//! project has is linked or copied, not fetched.
 //!
 //! [`fetch_in_place`] brings only some of the files, into a folder of the same kind below `CACHE/in-place`, and reads
 //! ranges of the others ([`RemoteParts`]).
@@ -92,13 +92,13 @@ pub struct FetchedBase {
 
 /// A base that is read in place.
 pub struct InPlaceBase {
-    /// The folder of the base in the cache, with the files that are not left in place.
+    /// The base in the cache, with the files that are not left in place.
     pub base: FetchedBase,
     /// The files that are left in place. The base stays in the cache while they are held.
     pub parts: RemoteParts,
 }
 
-/// Tells by its path in the index folder whether a part is brought into the cache.
+/// Tests, by its path in the index folder, whether a part is brought into the cache.
 type IsBrought = fn(&str) -> bool;
 
 /// Brings a published index into the cache. If the location cannot be reached or fails, returns an index that was
@@ -122,7 +122,7 @@ pub fn fetch(
 /// `is_brought` returns true, like [`fetch`], and reads ranges of the others when they are needed.
 ///
 /// # Errors
-/// Fails like [`fetch`], and with [`LocationError::NotInPlace`] if an older program published the index.
+/// Fails like [`fetch`], and with [`LocationError::NotInPlace`] if the index has no valid checksums of blocks.
 pub fn fetch_in_place(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -367,7 +367,7 @@ fn list_cached_parts(folder: &Path, is_brought: IsBrought) -> HashMap<String, Pa
     parts.collect()
 }
 
-/// Makes the next fetch bring every part of the base in `dir` again, because the base is damaged.
+/// Makes the next fetch bring the base in `dir` anew, because it is damaged.
 pub fn forget_fetched(dir: &Path) {
     _ = fs::remove_file(dir.join(BASE_FILE));
 }

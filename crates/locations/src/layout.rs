@@ -5,7 +5,7 @@
 //! parts/AB/SHA256               the files of indexes, named by their content; never changed
 //! bases/PROJECT/COMMIT-ID.json  a published index: which parts it consists of; never changed
 //! bases/PROJECT/current.json    the list of published indexes, replaced by a conditional write
-//! bases/-all/…                  the same for the combined index of all projects, if the location is used as a collection
+//! bases/-all/…                  the same for the combined index of all projects of a collection
 //! ```
 //!
 //! One part of each index is its [`BlockSums`], by which ranges of the others are verified.
@@ -36,7 +36,7 @@ pub const BASES: &str = "bases";
 /// Name of the list of a project's published indexes.
 pub const CURRENT: &str = "current.json";
 
-/// Name of the combined index of all projects of a location. [`project_name`] returns no such name.
+/// Project name of the combined index of all projects of a location. [`project_name`] never returns it.
 pub const COMBINED: &str = "-all";
 
 /// Number of indexes of one model that a list keeps.
@@ -144,7 +144,7 @@ impl BaseManifest {
         format!("{commit}-{}.json", &hash(content.as_bytes())[..16])
     }
 
-    /// Returns the entry of the list.
+    /// Returns the entry of this index for the list of its project.
     pub fn entry(&self) -> BaseEntry {
         BaseEntry {
             file: self.object_name(),

@@ -26,13 +26,13 @@ use platform::clock::now_ms;
 /// Number of parts that are hashed and uploaded at the same time.
 const CONCURRENT_PARTS: usize = 8;
 
-/// Memory for the parts that are being uploaded, in mebibytes. A larger part has it alone.
+/// Memory for the parts that are being uploaded, in mebibytes. A larger part is uploaded alone.
 const UPLOAD_MIB: u32 = 256;
 
 /// Maximum number of attempts to add an entry to the list of bases.
 const SWAP_ATTEMPTS: u32 = 40;
 
-/// The longest pause between two attempts.
+/// Maximum pause between two attempts to replace the list of bases.
 const MAX_SWAP_PAUSE: Duration = Duration::from_millis(800);
 
 /// Age of a part above which [`collect_garbage`](crate::collect_garbage) could be about to remove it, in milliseconds.
@@ -90,7 +90,8 @@ pub struct PublishReport {
 /// A stop or a crash leaves no list that names missing parts; the next attempt uploads only the missing parts.
 ///
 /// # Errors
-/// When the location refuses or fails, a file of the index has changed, or other publishers were faster each time.
+/// When the location refuses or fails, a file of the index has changed, other publishers were faster each time, or a
+/// combined index is made from an outdated one.
 pub fn publish(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -153,7 +154,8 @@ async fn publish_to(
     })
 }
 
-/// Returns the newest published index of the project if it is whole and has the contents of the request.
+/// Returns the newest published index of the project if it is whole and has the contents and the commit of the request;
+/// `None` if the request has no checksum of contents or uploads again.
 async fn find_published(
     storage: &Storage,
     request: &PublishRequest<'_>,
@@ -210,7 +212,8 @@ fn to_json(value: &impl serde::Serialize) -> Bytes {
 /// failed attempts to replace the list.
 ///
 /// # Errors
-/// [`LocationError::Superseded`] if the newest combined index is not the one that this one was made from.
+/// [`LocationError::Superseded`] if the newest combined index is not the one that this one was made from,
+/// [`LocationError::Contended`] if the list could not be replaced.
 async fn add_to_list(
     storage: &Storage,
     base: &BaseManifest,

@@ -27,7 +27,7 @@ const WORKERS: usize = 2;
 /// Maximum number of requests at once; each takes a thread.
 const MAX_REQUESTS: usize = 32;
 
-/// Runs `work` on the runtime of all locations, to its end even if nothing waits for it. It may be called on any thread.
+/// Runs `work` on the runtime of all locations, to its end even if nothing waits for it. Can be called on any thread.
 ///
 /// # Errors
 /// [`LocationError::Io`] if the threads cannot be started.

@@ -41,7 +41,7 @@ pub struct Storage {
     store: Arc<dyn ObjectStore>,
     /// The path of the location in the store.
     prefix: Path,
-    /// The folder of a location on this machine.
+    /// The folder of a location on this machine; `None` for an object store.
     folder: Option<std::path::PathBuf>,
     /// The address, for messages.
     shown: String,

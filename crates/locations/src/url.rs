@@ -1,4 +1,4 @@
-//! Where a location is: a folder, or a place in an object store.
+//! Addresses of locations: folders, and places in object stores.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -15,7 +15,7 @@ const STORES: [&str; 3] = ["s3", "gs", "az"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocationUrl {
     pub(crate) place: LocationPlace,
-    /// The project that the fragment of the URL names.
+    /// The project that the fragment of the URL names; `None` without a fragment.
     pub project: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl LocationUrl {
         Self { project: Some(project.to_owned()), ..self }
     }
 
-    /// Returns the folder, if the location is one of this machine.
+    /// Returns the folder of a location on this machine; `None` for an object store.
     pub fn folder(&self) -> Option<&Path> {
         match &self.place {
             LocationPlace::Folder(folder) => Some(folder),

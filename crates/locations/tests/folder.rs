@@ -1,4 +1,5 @@
-//! Publishing, fetching and removal over a location in a folder; `tests/locations/run` has those over S3 and faults.
+//! Publishing, fetching and removal over a location in a folder; `tests/locations/run` tests them over S3 and with
+//! faults.
 
 use std::ffi::OsStr;
 use std::fs;

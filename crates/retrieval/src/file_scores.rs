@@ -15,8 +15,8 @@ pub struct FileScores {
 }
 
 impl FileScores {
-    /// Adds a list of hits, best first. A file counts by its best hit, with half of the weight of its rank for each further
-    /// hit, up to a few.
+    /// Adds a list of hits, best first. A hit scores `weight / (K + rank)`; `rank` counts the distinct files up to the
+    /// hit. The second hit of a file scores half of this, the third a quarter, further ones nothing.
     pub fn add_ranked(&mut self, hits: Vec<FileHit>, weight: f32) {
         const COUNTED_HITS: u32 = 3;
         let mut counts: HashMap<RepoPath, u32> = HashMap::new();

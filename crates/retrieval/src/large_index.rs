@@ -20,40 +20,40 @@ use text::unicode::is_same_ignoring_ascii_case;
 use text::words;
 use types::RepoPath;
 
-/// Number of chunks that each retrieval returns.
+/// Maximum number of chunks that each retrieval returns.
 const RETRIEVED_CHUNKS: usize = 400;
 
-/// Number of chunks that define a name, or belong to a file of a name, which are retrieved.
+/// Maximum number of chunks retrieved for a defined name, the name of a file, a misspelled word, or a pasted text.
 const NAMED_CHUNKS: usize = 400;
 
-/// Maximum number of files that are loaded for a query, unless it asks for more results.
+/// Maximum number of files that are loaded for a query, unless its limit of hits is higher.
 const MAX_QUERY_FILES: usize = 80;
 
 /// Maximum number of chunks that are loaded because they define a name or contain an identifier.
 const MAX_MATCHING_CHUNKS: usize = 4_000;
 
-/// Maximum number of files that are loaded for a name that nothing has exactly.
+/// Maximum number of files that are loaded for the prefix of a name, or for a name that no definition has exactly.
 const MAX_NAME_FILES: usize = 300;
 
 /// Maximum number of files that are loaded for a folder.
 const MAX_FOLDER_FILES: usize = 20_000;
 
-/// Maximum number of names, and of words, of a query for which similar ones are retrieved.
+/// Maximum number of names of a query, and also of its words, for which similar ones are retrieved.
 const MAX_CORRECTED: usize = 2;
 
 /// Minimum length of a word for which similar ones are retrieved, in bytes.
 const MIN_CORRECTED_LETTERS: usize = 6;
 
-/// Length from which two letters of a word may be wrong.
+/// Minimum length of a word or a name in which two letters may be wrong, in characters.
 const LONG_WORD_LETTERS: usize = 8;
 
-/// Score of a file that defines a name of a query: more than a place in any list.
+/// Score of a file whose name is in the query. It exceeds the score of any place in a list of weight 1.
 const NAMED_SCORE: f32 = 1.0;
 
 /// Maximum number of answers of each kind that are remembered.
 const MAX_REMEMBERED: usize = 1 << 16;
 
-/// What a call looks for in an index whose chunks are not all held in memory.
+/// The files that a call needs of an index whose chunks are not all held in memory.
 pub enum PartRequest<'q> {
     /// Files that may answer a query.
     Query { query: &'q CheckedQuery, folders: &'q FolderScope, embedder: &'q dyn Embedder },
@@ -63,13 +63,13 @@ pub enum PartRequest<'q> {
     Name(&'q NameQuery),
     /// Files that contain an identifier.
     Identifier(&'q str),
-    /// These files.
+    /// The given files.
     Files(&'q [RepoPath]),
     /// Files in and below a folder; empty for the whole index.
     Folder(&'q str),
 }
 
-/// Returns the snapshot in which a call finds what it looks for: `snapshot` itself if it has all chunks.
+/// Returns a snapshot with the files that a call needs; `snapshot` itself if it has all chunks.
 ///
 /// # Errors
 /// If the store cannot be read, or the query cannot be embedded.
@@ -97,11 +97,11 @@ pub struct LargeIndex {
     statistics: CorpusStatistics,
     project_folders: OnceLock<Arc<HashSet<String>>>,
     frequencies: Answers<u64, u32>,
-    /// Whether any chunk has a word.
+    /// Whether any chunk contains a word.
     words: Answers<String, bool>,
-    /// Whether any chunk defines the name with a key.
+    /// Whether any chunk defines a name, by the key of the name.
     names: Answers<String, bool>,
-    /// Whether any file has a name, exactly or ignoring case.
+    /// Whether any file has a name: exactly, or in `files` ignoring case.
     exact_files: Answers<String, bool>,
     files: Answers<String, bool>,
 }
@@ -110,11 +110,12 @@ pub struct LargeIndex {
 struct CallIndex {
     large: Arc<LargeIndex>,
     project_folders: OnceLock<Arc<HashSet<String>>>,
-    /// The error of the first lookup that could not read the index.
+    /// The error of the first lookup that could not read the index, until it is reported.
     failure: Mutex<Option<StoreError>>,
 }
 
-/// Answers of the index, which never change. A query asks for most of them twice: when it is planned and when it is parsed.
+/// Remembered answers of the index, which never change. A query needs most of them twice: when it is planned and when
+/// it is parsed.
 struct Answers<K, A>(Mutex<HashMap<K, A>>);
 
 impl<K, A> Default for Answers<K, A> {
@@ -124,7 +125,7 @@ impl<K, A> Default for Answers<K, A> {
 }
 
 impl<K: Eq + Hash, A: Copy> Answers<K, A> {
-    /// Returns the remembered answer, or the one that `find` finds.
+    /// Returns the remembered answer, or else the one of `find`, which is remembered.
     fn get<E>(&self, key: K, find: impl FnOnce(&K) -> Result<A, E>) -> Result<A, E> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = known().get(&key) {
@@ -141,10 +142,10 @@ impl<K: Eq + Hash, A: Copy> Answers<K, A> {
 }
 
 impl LargeIndex {
-    /// Opens the index of a view; `None` if the view is held in memory.
+    /// Opens the index of a view; `None` if the view has no search indexes.
     ///
     /// # Errors
-    /// If the inverted index cannot be read.
+    /// If the inverted index or a table cannot be read.
     pub fn open(view: &Arc<dyn StoreView>) -> Result<Option<Arc<Self>>, StoreError> {
         let Some(indexes) = Arc::clone(view).search_indexes() else { return Ok(None) };
         let statistics = indexes.corpus_statistics().map_err(|error| view.inverted_index_error(&error))?;
@@ -163,7 +164,7 @@ impl LargeIndex {
         })))
     }
 
-    /// Returns the snapshot without files, from which calls load the part that they need ([`Snapshot::load_part`]).
+    /// Returns the snapshot without files, in whose place [`load_part`] loads the files that a call needs.
     ///
     /// # Errors
     /// If the snapshot cannot be built.
@@ -209,7 +210,7 @@ impl LargeIndex {
         self.build_snapshot(chunks, &found.files, call)
     }
 
-    /// Loads the snapshot of the chunks that contain a word or a key.
+    /// Loads the snapshot of at most [`MAX_MATCHING_CHUNKS`] chunks that contain a word or a key.
     fn load_chunks_with(&self, word: &str, call: &Arc<CallIndex>) -> Result<Snapshot, StoreError> {
         let chunks = self.indexes.read_chunks_with(word, MAX_MATCHING_CHUNKS, Some(&[hash_term(word)]))?;
         let mut files: Vec<RepoPath> = chunks.iter().map(|(chunk, _)| chunk.path.clone()).collect();
@@ -288,8 +289,9 @@ impl LargeIndex {
         Ok(FoundFiles { files: scores.into_best(limit), term_hashes })
     }
 
-    /// Adds files for the names and words of a query that do not occur in the index: those that define similar names and
-    /// contain similar words, among which the query is corrected. Returns whether there are such names or words.
+    /// Adds files for at most [`MAX_CORRECTED`] names and as many long words of a query that do not occur in the index:
+    /// files that define similar names or contain similar words, with which the query is corrected later. Returns
+    /// whether there are such names or words.
     fn add_similar(
         &self,
         names: &[String],
@@ -326,7 +328,7 @@ impl LargeIndex {
         Ok(is_any)
     }
 
-    /// Adds the files that define a name or similar names.
+    /// Adds the files that define a name, and those that define names similar to it.
     fn add_named(&self, name: &NameQuery, scores: &mut FileScores) -> Result<(), StoreError> {
         scores.add_ranked(self.find_key(&definition_key(&name.name), &RowFilter::default())?, NAMED_SCORE * 20.0);
         let matches = match_similar_name(name);
@@ -355,12 +357,12 @@ impl LargeIndex {
         filter.to_row_filter(|each| self.indexes.for_each_path(each))
     }
 
-    /// Returns the number of chunks that contain the term with this hash.
+    /// Returns the number of chunks that contain the term with this hash, including deleted ones.
     fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
         self.frequencies.get(hash, |hash| self.indexes.document_frequency(*hash))
     }
 
-    /// Returns the files with chunks that have a key in their word column.
+    /// Returns the files of at most [`NAMED_CHUNKS`] chunks that have a key in their word column.
     fn find_key(&self, key: &str, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError> {
         self.indexes.find_words(&[key], true, NAMED_CHUNKS, filter)
     }
@@ -385,7 +387,7 @@ impl LargeIndex {
         Ok(key.len() > 1 && self.names.get(key, |key| self.has_word(key))?)
     }
 
-    /// Returns whether a chunk has this word.
+    /// Returns whether a chunk contains this name as a word.
     fn mentions(&self, name: &str) -> Result<bool, StoreError> {
         let mut whole = None;
         words::for_each_search_word(name, |word| whole = Some(word.to_owned()));
@@ -434,7 +436,7 @@ impl CallIndex {
         Self { large: Arc::clone(large), project_folders: OnceLock::new(), failure: Mutex::new(None) }
     }
 
-    /// Returns what was found, or the default and keeps the error.
+    /// Returns the result of a lookup. If it failed, returns the default, and keeps the error if it is the first one.
     fn found<T: Default>(&self, found: Result<T, StoreError>) -> T {
         found.unwrap_or_else(|error| {
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

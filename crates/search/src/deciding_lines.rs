@@ -10,14 +10,14 @@ use types::Span;
 /// Maximum number of best-matching lines of a hit.
 const MAX_LINES: usize = 3;
 
-/// Minimum score of a line, relative to the best line of its hit.
+/// Minimum score of a line, as a fraction of the best line's score in its hit.
 const MIN_RELATIVE: f32 = 0.6;
 
 /// Minimum length, in words, of a run that a line shares with a pasted text; shorter runs do not count.
 const MIN_RUN: usize = 3;
 
-/// Increase of a line's score for each word of a run that it shares with a pasted text, relative to the score without
-/// the run.
+/// Increase of a line's score for each word of the longest run that it shares with a pasted text, relative to the score
+/// without the run.
 const RUN_FACTOR: f32 = 1.0;
 
 /// Scores lines by the words of a query and by the pasted texts in it.

@@ -1,8 +1,8 @@
 //! Finds and ranks chunks for a query.
 //!
 //! [`search()`] parses a query, retrieves candidates by vectors and by the inverted index of a [`Snapshot`], ranks them
-//! and reads the hits. [`find_definitions`] and [`find_files_with_identifier`] look up names. For equal input, the
-//! order of results is always the same.
+//! and reads the texts of the hits. [`find_definitions`] and [`find_files_with_identifier`] look up names. For equal
+//! input, the order of results is always the same.
 
 mod deciding_lines;
 mod names;

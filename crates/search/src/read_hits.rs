@@ -62,8 +62,9 @@ pub(crate) fn read_hits(
     Ok((hits.collect(), masked))
 }
 
-/// Returns the definition that matched the query, if a chunk has several ones and it is not the one at `own`, after which
-/// the chunk is named, or inside of that: the one that the query names, or else the outermost one around the best line.
+/// Returns the definition that names a hit instead of the chunk's own one, at index `own`: one not inside of it that
+/// the query names, or else the first such one around the best line, unless that line is in the own one. `None` if the
+/// query names the own one, or no other one matches.
 fn find_matched_definition(
     definitions: &[Symbol],
     own: usize,
@@ -82,7 +83,7 @@ fn find_matched_definition(
         .or_else(|| siblings().find(|symbol| line.is_some_and(|line| symbol.span.contains(line))))
 }
 
-/// Describes the first few related chunks that are not hits themselves.
+/// Returns the first [`MAX_RELATED_CHUNKS`] related chunks that are not hits themselves.
 fn find_related_chunks(snapshot: &Snapshot, related: &[u32], shown: &[u32]) -> Vec<RelatedChunk> {
     let to_related = |chunk: &u32| {
         let meta = snapshot.chunk(*chunk);

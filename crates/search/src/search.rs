@@ -77,7 +77,7 @@ pub struct MeasuredChunk {
 /// [`Hit::stale`] and [`Hit::project`] are not set.
 ///
 /// # Errors
-/// If reading the store or embedding fails, or a stop was requested.
+/// If the store cannot be read, the query cannot be embedded or its vector has a wrong width, or a stop was requested.
 pub fn search(
     context: &SearchContext<'_>,
     query: CheckedQuery,

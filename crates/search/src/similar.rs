@@ -20,8 +20,8 @@ use platform::cancel::CancelToken;
 /// Returns at most `limit` chunks nearest to `vector`, best first, without the chunks of the definition that `except`
 /// belongs to.
 ///
-/// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of these
-/// files fill up the list.
+/// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them in dense mode; further
+/// chunks of these files fill up the list. Of `filter`, only the conditions on files apply.
 ///
 /// # Errors
 /// If the limit is out of range, `vector` has other dimensions than the vectors in the snapshot, the store cannot be

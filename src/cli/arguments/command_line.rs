@@ -118,7 +118,7 @@ pub enum CliCommand {
 
 /// Parses the arguments of this process.
 ///
-/// If they ask for help or the version, prints it and ends the process with exit code 0. If they are invalid, prints a
+/// For `--help` and `--version`, prints the text and ends the process with exit code 0. For invalid arguments, prints a
 /// message and ends it with exit code 2.
 pub fn parse_command_line() -> CliArguments {
     parse_arguments(config::program_arguments()).unwrap_or_else(|error| {

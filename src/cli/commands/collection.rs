@@ -19,7 +19,8 @@ const COMMIT_DIGITS: usize = 12;
 /// Runs `codescry collection`.
 ///
 /// # Errors
-/// If nothing is published at the location, it refuses or fails, or Ctrl-C ends the work.
+/// If nothing is published at the location, it has no repository of a given name, it refuses or fails, or Ctrl-C ends
+/// the work.
 pub fn run_collection(shared: &SharedArguments, command: &CollectionCommand) -> anyhow::Result<CommandExit> {
     match command {
         CollectionCommand::List { location, json } => list_collection(location, *json),

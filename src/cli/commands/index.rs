@@ -18,8 +18,8 @@ use crate::cli::text_output::report;
 /// Runs `codescry index`.
 ///
 /// # Errors
-/// If the group cannot be found; without a group, if the folder or the index is invalid, or the run fails or is
-/// cancelled. A failed run of a group's folder is reported, and the result is its exit code.
+/// If the group cannot be found; without a group, if the folder or the index is invalid, the run or the publishing
+/// fails, or Ctrl-C ends it. A failed run of a group's folder is reported, and the result is its exit code.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
     let Some(name) = &arguments.group else { return index_folder(shared, arguments) };
     let mut exit = CommandExit::Done;

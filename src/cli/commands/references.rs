@@ -82,7 +82,8 @@ fn leave_out_first(answer: &mut ReferenceAnswer, mut count: usize) {
     }
 }
 
-/// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`, with `[call?]` if it may be of another definition.
+/// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`; with `[call?]` if it may be of another
+/// definition.
 fn reference_line(file: &ReferencedFile, one: &CodeReference, palette: Palette) -> String {
     let doubt = if file.is_uncertain { "?" } else { "" };
     let mut parts = vec![

@@ -104,7 +104,7 @@ fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &Resu
 }
 
 /// Prints notes about the answer on standard error: a word that may be meant as a folder, an empty answer, the notes of
-/// the answer, the interpretation if the query asks for explanations, and an incomplete index.
+/// the answer, the interpretation with `--explain`, and an incomplete index.
 fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr]) {
     let coverage = &answer.coverage;
     if let [_, folder] = words

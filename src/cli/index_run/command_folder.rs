@@ -22,8 +22,8 @@ pub struct CommandFolder {
 
 impl CommandFolder {
     /// Resolves a folder, or the working folder if `path` is `None`: to itself if it has an index, otherwise to the
-    /// nearest indexed folder above it that does not leave it out, otherwise to itself. Does not look above a folder
-    /// that is too broad to index.
+    /// nearest indexed folder above it that does not leave it out, otherwise to itself. Looks neither at nor above a
+    /// folder that is too broad to index.
     ///
     /// # Errors
     /// If the folder does not exist, a setting is invalid, or the index of a folder above it cannot be opened.

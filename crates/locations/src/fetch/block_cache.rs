@@ -4,8 +4,8 @@
 //! CACHE/blocks/AB/SHA256-NUMBER   a block of the part with this SHA-256
 //! ```
 //!
-//! Parts never change, so no block is ever outdated. A file is verified by the block's checksum when it is read. Several
-//! processes use the folder at once; each removes the files that were not used for the longest time.
+//! Parts never change, so no block is ever outdated. A file is verified by the block's checksum when it is read.
+//! Several processes use the folder at once; each removes the files that were not used for the longest time.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -56,7 +56,7 @@ impl BlockCache {
         Self { memory: Mutex::default(), folder, written_bytes: AtomicU64::new(MEASURE_AFTER_BYTES) }
     }
 
-    /// Returns a block that is in memory.
+    /// Returns a block from memory; `None` if it is not there.
     pub fn find(&self, id: BlockId) -> Option<Bytes> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.time += 1;
@@ -67,7 +67,7 @@ impl BlockCache {
         })
     }
 
-    /// Keeps a block in memory.
+    /// Keeps a block in memory. Drops the blocks not used for the longest time, above [`MEMORY_BYTES`].
     pub fn keep(&self, id: BlockId, block: &Bytes) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.time += 1;
@@ -102,7 +102,7 @@ impl BlockCache {
         Some(block.into())
     }
 
-    /// Writes a block to its file. Blocks the thread. A failure is logged.
+    /// Writes a block to its file, if there is a folder. Blocks the thread. A failure is logged.
     pub fn write_block(&self, sha256: &str, number: u64, block: &[u8]) {
         let Some(folder) = &self.folder else { return };
         let path = block_path(folder, sha256, number);
@@ -125,8 +125,8 @@ fn block_path(folder: &Path, sha256: &str, number: u64) -> PathBuf {
     folder.join(&sha256[..2]).join(format!("{sha256}-{number}"))
 }
 
-/// Removes the files that were not used for the longest time, until the others have nine tenths of `limit_bytes`. Does
-/// nothing if they have less than the limit.
+/// Removes the files that were not used for the longest time, until the others have at most nine tenths of
+/// `limit_bytes`. Does nothing if all have at most the limit.
 fn remove_unused(folder: &Path, limit_bytes: u64) {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = folders.flat_map(|below| fs::read_dir(below.path()).into_iter().flatten().flatten());

@@ -64,8 +64,8 @@ struct Loading {
 }
 
 impl RemoteParts {
-    /// Returns `parts` of a location, without a request; `None` if `sums` lacks one of them. Blocks are kept in files in
-    /// the folder `blocks`, if there is one.
+    /// Returns `parts` of a location, without a request; `None` if `sums` lacks one of them. Blocks are kept in files
+    /// in the folder `blocks`, if there is one.
     pub(super) fn open<'p>(
         storage: Storage,
         parts: impl Iterator<Item = &'p BasePart>,
@@ -232,7 +232,7 @@ impl Parts {
         Ok(run.filter_map(|number| blocks.remove(&number)).collect())
     }
 
-    /// Fetches a run of blocks with one request, and verifies them.
+    /// Fetches a run of blocks with one request, repeated if it fails, and verifies them.
     async fn fetch_run(&self, part: usize, run: Range<u64>) -> Result<Vec<Bytes>, LocationError> {
         let part = &self.parts[part];
         let object = part_object(&part.sha256);

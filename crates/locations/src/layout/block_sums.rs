@@ -7,7 +7,7 @@ use platform::file_format::{FileFormat, FormatError, checksum64};
 /// Path of the part with the checksums of all other parts of an index.
 pub const BLOCK_SUMS: &str = "block-sums";
 
-/// Size of a block, in bytes. The last one of a part is shorter.
+/// Size of a block, in bytes. The last one of a part may be shorter.
 const BLOCK_BYTES: u32 = 256 << 10;
 
 const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYBLK", version: 1 };
@@ -31,7 +31,7 @@ impl Default for BlockSums {
 }
 
 impl BlockSums {
-    /// Returns the checksums of the blocks of a part.
+    /// Returns the checksums of the blocks of a part with this content.
     pub fn sum_blocks(content: &[u8]) -> Vec<u64> {
         content.chunks(BLOCK_BYTES as usize).map(checksum64).collect()
     }
@@ -46,7 +46,7 @@ impl BlockSums {
         self.sums.remove(sha256).filter(|sums| sums.len() as u64 == bytes.div_ceil(self.block_bytes))
     }
 
-    /// Returns the content of the file.
+    /// Returns the content of the part [`BLOCK_SUMS`].
     pub fn encode(&self) -> Vec<u8> {
         let mut parts: Vec<_> = self.sums.iter().collect();
         parts.sort();
@@ -60,7 +60,7 @@ impl BlockSums {
         FORMAT.seal(&body)
     }
 
-    /// Decodes the content of the file.
+    /// Decodes the content of the part [`BLOCK_SUMS`].
     ///
     /// # Errors
     /// When it is of another format or damaged.

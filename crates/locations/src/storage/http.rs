@@ -24,7 +24,7 @@ use ureq::Agent;
 /// Size of a piece of a response, in bytes.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// Number of pieces of a response that wait for the reader.
+/// Maximum number of pieces of a response that wait for the reader.
 const PIECES: usize = 4;
 
 /// The addresses at which machines in a cloud get their credentials. They cannot be reached through a proxy, and

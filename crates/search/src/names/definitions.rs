@@ -5,8 +5,8 @@
 //! found, or else names with one or two typos. If the query ends with `*`, only names that begin with its first word
 //! and contain its other words are found.
 //!
-//! Names are looked up in the snapshot's column blocks; there is no separate index. For equal input, the order of
-//! results is always the same.
+//! Equal names are looked up in the snapshot's index of names, similar ones by a scan of its column blocks. For equal
+//! input, the order of results is always the same.
 
 use super::name_query::{NameQuery, QualifierFit};
 use crate::snapshot::Snapshot;
@@ -37,13 +37,13 @@ pub struct NamedDefinition {
     pub name_match: NameMatch,
     /// The number of typos; nonzero only for [`NameMatch::Fuzzy`].
     pub typos: usize,
-    /// The closest possible fit of the query's qualifiers; `None` if they match only if the chunk does not name the
-    /// container. [`NameQuery::fit`] returns the fit itself.
+    /// The closest possible fit of the query's qualifiers; `None` if the containers that the snapshot has do not fit.
+    /// The definition may still have a fitting one, which [`NameQuery::fit`] tests.
     pub best_fit: Option<QualifierFit>,
 }
 
 impl NamedDefinition {
-    /// Returns the key by which definitions are ordered, if their qualifiers have this fit.
+    /// Returns the sort key of this definition if the qualifiers of the query have the fit `fit`. `None` sorts last.
     pub fn order_key(&self, fit: Option<QualifierFit>) -> (bool, NameMatch, Option<QualifierFit>) {
         (fit.is_none(), self.name_match, fit)
     }
@@ -52,8 +52,8 @@ impl NamedDefinition {
 /// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
 ///
 /// Qualifiers are checked only roughly, because a chunk names only the container of its first definition. Definitions
-/// whose qualifiers may match come first, in the order of [`NamedDefinition::best_fit`], then others in chunks with
-/// several definitions.
+/// whose qualifiers may match come first, sorted by [`NamedDefinition::order_key`], then others in chunks with several
+/// definitions.
 pub fn find_definitions(
     snapshot: &Snapshot,
     query: &NameQuery,
@@ -118,8 +118,8 @@ fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefini
     names.into_iter().flat_map(positions).collect()
 }
 
-/// Returns how a name matches a query, for names that neither equal it nor differ only in case and separators; `None` if it
-/// does not match.
+/// Returns a function that compares a name with `query` and returns the kind of the match and the number of typos;
+/// `None` if the name does not match. It is for names that differ from the query in more than case and separators.
 pub fn match_similar_name(query: &NameQuery) -> impl Fn(&str) -> Option<(NameMatch, usize)> {
     let pattern = NamePattern::new(query);
     move |name| if pattern.may_match(LetterProfile::from_name(name)) { pattern.matches(name) } else { None }

@@ -6,7 +6,8 @@ use store::StoreError;
 use store::inverted_index;
 use text::words;
 
-/// Returns the indices of the files that contain the identifier `name`, ignoring case, and pass `is_allowed`.
+/// Returns the indices of the files that pass `is_allowed` and contain the identifier `name`, ignoring case and `_`. A
+/// name of one word, such as `open`, also matches as a part of longer identifiers.
 ///
 /// Tests and examples come last; otherwise files are sorted by path.
 ///

@@ -9,8 +9,8 @@ use types::{RepoPath, container_names};
 /// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameQuery {
-    /// The text of the query without quotation marks, brackets and a final `*`, `()` or `!`, for definitions whose
-    /// names contain a separator.
+    /// The text of the query without quotation marks, bracketed parts and a final `*`, `()` or `!`, for definitions
+    /// whose names contain a separator.
     pub(super) full_text: String,
     /// The last part of the text.
     pub name: String,
@@ -45,7 +45,7 @@ impl NameQuery {
         self.is_prefix
     }
 
-    /// Parses a query; returns `None` if it contains no name, or a very long one. Decodes the escapes that
+    /// Parses a query; returns `None` if it contains no name, or one of more than 200 bytes. Decodes the escapes that
     /// [`unescape_name`] knows, such as `\u{3164}`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = unescape_name(text);
@@ -73,8 +73,8 @@ impl NameQuery {
         self
     }
 
-    /// Returns how closely the qualifiers match the container and the file of a definition, or its name contains them
-    /// itself; `None` if they do not match.
+    /// Returns how closely the qualifiers match the container and the path of a definition; `None` if they do not
+    /// match. The fit is [`QualifierFit::Chain`] without qualifiers, and if `name` is the query with its qualifiers.
     pub fn fit(&self, name: &str, container: &str, path: &RepoPath) -> Option<QualifierFit> {
         let containers: Vec<&str> = container_names(container).collect();
         if self.is_full_text(name) { Some(QualifierFit::Chain) } else { self.fit_qualifiers(&[], &containers, path) }
@@ -103,9 +103,9 @@ impl NameQuery {
         if self.is_full_text(name) { Some(QualifierFit::Chain) } else { self.fit_qualifiers(&names, &containers, path) }
     }
 
-    /// Compares the qualifiers, read from the innermost outwards, with `containers`, the file's stem and its folders, of
-    /// which they must be a subsequence. `containers` and `possible`, the names of which any may be a container inside
-    /// of those, give the innermost first.
+    /// Returns how closely the qualifiers match; `None` unless, from the innermost outwards, they are a subsequence of
+    /// `possible`, `containers`, the file's stem and its folders. Any of the names in `possible` may be a container
+    /// inside of `containers`. Both lists begin with the innermost.
     fn fit_qualifiers(&self, possible: &[&str], containers: &[&str], path: &RepoPath) -> Option<QualifierFit> {
         let wanted: Vec<&str> = self.qualifiers.iter().rev().map(String::as_str).collect();
         let Some(last) = wanted.first() else { return Some(QualifierFit::Chain) };
@@ -131,7 +131,7 @@ impl NameQuery {
     }
 }
 
-/// Returns whether the names are a subsequence of `parts`.
+/// Returns whether the names are a subsequence of `parts`, ignoring case and separators.
 fn contains_in_order<'c>(names: &[&str], mut parts: impl Iterator<Item = &'c str>) -> bool {
     names.iter().all(|name| parts.any(|part| is_same_name(name, part)))
 }

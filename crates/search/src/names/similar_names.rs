@@ -24,8 +24,8 @@ const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
 /// names.
 const MIN_CONTAINER_LETTERS: usize = 3;
 
-/// Returns the container most similar to `container` among the containers of definitions of `name`; `None` if none is
-/// similar enough. Other definitions in the same chunk count as containers.
+/// Returns the name most similar to `container` among the containers of the chunks that define `name` and all names
+/// that these chunks define; `None` if none is similar enough.
 pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container: &str) -> Option<String> {
     let wanted = FuzzyName::with_min_letters(container, MIN_CONTAINER_LETTERS)?;
     let around = snapshot.chunks_defining(name).map(|chunk| snapshot.chunk(chunk)).flat_map(|chunk| {
@@ -39,7 +39,7 @@ pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container:
 /// Returns the most similar name of an `allowed` file with the same extension; `None` if none is similar enough. Of
 /// equally similar names, the alphabetically first.
 ///
-/// Names of common words, such as `Node.js`, are not corrected.
+/// Names that consist of common words, such as `Node.js`, are not corrected.
 pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
     let mut common = true;
@@ -54,8 +54,8 @@ pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool
     names.filter_map(|other| Some((near(other)?, other))).min().map(|(_, other)| other.to_owned())
 }
 
-/// Returns the most similar word that occurs in defined names and has the same first letter; `None` if none is similar
-/// enough. Of equally similar words, prefers the one in the most names, then the alphabetically first.
+/// Returns the most similar word in the names and containers of the snapshot that has the same first letter; `None` if
+/// none is similar enough. Of equally similar words, prefers the one in most names, then the alphabetically first.
 pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<String> {
     let wanted = FuzzyName::new(word)?;
     let nearest = |name: &str| {
@@ -79,7 +79,7 @@ pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<Strin
     alike.min_by_key(|(_, count)| usize::MAX - count).map(|((_, other), _)| other)
 }
 
-/// Returns whether a definition has the name, or the text of a chunk contains it or an inflection of it.
+/// Returns whether a chunk defines the name, or contains it or an inflection of it, ignoring case and separators.
 ///
 /// # Errors
 /// If the inverted index cannot be read.

@@ -15,8 +15,8 @@ use text::words;
 /// Minimum length of a corrected word of prose, in letters.
 const MIN_WORD_LETTERS: usize = 6;
 
-/// Maximum number of names that are checked in one query, of file names that are checked, and of words that are
-/// corrected.
+/// In one query, the maximum number of names that are checked, of file names that are checked, and of words that are
+/// corrected, each on its own.
 const MAX_CORRECTIONS: usize = 2;
 
 /// A name or a word that does not occur in the index, and its replacement.
@@ -100,7 +100,7 @@ pub(crate) fn find_corrections(
     Ok(found)
 }
 
-/// Returns the names of a query that consists of names, if they are neither in the index nor corrected.
+/// Returns the names of a query that is a [`QueryKind::Name`], if they are neither in the index nor corrected.
 ///
 /// # Errors
 /// If the inverted index cannot be read.

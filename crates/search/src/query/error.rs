@@ -72,7 +72,7 @@ impl QueryError {
         Self::UnknownKind { name: name.to_owned(), known: known.join(", ") }
     }
 
-    /// Returns [`QueryError::Cancelled`] if a stop was requested.
+    /// Fails with [`QueryError::Cancelled`] if a stop was requested.
     pub(crate) fn check_cancelled(cancel: &CancelToken) -> Result<(), Self> {
         if cancel.is_cancelled() { Err(Self::Cancelled) } else { Ok(()) }
     }

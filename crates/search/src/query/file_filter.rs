@@ -22,7 +22,7 @@ pub struct FileFilter {
     languages: Vec<Language>,
     /// Lists of patterns; a path must match at least one pattern of every list.
     paths: Vec<Vec<PathPattern>>,
-    /// Glob sets for file names; a path must match every set.
+    /// Sets of globs for file names and ends of paths; a path must match at least one glob of every set.
     files: Vec<GlobSet>,
     folders: FolderScope,
     content: ContentFilter,
@@ -52,8 +52,8 @@ impl FileFilter {
     /// Compiles the filter of a request together with the filters in its query text.
     ///
     /// # Errors
-    /// If a language or a kind is unknown, a glob is invalid, or the languages of the filter and of the query
-    /// exclude each other.
+    /// If a language or a kind is unknown, a glob is invalid, or the languages of the filter and of the query have none
+    /// in common.
     pub fn with_query_filters(filter: &Filter, query_filters: &QueryFilters) -> Result<Self, QueryError> {
         let QueryFilters { include, exclude, no_tests, no_examples, no_vendored, .. } = query_filters;
         let mut paths = Vec::new();
@@ -179,10 +179,9 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file that the query names passes. Its kind of content does not matter, because this returns
-    /// `false` for a filter that includes languages or has another content filter than the default.
-    ///
-    /// So a configuration file, which the default content filter leaves out, passes if the query names it.
+    /// Returns whether a file that the query names passes, even if the default content filter leaves out its kind of
+    /// content, such as configuration. Always `false` if the filter includes languages or has another content filter
+    /// than the default.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);
@@ -255,7 +254,7 @@ impl FileFilter {
     }
 }
 
-/// Returns whether a chunk is a test: a test block of its language, or a part of a Rust module named `tests` or `test`.
+/// Returns whether a chunk is a test block of its language, or in Rust a module named `tests` or `test` or part of one.
 fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
     let is_tests = |name: &str| matches!(name, "tests" | "test");
     let is_module = chunk.kind == SymbolKind::Module && is_tests(chunk.symbol);

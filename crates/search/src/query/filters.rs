@@ -20,7 +20,7 @@ pub struct QueryFilters {
     pub no_examples: bool,
     /// Whether generated, vendored and deprecated code is excluded.
     pub no_vendored: bool,
-    /// Phrases that a chunk must contain, ignoring case and the amount of white space.
+    /// Phrases that a hit must contain unless no chunk does, ignoring case and the amount of white space.
     pub phrases: Vec<String>,
     /// Words of a one-line query with the form of a filter and an unknown value; they remain in the query.
     pub invalid: Vec<InvalidFilter>,
@@ -41,7 +41,7 @@ pub struct FilterValues {
     pub languages: Vec<String>,
     /// Globs over paths.
     pub paths: Vec<String>,
-    /// Globs over file names.
+    /// Globs over file names or ends of paths.
     pub files: Vec<String>,
     pub kinds: Vec<String>,
     pub projects: Vec<String>,
@@ -49,7 +49,7 @@ pub struct FilterValues {
     pub repositories: Vec<String>,
 }
 
-/// Returns a query text without the filters in it.
+/// Returns a query text without its filters and without the quotation marks of its phrases.
 pub fn strip_query_filters(text: &str) -> String {
     QueryFilters::parse(text).1
 }
@@ -84,7 +84,7 @@ impl QueryFilters {
         if filters == Self::default() { (filters, text.to_owned()) } else { (filters, rest.join(" ")) }
     }
 
-    /// Formats the valid filters and the phrases in query syntax.
+    /// Formats the valid filters and the phrases as in a query, for messages. Values with spaces are not quoted.
     pub fn to_query_syntax(&self) -> String {
         let mut written = Vec::new();
         for (sign, values) in [("", &self.include), ("-", &self.exclude)] {

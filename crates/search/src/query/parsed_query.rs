@@ -37,7 +37,7 @@ pub struct CheckedQuery {
 /// Parses the filters of a query and checks that the query is valid, without an index.
 ///
 /// # Errors
-/// If the query is blank, its limit is out of range, or a filter is invalid.
+/// If the query is blank or has filters only, its limit is out of range, or a filter is invalid.
 pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
     let SearchQuery { limit, mode, explain, .. } = *query;
     let (query_filters, text) = QueryFilters::parse(&compose(&query.text));
@@ -60,7 +60,7 @@ pub(crate) struct ParsedQuery {
     pub further_terms: Vec<QueryTerms>,
     /// Texts that may stand in the code word for word, such as error messages.
     pub pasted_texts: Vec<String>,
-    /// Phrases that a chunk must contain.
+    /// Phrases that a hit must contain unless no chunk does.
     pub phrases: Vec<String>,
     pub limit: usize,
     pub mode: RetrievalMode,

@@ -17,13 +17,13 @@ use types::is_below;
 /// The characters with a special meaning in globs.
 const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
-/// Length of an unmatched path, in bytes, for each edit by which a suggested path with another last component may
-/// differ from it.
+/// A suggested path with another last component may differ from the unmatched path by one edit per this number of bytes
+/// of the latter.
 const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.
 pub struct PathPattern {
-    /// The pattern in NFC, without a leading `./` and a trailing `/`. If it is empty, every path matches.
+    /// The pattern in NFC, without a leading `./` and a trailing `/`. If it is empty or `.`, every path matches.
     text: String,
     globs: GlobSet,
     /// Whether the text is a literal path or name rather than a glob.
@@ -79,8 +79,9 @@ impl PathPattern {
     }
 }
 
-/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one
-/// with the same name in another folder or another case, or one that is spelled alike; `None` if there is no such path.
+/// Returns the path of an indexed file or a folder that is nearest to `pattern`, which matches nothing: one with the
+/// same last component, ignoring case, or else one that is spelled alike. Compares only the components before the first
+/// with the characters of a glob. `None` if no path is near.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
     let wanted = compose(&parts.join("/").to_lowercase()).into_owned();
@@ -140,7 +141,7 @@ fn trim_pattern(pattern: &str) -> &str {
     pattern.trim().trim_start_matches("./").trim_end_matches('/')
 }
 
-/// Returns whether a path matches globs of [`compile_globs`].
+/// Returns whether a path, converted to NFC, matches one of the globs of [`compile_globs`].
 pub fn matches_globs(globs: &GlobSet, path: &str) -> bool {
     globs.is_match(&*compose(path))
 }
@@ -168,8 +169,8 @@ pub fn compile_globs<S: AsRef<str>>(
     set.build().map_err(|error| QueryError::InvalidGlob { pattern: String::new(), message: error.kind().to_string() })
 }
 
-/// Returns the globs for a path pattern: the pattern itself, everything below it as a folder, and for a bare
-/// name both at any depth.
+/// Returns the globs for a path pattern: the pattern itself, everything below it as a folder, and for a bare name both
+/// at any depth; `**` for an empty pattern and for `.`.
 pub fn path_globs(pattern: &str) -> Vec<String> {
     let trimmed = trim_pattern(pattern);
     if trimmed.is_empty() || trimmed == "." {

@@ -6,10 +6,10 @@ use super::error::QueryError;
 use text::edit_distance::count_edits;
 use types::Project;
 
-/// Maximum number of projects listed in the error for an unknown project.
+/// Maximum number of projects or repositories listed in the error for an unknown one.
 const MAX_LISTED: usize = 10;
 
-/// Maximum length of the beginning of a name that is compared with the names of projects, in bytes.
+/// Maximum length of the beginning of an unknown name that is compared with the known names, in bytes.
 const MAX_COMPARED_BYTES: usize = 200;
 
 /// Returns the folder of the project at the path `name`, or else the folders of all projects with that name,

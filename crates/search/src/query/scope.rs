@@ -29,7 +29,7 @@ pub struct UnmatchedPath {
 }
 
 /// Describes which files of the snapshot pass a request's filter and the filters in its query text. `folders` are the
-/// folders of the projects that they name, and the folder that the search is narrowed to.
+/// folders of the projects in these filters, and the folder that the search is narrowed to.
 ///
 /// # Errors
 /// If a filter is invalid.

@@ -69,7 +69,7 @@ pub(crate) struct QueryTerms {
     pub missing_files: Vec<String>,
 }
 
-/// Maximum number of tokens in a query that counts as a name.
+/// Maximum number of tokens in a query that counts as a name or a path.
 const MAX_NAME_TOKENS: usize = 2;
 
 /// Maximum number of functions in a stack trace that are looked up by name.
@@ -90,9 +90,9 @@ pub(crate) struct QueryWord {
 pub trait IndexLookup {
     /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
-    /// Returns whether a definition has this name.
+    /// Returns whether a definition has this name, ignoring case and separators.
     fn defines(&self, name: &str) -> bool;
-    /// Returns whether the text of a chunk contains the name.
+    /// Returns whether the text of a chunk contains the name; by default, whether a definition has it.
     fn mentions(&self, name: &str) -> bool {
         self.defines(name)
     }

@@ -42,12 +42,12 @@ const MAX_DEFINING_CHUNKS: usize = 60;
 pub(crate) struct QueryEvidence {
     /// Files that the query names, by file index.
     pub named: HashMap<usize, NamedFile>,
-    /// The share of a pasted text or of a snippet's token runs in a chunk, by chunk number.
+    /// By chunk number, the share of a pasted text or of a snippet's token runs in the chunk; 1 for an undefined
+    /// identifier.
     pub literal_shares: HashMap<u32, f32>,
     /// The chunks with the definition that a query for a name means: the type or function, not its implementations.
     pub meant: HashSet<u32>,
-    /// For each part of the query, the features of each candidate; empty unless dense and lexical retrieval are ranked
-    /// together.
+    /// For each part of the query, the features of each candidate; empty unless the mode is hybrid.
     pub features: Vec<Vec<Features>>,
     /// Whether the query is a report, in which a named file is one hint among others.
     pub is_report: bool,
@@ -93,7 +93,7 @@ fn is_one_name(text: &str) -> bool {
 
 /// Returns the chunks with the definition of the query's only name: a type, a function or the like with this spelling.
 /// Unless code other than tests and examples defines it so, also those with the same letters in another case or with
-/// other separators. The implementations of a type and modules do not count.
+/// other separators. Implementations of a type and most modules do not count. Empty for other queries.
 fn find_meant_definitions(
     snapshot: &Snapshot,
     terms: &QueryTerms,

@@ -16,8 +16,8 @@ use source::language;
 use store::inverted_index::{self, ChunkField};
 use types::{ContentKind, Language, SymbolKind};
 
-/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), scaled so that rank 1 gives 1:
-/// `(K + 1) / (K + rank)`.
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009). A rank counts `(K + 1) / (K + rank)`, so
+/// that rank 1 counts 1.
 const K: f32 = 20.0;
 
 /// Query words that indicate a search for documentation.
@@ -143,7 +143,7 @@ fn reciprocal_ranks(files: &[CandidateFile], score: impl Fn(&CandidateFile) -> f
     ranks
 }
 
-/// Computes the features of a candidate that do not depend on the other candidates.
+/// Computes the features of a candidate from its definitions, its words and its path.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
 fn measure_file(snapshot: &Snapshot, terms: &QueryTerms, intent: &QueryIntent, candidate: &CandidateFile) -> Features {
     let file = &snapshot.files[candidate.file];
@@ -189,8 +189,8 @@ impl QueryIntent {
     }
 }
 
-/// Returns whether the indexed code is a testing tool. Its names often contain `test`, so that a query with this word
-/// does not ask for test files.
+/// Returns whether the indexed code is a testing tool; `false` for a part of a large index. Names in a testing tool
+/// often contain `test`, so that a query with this word does not mean test files.
 fn is_test_tool(snapshot: &Snapshot) -> bool {
     // A large index has many projects, of which few are testing tools.
     if snapshot.is_part() {

@@ -9,7 +9,7 @@ pub struct ScoreTerm {
     pub name: &'static str,
     /// The measured value.
     pub value: f32,
-    /// The value multiplied by its weight, which is the amount added to the score.
+    /// The amount added to the score: the value multiplied by its weight, or a penalty.
     pub share: f32,
 }
 
@@ -45,7 +45,7 @@ pub struct Hit {
     pub definitions: Vec<Symbol>,
     /// The indexed text of the chunk, which may differ from the file on disk.
     pub text: String,
-    /// The lines of the file that best match the query, best first, counted from 1. Empty if no line stands out.
+    /// The lines of the file that best match the query, best first, counted from 1. Empty if no line matches.
     pub deciding_lines: Vec<u32>,
     /// The score; comparable only within one answer.
     pub score: f32,

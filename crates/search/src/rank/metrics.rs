@@ -38,7 +38,7 @@ impl RelevanceTarget {
     }
 }
 
-/// Computes the metrics of `hits`, best first. There must be at least one target.
+/// Computes the metrics of the first ten of `hits`, best first; zeros without targets.
 pub fn compute_metrics(hits: &[Hit], targets: &[RelevanceTarget]) -> RetrievalMetrics {
     let hits = &hits[..hits.len().min(JUDGED_HITS)];
     let ranks: Vec<usize> =

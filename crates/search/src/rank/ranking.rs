@@ -1,10 +1,10 @@
 //! Ranks places: chunks, each by the score of its file and by its own score.
 //!
-//! A file's score is the weighted sum of its features; see [`RankingWeights`]. The chunks of a file are ordered by a
-//! weighted sum of their own features. In hybrid mode, every chunk has the score of its file, plus a share of the
-//! evidence in the file's best chunk. Every further chunk loses a fixed cost for each place of the file before it and a
-//! part of the gap to the best one, so that one file fills an answer only if nothing else fits. In the other modes,
-//! further chunks come after the best chunks of all files.
+//! In hybrid mode, a file's score is the weighted sum of its features (see [`RankingWeights`]) and other evidence, such
+//! as its name in the query. The chunks of a file are ordered likewise. Every chunk has the score of its file, plus a
+//! share of the evidence in the file's best chunk. Every further chunk loses a fixed cost for each place of the file
+//! before it and a part of the gap to the best one, so that one file fills an answer only if nothing else fits. In the
+//! other modes, a file has the score of its best chunk, and further chunks come after the best chunks of all files.
 
 use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
@@ -18,7 +18,7 @@ use crate::retrieve::candidates::{CandidateFile, MIN_COSINE, PartCandidates};
 use crate::retrieve::retrieval::QueryCandidates;
 use crate::snapshot::Snapshot;
 
-/// Minimum number of files whose chunks are ranked.
+/// Number of files whose chunks are ranked, unless the limit of the query is higher.
 const MIN_RANKED_FILES: usize = 20;
 
 /// Maximum number of chunks of a file in which chunks other than the candidates are ranked too.
@@ -41,8 +41,8 @@ pub(crate) struct RankedPlace {
     pub chunk: u32,
     pub score: f32,
     pub explanation: Explanation,
-    /// Other chunks of the file with at least half the score of its best chunk, best first. Empty except for the first
-    /// place of a file.
+    /// Other chunks of the file with at least half the score of its best chunk, best first, at most [`MAX_RELATED`].
+    /// Empty except for the first place of a file.
     pub related: Vec<u32>,
 }
 
@@ -52,7 +52,7 @@ struct ScoredChunk {
     score: f32,
     /// The part of the score that compares the chunk with the query.
     evidence: f32,
-    /// The terms of the score; complete only if the query asks for explanations.
+    /// The terms of the score; complete only if [`ParsedQuery::explain`] is set.
     terms: Vec<ScoreTerm>,
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct CandidateFile {
     pub dense_file: f32,
     /// Sum of the chunks' BM25F scores, each divided by its rank in the file.
     pub lexical_file: f32,
-    /// Highest cosine of a chunk vector and the query vector.
+    /// Highest cosine of a chunk vector and the query vector; 0 if all are negative.
     pub dense_best: f32,
     /// Highest BM25F score of a chunk.
     pub lexical_best: f32,
@@ -46,7 +46,7 @@ pub(crate) struct CandidateFile {
     pub coverage_file: f32,
     /// IDF-weighted share of the query words found in names that the file defines.
     pub coverage_names: f32,
-    /// The sum of [`PartCandidates::defined`] over the file's chunks.
+    /// The sum of [`PartCandidates::defined`] over `chunks`.
     pub rare: f32,
     /// The retrieved chunks, sorted by number.
     pub chunks: Vec<CandidateChunk>,
@@ -175,7 +175,7 @@ fn retrieve_in_pool<'s>(
     Ok(retrieved.into_iter().map(group).collect())
 }
 
-/// Groups chunks by file, sorted by number, and measures each file.
+/// Groups chunks by file, sorts files and chunks by number, and measures each file.
 fn group_by_file(
     snapshot: &Snapshot,
     candidates: Vec<CandidateChunk>,

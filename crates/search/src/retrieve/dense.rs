@@ -1,7 +1,7 @@
 //! Dense retrieval: finds the chunks and files nearest to a query vector.
 //!
 //! If there are few vectors, all are compared. If there are many, a scan over their binary quantizations selects the
-//! vectors to compare. Memory bandwidth limits a scan, and binary quantizations take an eighth of the memory.
+//! vectors to compare. Memory bandwidth limits a scan, and binary quantizations take an eighth of the vectors' memory.
 
 use std::ops::Range;
 
@@ -88,7 +88,7 @@ impl<'s> DenseScorer<'s> {
         self.snapshot.chunk_score(chunk, &self.query)
     }
 
-    /// Returns the highest cosine of a chunk in `chunks` and the query, or 0 if all are negative.
+    /// Returns the highest cosine of a chunk in `chunks`, all of one file, and the query, or 0 if all are negative.
     ///
     /// If there are many chunks, only the ones with the nearest binary quantizations are compared.
     pub fn highest_cosine(&self, chunks: Range<u32>) -> f32 {

@@ -27,7 +27,7 @@ pub(crate) struct LexicalScores<'s> {
     /// BM25F scores of adjacent words that form one identifier ("connection pool" and `ConnectionPool`), with
     /// chunk numbers in ascending order.
     joined: Vec<(u32, f32)>,
-    /// Inverse document frequency of each query word.
+    /// For each query word, the inverse document frequency of the most common of the word and its inflections.
     idf: Vec<f32>,
     /// The sum of `idf`.
     total_idf: f32,
@@ -47,7 +47,7 @@ impl<'s> LexicalScores<'s> {
             for (form, text) in std::iter::once(&word.text).chain(&word.inflections).enumerate() {
                 let weight = if form == 0 { 1.0 } else { INFLECTION_WEIGHT };
                 let idf = scores.add_matches(index, inverted_index::hash_term(text), weight)?;
-                // A word that does not occur gets the IDF of its most common inflection.
+                // The most common form counts; a form that does not occur has an IDF of 0.
                 best = if best == 0.0 { idf } else { best.min(if idf > 0.0 { idf } else { best }) };
             }
             scores.idf.push(best);
@@ -83,7 +83,7 @@ impl<'s> LexicalScores<'s> {
         })
     }
 
-    /// Returns the inverse document frequency of the query word at `index`.
+    /// Returns the inverse document frequency of the query word at `index`, in its most common form.
     pub fn idf(&self, index: usize) -> f32 {
         self.idf.get(index).copied().unwrap_or(0.0)
     }

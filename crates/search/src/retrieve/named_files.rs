@@ -109,8 +109,8 @@ pub(crate) fn find_named_files(
     named
 }
 
-/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path`
-/// in its repository.
+/// Returns the number of trailing components that two paths share, ignoring ASCII case; 0 if they are too few. `inner`
+/// is the part of `path` in its repository.
 ///
 /// A path in a stack trace may belong to another program, so two components must match, or all components of the path
 /// in the trace, or all of `inner` unless the path in the trace contains a folder of installed software.

@@ -19,7 +19,7 @@ const MAX_CHUNKS: usize = 32;
 /// Minimum share of the query's words, by inverse document frequency, in a chunk whose text is read.
 const MIN_COVERAGE: f32 = 0.25;
 
-/// Maximum number of words of the pasted text.
+/// Maximum number of words of a pasted text; longer texts are not looked for.
 const MAX_PASTED_WORDS: usize = 60;
 /// Maximum number of words that are read of a chunk.
 const MAX_CHUNK_WORDS: usize = 3_000;
@@ -124,7 +124,7 @@ fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
 }
 
-/// Returns whether `start..end` has all words of a string in the code, except placeholders such as `{name}` and `%s`.
+/// Returns whether `text[start..end]` has all words of a string in the code, except placeholders such as `{name}`.
 fn is_whole_string(text: &str, start: usize, end: usize) -> bool {
     let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
     let Some(quote) = text[line..start].rfind(['"', '\'', '`']).map(|at| line + at) else { return false };

@@ -15,7 +15,7 @@ const MAX_SNIPPET_CHUNKS: usize = 120;
 
 /// Compares a snippet with the `MAX_SNIPPET_CHUNKS` candidates that have the highest BM25F scores.
 ///
-/// Returns for each of these chunks the share of the snippet's token runs that it contains.
+/// Returns for each of these chunks its share of the snippet's token runs; empty for a snippet without tokens.
 ///
 /// # Errors
 /// If a text cannot be read.

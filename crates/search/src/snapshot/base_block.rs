@@ -1,8 +1,8 @@
 //! Base blocks: the blocks of snapshot caches, which the snapshots of all trees in this process share.
 //!
 //! Trees of one project begin with the same snapshot cache, as links or copies of one file. A base block is shared only
-//! by trees whose files have the same bytes ([`CacheIdentity`]). So a row that a tree has written since then is never
-//! taken for the row of another tree, even if both have the same key: such rows are in blocks of their own.
+//! by trees whose cache files have the same content ([`CacheIdentity`]). So a row that a tree has written since then is
+//! never taken for the row of another tree, even if both have the same key: such rows are in other blocks.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -44,14 +44,14 @@ impl BaseBlock {
     }
 }
 
-/// The base block of a snapshot cache, while a snapshot uses it. Locked while the block is read, so that trees that start
-/// together read it once.
+/// The base block of a snapshot cache, while a snapshot uses it. Locked while the block is read, so that trees that
+/// start together read it once.
 type BaseSlot = Arc<Mutex<Weak<BaseBlock>>>;
 
 /// The base blocks in this process.
 static BASES: Mutex<Vec<(CacheIdentity, BaseSlot)>> = Mutex::new(Vec::new());
 
-/// Returns the base block of the snapshot cache with this identity: the one in memory, or the one that `read` returns.
+/// Returns the base block of the snapshot cache with this identity: the one in memory, or else the result of `read`.
 pub(super) fn share_base(identity: &CacheIdentity, read: impl FnOnce() -> Option<BaseBlock>) -> Option<Arc<BaseBlock>> {
     let slot = find_slot(identity);
     let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);

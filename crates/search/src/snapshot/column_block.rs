@@ -221,7 +221,7 @@ impl ColumnBlock {
         self.strings.stems.get().is_some()
     }
 
-    /// Returns the size in memory, in bytes, with what is computed on first use.
+    /// Returns the size in memory, in bytes, including the data computed on first use.
     pub fn memory_bytes(&self) -> usize {
         let Self { files, records, names, strings, chunks, means } = self;
         let paths: usize = files.iter().map(|file| size_of_val(file.path.as_str())).sum();

@@ -1,9 +1,9 @@
 //! The snapshot of a group: several repositories as one pool of candidates.
 //!
-//! Each repository is a folder of the group, named like the repository. The snapshot of the group has no chunks, names
-//! and posting lists of its own: its files are in the column blocks of the repositories' snapshots, its inverted index
-//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks are its
-//! own, so it is rebuilt in milliseconds when a repository changes.
+//! Each repository is a folder of the group, named like the repository. The snapshot of the group stores no chunks,
+//! names and posting lists: its files are in the column blocks of the repositories' snapshots, its inverted index
+//! consists of their segments, and names and texts are looked up in each of them. Only the numbers of chunks belong to
+//! the group, so it is rebuilt in milliseconds when a repository changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl GroupMember {
 }
 
 impl GroupStores {
-    /// Returns the repository of a path in the group, and the path in it.
+    /// Returns the repository of a path in the group, and the path in it; `None` if there is no such repository.
     pub fn find_member<'p>(&self, path: &'p str) -> Option<(&GroupMember, &'p str)> {
         let (name, inner) = path.split_once('/')?;
         self.members.iter().find(|member| member.name == name).map(|member| (member, inner))
@@ -64,7 +64,7 @@ impl GroupStores {
         Ok(texts)
     }
 
-    /// Converts a read error of a segment, which names its file.
+    /// Converts a read error of a segment, whose message names the file of the segment.
     pub fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
         let first = &self.members.first().expect("an error comes from a segment of a member").snapshot;
         first.inverted_index_error(error)
@@ -72,8 +72,8 @@ impl GroupStores {
 }
 
 impl Snapshot {
-    /// Joins the snapshots of repositories, whose vectors are of one model. `previous` is an earlier snapshot of the
-    /// group; the files of unchanged repositories are taken from it.
+    /// Joins the snapshots of at least one repository; their vectors must be of one model. `previous` is an earlier
+    /// snapshot of the group; the files of unchanged repositories are taken from it.
     pub fn join(members: Vec<GroupMember>, previous: Option<&Self>) -> Self {
         let mut members = members;
         // The paths of all files are sorted if their folders are, with the slash that follows them.
@@ -107,14 +107,14 @@ impl Snapshot {
         Self { files_indexed, ..Self::assemble(stores, Arc::new(columns), documents) }
     }
 
-    /// Returns whether this is the snapshot of a group of these repositories.
+    /// Returns whether this snapshot joins exactly these snapshots under these names, in any order.
     pub fn is_joined_from(&self, members: &[GroupMember]) -> bool {
         let joined = self.members();
         joined.len() == members.len() && members.iter().all(|member| joined.iter().any(|other| other.is_same(member)))
     }
 }
 
-/// Returns a manifest with the numbers of all repositories, and the fingerprint of the first one.
+/// Returns a manifest with the sums over all repositories, and the fingerprint of the first one.
 fn join_manifests(members: &[GroupMember]) -> Manifest {
     let manifests = || members.iter().map(|member| member.snapshot.manifest());
     let first = manifests().next().expect("a group has a repository");

@@ -20,21 +20,21 @@ use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
 
 /// Maximum number of chunks that a refresh reads, and of unused chunks that it keeps in memory; above it, the whole
-/// snapshot is loaded again. For a large index, the maximum is half of its chunks; for a snapshot from the cache, a quarter,
-/// because every process that begins with the cache reads these chunks again.
+/// snapshot is loaded again. For a large index, the maximum is half of its chunks; for a snapshot from the cache, a
+/// quarter, because every process that begins with the cache reads these chunks again.
 const MAX_INCREMENTAL_CHUNKS: usize = 16_384;
 
 /// Minimum number of chunks for which a snapshot cache is written. Fewer chunks are read from the store just as fast.
 const MIN_CACHED_CHUNKS: usize = if cfg!(test) { 1 } else { 2_000 };
 
-/// Number of files that a refresh must drop to keep them in memory: so many change when another branch is checked out.
+/// Minimum number of files dropped by a refresh that keeps them in memory. A checkout of another branch drops as many.
 const MIN_EARLIER_FILES: usize = if cfg!(test) { 2 } else { 200 };
 
 impl Snapshot {
     /// Loads the snapshot of `view`, from the snapshot cache if there is a valid one.
     ///
-    /// Changes since the cache was written are read from the store. Without a valid cache, everything is read from the
-    /// store, and a cache is written unless the snapshot is small or chunks in the store are damaged.
+    /// Changes since the cache was written are read from the store. Without a valid cache, or after many changes, all
+    /// is read from it, and a cache is written unless the snapshot is small or chunks in the store are damaged.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -88,8 +88,8 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Returns the snapshot of a later view, like [`Snapshot::refresh`]. Loads all chunks again if more than `max_changes` are
-    /// new or unused.
+    /// Returns the snapshot of a later view, like [`Snapshot::refresh`]. Loads all chunks again if more than
+    /// `max_changes` are new or unused.
     fn read_changes(&self, view: Arc<dyn StoreView>, max_changes: usize) -> Result<Self, StoreError> {
         let dimensions = vector_width(view.as_ref());
         let is_other_copy = view.manifest().origin_id() != self.manifest().origin_id();
@@ -244,7 +244,7 @@ impl Snapshot {
         Self { base, records, chunks_in_memory, files_indexed, ..snapshot }
     }
 
-    /// Builds a snapshot with these columns. Sets neither the records nor the base.
+    /// Builds a snapshot with these columns. Sets neither the records, the base nor the counts of files and chunks.
     pub(super) fn assemble(
         stores: SnapshotStores,
         columns: Arc<SnapshotColumns>,
@@ -292,7 +292,7 @@ fn load_base(view: &dyn StoreView) -> Option<Arc<BaseBlock>> {
     share_base(&identity, || cache.read().map(|(block, generation)| BaseBlock::new(block, generation)))
 }
 
-/// Writes a block with all chunks of `view` to the snapshot cache, if it is worth it, and shares it.
+/// Writes the block of all chunks to the snapshot cache and shares it, unless it is small or chunks are damaged.
 fn write_cache(view: &dyn StoreView, base: BaseBlock) -> Arc<BaseBlock> {
     let is_cached = base.block.len() >= MIN_CACHED_CHUNKS && !view.has_met_damage();
     let Some(path) = view.snapshot_cache_path().filter(|_| is_cached) else { return Arc::new(base) };

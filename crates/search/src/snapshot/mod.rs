@@ -41,7 +41,7 @@ use types::{FileRecord, Generation, Language, RepoPath};
 /// The memory that a snapshot uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotMemory {
-    /// Identifies the block that other snapshots may share. Snapshots with equal numbers share it.
+    /// Identifies the block that other snapshots may share; 0 without one. Snapshots with equal numbers share it.
     pub base: usize,
     /// Size of that block, in bytes.
     pub base_bytes: usize,
@@ -58,7 +58,7 @@ pub struct Snapshot {
     pub(crate) languages: Arc<Vec<Language>>,
     /// The indexes over all chunks; in a group, those by key are empty.
     columns: Arc<SnapshotColumns>,
-    /// The block that the snapshots of other trees may share; `None` in a group.
+    /// The block that the snapshots of other trees may share; `None` in a group and in a part of an index.
     base: Option<Arc<BaseBlock>>,
     /// The records of all files, including files without chunks, sorted by path; empty in a group.
     records: Vec<FileRecord>,
@@ -77,7 +77,7 @@ pub struct Snapshot {
     file_names: OnceLock<KeyIndex<u64>>,
 }
 
-/// The store that the chunks of a snapshot are in: all of them, some of them, or those of a group.
+/// The stores with the chunks of a snapshot: one store of all chunks or of a part of them, or those of a group.
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
     Part(Box<PartStores>),
@@ -177,7 +177,7 @@ impl Snapshot {
         }
     }
 
-    /// Returns the repository of a group that a file is in.
+    /// Returns the repository of a group that a file is in; `None` outside of a group.
     pub fn repository_of_file(&self, index: usize) -> Option<&str> {
         let path = self.files[index].path.as_str();
         self.members().first().and_then(|_| path.split_once('/')).map(|(name, _)| name)
@@ -203,8 +203,8 @@ impl Snapshot {
         }
     }
 
-    /// Returns whether the index has more chunks than are held in memory. Then only the files are in the snapshot that were
-    /// loaded for a call.
+    /// Returns whether the snapshot has only the files that were loaded for a call, because the index has more chunks
+    /// than are held in memory.
     pub fn is_part(&self) -> bool {
         self.whole_index().is_some()
     }
@@ -220,7 +220,7 @@ impl Snapshot {
         block.chunk(at)
     }
 
-    /// Reads some texts, so that the store opens its text files before the first query.
+    /// Reads some texts, so that the store opens its text files before the first query; none for a part of an index.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -319,7 +319,7 @@ impl Snapshot {
         (&run.block, run.chunks.start + (chunk - run.first) as usize)
     }
 
-    /// Returns the dot product of `query` with a chunk.
+    /// Returns the dot product of `query` with a chunk's vector.
     pub(crate) fn chunk_score(&self, chunk: u32, query: &QuantizedQuery) -> f32 {
         let (block, at) = self.locate_chunk(chunk);
         block.chunks.score(at, query)
@@ -370,8 +370,8 @@ impl Snapshot {
         }
     }
 
-    /// Calls `each` for every chunk that contains the word with this hash, and returns the word's inverse
-    /// document frequency.
+    /// Calls `each` for every chunk that contains the word with this hash, and returns the word's inverse document
+    /// frequency; 0 if no chunk of the index contains it.
     ///
     /// # Errors
     /// If the inverted index cannot be read.
@@ -384,7 +384,8 @@ impl Snapshot {
         self.inverted_index().score_postings(hash, with_chunk).map_err(|error| self.inverted_index_error(&error))
     }
 
-    /// Returns whether any chunk contains the word with this hash.
+    /// Returns whether any chunk contains the word with this hash. In a part of an index, frequent words of the whole
+    /// index count as contained.
     ///
     /// # Errors
     /// If the inverted index cannot be read.

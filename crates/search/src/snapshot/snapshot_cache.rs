@@ -9,7 +9,7 @@
 //! | header | see [`platform::file_format`] |
 //! | generation | 64-bit numbers: rows generation and generation number of the store |
 //! | counts | 64-bit numbers: dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
-//! | files | end of each path, chunk end of each file, the paths, and the language of each file as a line of text |
+//! | files | end of each path, chunk end of each file, the paths, and the length and the lines of the languages |
 //! | chunks | 35 bytes each |
 //! | names, ends of strings, strings | 32-bit numbers, 32-bit numbers, text |
 //! | vectors | of chunks, then of files: values, scales, sign bits |
@@ -28,7 +28,7 @@ use source::language;
 use store::Generation;
 use types::{RepoPath, Span, SymbolKind};
 
-/// The version changes with the layout and with the numbering of symbol kinds.
+/// The format of the file. Its version changes with the layout and with the numbering of symbol kinds.
 const CACHE_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSNP", version: 2 };
 
 /// Number of 64-bit numbers after the header: two of the generation, then the counts.
@@ -148,7 +148,7 @@ impl CacheFile {
         counts[0] == rows_generation && counts[2] == dimensions as u64
     }
 
-    /// Reads the block and the number of the generation it belongs to. Returns `None` if the file is damaged.
+    /// Reads the block and the number of its generation. Returns `None` if the file is damaged or unreadable.
     pub fn read(self) -> Option<(ColumnBlock, u64)> {
         let Self { mut file, size, identity } = self;
         file.rewind().ok()?;

@@ -168,8 +168,8 @@ fn the_interpretation_and_corrections_are_reported() {
     assert!(notes("kind:Pod\nmetadata:\n  name: pool").is_empty(), "a pasted text");
 }
 
-/// Returns a file that has a word often in a function but not in its class, and a file that has it once in a
-/// class.
+/// Returns a snapshot of a file that has a word often in a function but not in its class, and of a file that has it
+/// once in a class.
 fn zebras() -> Arc<Snapshot> {
     let lines = |line: &str| format!("    {line}\n").repeat(60);
     let (feed, cage) = (lines("zebra = zebra + quokka"), lines("bars = iron(bars)"));

@@ -323,7 +323,7 @@ fn trees_that_begin_with_one_cache_share_its_block_and_no_later_rows() {
     }
 }
 
-/// Copies a folder with links to its files, as a clone of an index has them. The manifest is copied.
+/// Copies a folder with hard links to its files, as a clone of an index has them.
 #[cfg(feature = "lance")]
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).expect("a folder");

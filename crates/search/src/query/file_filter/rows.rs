@@ -9,7 +9,7 @@ use source::language;
 use store::{RowFilter, StoreError};
 use types::{Language, RepoPath};
 
-/// Maximum number of files in a condition. If more files pass, the condition has folders, which may contain others.
+/// Maximum number of files in a condition. If more pass, the condition lists their folders, which may contain others.
 const MAX_FILES: usize = 1_000;
 
 /// Maximum number of folders in a condition.
@@ -19,8 +19,9 @@ const MAX_FOLDERS: usize = 48;
 const MAX_DEPTH: usize = 32;
 
 impl FileFilter {
-    /// Returns a condition that holds for every file that passes, and rarely for others. `for_each_path` calls its argument
-    /// with the path of every file of the index; it is called only if the filter depends on paths.
+    /// Returns a condition that holds for every file that passes, and may hold for others. `for_each_path` calls its
+    /// argument with the path of every file of the index; it is called only if the filter restricts paths by more than
+    /// [`FolderScope::inside`](crate::FolderScope::inside).
     ///
     /// # Errors
     /// If `for_each_path` fails.
@@ -63,8 +64,8 @@ impl FileFilter {
     }
 }
 
-/// Returns the deepest folders that contain all `paths` and of which there are at most [`MAX_FOLDERS`]; `None` if there are
-/// more at the top.
+/// Returns the deepest folders that together contain all `paths`, at most [`MAX_FOLDERS`]; a file above that depth
+/// stands for itself. `None` if there are more at the top.
 fn enclosing_folders(paths: &BTreeSet<String>) -> Option<Vec<String>> {
     let mut enclosing: Option<Vec<String>> = None;
     for depth in 0.. {

@@ -1,4 +1,4 @@
-//! What to retrieve for a query from an index whose chunks are not all held in memory.
+//! Plans the retrieval for a query from an index whose chunks are not all held in memory.
 
 use super::CheckedQuery;
 use super::report::parse_report;
@@ -17,9 +17,9 @@ pub struct RetrievalPlan {
     pub names: Vec<String>,
     /// Names of files that are candidates.
     pub files: Vec<String>,
-    /// Words of which candidates contain every one, because the query has phrases; empty without phrases.
+    /// Words of the query's phrases; candidates must contain every one. Empty without phrases.
     pub required_words: Vec<String>,
-    /// The words of each text that the code may contain word for word.
+    /// The words, with their inflections, of each text that the code may contain word for word; only in hybrid mode.
     pub pasted_words: Vec<Vec<String>>,
     /// The hashes of all terms that the ranking looks up, sorted.
     pub term_hashes: Vec<u64>,

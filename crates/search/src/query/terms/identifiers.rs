@@ -13,9 +13,9 @@ pub(crate) struct QueryName {
 /// Separators in qualified names.
 const SEPARATORS: &[&str] = &["::", "->", "#", ".", "\\"];
 
-/// Returns the distinct names in the tokens of a text that are written as code and pass `is_allowed`.
+/// Returns the distinct names in the tokens of a text that pass `is_allowed` and are written as code.
 ///
-/// A query of one token counts as code. `is_allowed` rejects tokens that are no names, such as file names.
+/// The only token of a text counts as code. `is_allowed` rejects tokens that are no names, such as file names.
 pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
     let mut found: Vec<QueryName> = Vec::new();

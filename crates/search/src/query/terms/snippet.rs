@@ -90,7 +90,7 @@ pub(crate) fn find_snippet_names(text: &str) -> Vec<QueryName> {
         .collect()
 }
 
-/// Returns the identifiers with their byte offsets, without keywords, numbers and single letters.
+/// Returns the identifiers with their byte offsets, without keywords, single letters and words that begin with a digit.
 fn identifiers(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let keywords: HashSet<&str> = KEYWORDS.split_whitespace().collect();
     let start = text.as_ptr().addr();

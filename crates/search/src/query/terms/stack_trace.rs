@@ -105,8 +105,8 @@ pub(crate) fn parse_trace(text: &str) -> Option<StackTrace> {
     Some(StackTrace { locations, message: message.join("\n") })
 }
 
-/// Removes the parts of a line that surround its content: the margin of exception groups and of rustc
-/// excerpts (`42 |`), the name of a process, or a severity.
+/// Removes the parts of a line that surround its content: the margin of exception groups and of rustc excerpts
+/// (`42 |`), the process number of Valgrind (`==42==`), or a severity. Empty for a line that only underlines another.
 fn strip_margin(line: &str) -> &str {
     let line = line.trim();
     let line = line.strip_prefix("==").and_then(|line| line.split_once("== ")).map_or(line, |(_, line)| line.trim());
@@ -217,8 +217,8 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension, or is a web
-/// address without a line.
+/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension, has an
+/// unknown scheme, or is a web address without a line.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.
@@ -247,7 +247,7 @@ pub(crate) fn parse_location(token: &str) -> Option<QueryLocation> {
 
 /// Removes the scheme of a token, and returns whether the rest is a location only if it has a line.
 ///
-/// Web addresses in traces need a line. Other schemes yield `None`.
+/// Web addresses need a line. Unknown schemes yield `None`.
 fn strip_scheme(token: &str) -> Option<(String, bool)> {
     // A path in a Dart package is relative to its `lib` folder.
     if let Some((package, path)) = token.strip_prefix("package:").and_then(|path| path.split_once('/')) {

@@ -13,8 +13,8 @@ pub(crate) struct WordTally {
     pub name_words: u32,
 }
 
-/// The pool of cleared tally vectors, because allocating a vector per query takes longer than filling it. All snapshots of
-/// the process share it: there are as many vectors as queries ran at the same time.
+/// A pool of cleared tally vectors, because allocating a vector takes longer than filling it. All snapshots of the
+/// process share it. It has at most as many vectors as were in use at the same time.
 static POOL: Mutex<Vec<Vec<WordTally>>> = Mutex::new(Vec::new());
 
 /// Takes a cleared vector of `count` tallies from the pool, or creates one.

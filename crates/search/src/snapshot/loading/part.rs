@@ -1,7 +1,7 @@
 //! Snapshots of some files of an index whose chunks are not all held in memory.
 //!
-//! Everything is the same as for an index in memory, except that words are weighted by the statistics of the whole index,
-//! and that what the ranking knows of all files comes from [`WholeIndex`].
+//! Searches work as in an index in memory, except that words are weighted by the statistics of the whole index, and
+//! that lookups among all files go to [`WholeIndex`].
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use store::{IndexSize, StoreError, StoreView, StoredChunk};
 use types::FileRecord;
 
 impl Snapshot {
-    /// Builds the snapshot of some files of an index, from their chunks in any order. `size` and `statistics` are those of the
-    /// whole index.
+    /// Builds the snapshot of some files of an index, from their chunks in any order. `size` and `statistics` are those
+    /// of the whole index.
     ///
     /// # Errors
-    /// If a chunk does not fit.
+    /// If a chunk has a vector of other dimensions or too many names, or the words of the chunks exceed 4 GiB.
     pub fn of_part(
         view: Arc<dyn StoreView>,
         whole: Arc<dyn WholeIndex>,

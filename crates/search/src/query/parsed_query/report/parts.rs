@@ -19,15 +19,15 @@ const LOG_PREFIXES: &[&str] =
 /// The lines of a report by kind.
 #[derive(Debug, Default)]
 pub(super) struct ReportParts {
-    /// The first line outside of code fences and comments, without Markdown's markers of headings and bold text.
+    /// The first nonblank line outside of code fences and comments, without Markdown's marks of headings and bold text.
     pub title: String,
     /// Whether the title looks like code or a line of a log.
     pub title_is_code: bool,
     /// Lines of prose.
     pub prose: Vec<String>,
-    /// Blocks of code.
+    /// Blocks of code and of console input and output.
     pub code: Vec<String>,
-    /// Blocks of traces, logs and console output.
+    /// Blocks with a line of a trace or a log.
     pub logs: Vec<String>,
     /// Whether the text has code fences, HTML comments, or headings with `#` below the title.
     pub has_markdown: bool,

@@ -7,7 +7,7 @@ const UNNAMED_SUFFIXES: &[&str] = &["<anonymous>", "<init>", "<clinit>", "<modul
 const WRAPPERS: &[&str] =
     &["invoke", "invokeSuspend", "MoveNext", "closure", "anonymous", "fn", "call_once", "module", "chunk"];
 
-/// Returns the function on the frame's line, or on the line `above`.
+/// Returns the function on the frame's line, or on the line `above`; `None` if neither has one.
 pub(super) fn find_function(line: &str, above: &str) -> Option<String> {
     parse_numbered_frame(line)
         .or_else(|| parse_zig_frame(line))
@@ -130,7 +130,7 @@ fn parse_line_above(line: &str, above: &str) -> Option<String> {
     if rust { callee.split("::").filter(named).last().and_then(last_identifier) } else { None }
 }
 
-/// Returns the function name in a callee, without arguments, qualifiers and compiler decorations.
+/// Returns the function name in a callee without arguments, qualifiers and decorations; `None` if unnamed or a wrapper.
 pub(super) fn function_name(callee: &str) -> Option<String> {
     // C# names state machines and lambdas after the method: `<AcquireAsync>d__5.MoveNext`, `<Acquire>b__0`.
     if let Some(end) = callee.find(">d__").or_else(|| callee.find(">b__")) {
