@@ -4,7 +4,7 @@
 
 mod listing;
 
-use std::fs::{self, Metadata};
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -64,31 +64,52 @@ pub trait FileSystem: Sync {
     }
 }
 
-/// Reads the folders of one walk. Each path is absolute, and its folder was listed before.
+/// Reads the folders of one walk.
 pub trait TreeReader {
-    /// Returns the metadata of a path like [`FileSystem::metadata`].
+    /// Returns the metadata of an entry that [`TreeReader::list`] returned, like [`FileSystem::metadata`].
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    fn metadata(&mut self, path: &Path) -> io::Result<Metadata>;
+    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata>;
 
-    /// Lists a folder like [`FileSystem::list`].
+    /// Lists a folder, whose path is absolute, like [`FileSystem::list`].
     ///
     /// # Errors
     /// When the folder cannot be read.
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>>;
+}
+
+/// An entry of a folder.
+#[derive(Debug)]
+pub struct TreeEntry {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// The entry as the system listed it, which holds the folder open; `None` if its metadata is read by the path.
+    listed: Option<DirEntry>,
+}
+
+impl AsRef<Path> for TreeEntry {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl From<PathBuf> for TreeEntry {
+    fn from(path: PathBuf) -> Self {
+        Self { path, listed: None }
+    }
 }
 
 /// Reads each path on its own.
 struct PathReader<'f, F: ?Sized>(&'f F);
 
 impl<F: FileSystem + ?Sized> TreeReader for PathReader<'_, F> {
-    fn metadata(&mut self, path: &Path) -> io::Result<Metadata> {
-        self.0.metadata(path)
+    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+        self.0.metadata(&entry.path)
     }
 
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        self.0.list(folder)
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
+        Ok(self.0.list(folder)?.into_iter().map(TreeEntry::from).collect())
     }
 }
 
@@ -109,11 +130,11 @@ impl FileSystem for Disk {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl TreeReader for listing::DeepReader {
-    fn metadata(&mut self, path: &Path) -> io::Result<Metadata> {
-        self.read_metadata(path)
+    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+        self.read_metadata(entry)
     }
 
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
         self.list_folder(folder)
     }
 }

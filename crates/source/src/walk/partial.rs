@@ -29,7 +29,7 @@ pub fn walk_paths(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    walker::run_walk(root, options, &wanted, &mut |_, _| true, &mut |finding, is_wanted| {
+    walker::run_walk(root, options, &wanted, None, &mut |finding, is_wanted| {
         // A folder that is only above a wanted path is reported if it is unreadable.
         let is_unreadable =
             matches!(&finding, WalkFinding::Skipped(SkippedPath { reason: SkipReason::Unreadable { .. }, .. }));
@@ -69,7 +69,7 @@ pub fn walk_folders(
     let wanted = paths.iter().cloned().collect::<PathSet>();
     let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
     let options = WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems, cancel: &CancelToken::default() };
-    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
+    walker::run_walk(root, &options, &wanted, Some(&mut enter_wanted), &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// Returns whether a walk enters a folder: it exists, and neither the folder nor one above it is skipped. The entries
@@ -87,7 +87,7 @@ pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkErro
     };
     let options =
         WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems: true, cancel: &CancelToken::default() };
-    walker::run_walk(root, &options, &wanted, &mut enter, &mut |_, _| ControlFlow::Continue(()))?;
+    walker::run_walk(root, &options, &wanted, Some(&mut enter), &mut |_, _| ControlFlow::Continue(()))?;
     Ok(is_entered)
 }
 
@@ -102,7 +102,7 @@ pub fn judge_path(
     path: &RepoPath,
 ) -> Result<Option<WalkFinding>, WalkError> {
     let mut found = None;
-    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_, _| true, &mut |finding, _| {
+    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), None, &mut |finding, _| {
         let at = match &finding {
             WalkFinding::File(entry) => &entry.path,
             WalkFinding::Skipped(skipped) => &skipped.path,

@@ -5,15 +5,17 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use platform::cancel::CancelToken;
 use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
-use super::disk::{FileSystem, TreeReader};
+use super::disk::{FileSystem, TreeEntry, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IgnoreVerdict};
 use super::package_folders::{is_package_folder_by_name, package_marker};
+use super::read_ahead::{EndOfWalk, FolderItem, ReadAhead, Slot};
 use crate::secrets::{secret_folder_pattern, secret_pattern};
 
 /// The options of a walk.
@@ -49,7 +51,7 @@ pub fn walk_tree(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let everything = [RepoPath::new("")].into_iter().collect();
-    run_walk(root, options, &everything, &mut |_, _| true, &mut |finding, _| visit(finding))
+    run_walk(root, options, &everything, None, &mut |finding, _| visit(finding))
 }
 
 /// Whether a path is at or below a wanted path; otherwise, it is only above one.
@@ -59,7 +61,17 @@ pub(super) struct IsWanted(pub bool);
 /// Called with each finding of a walk.
 pub(super) type Visitor<'v> = dyn FnMut(WalkFinding, IsWanted) -> ControlFlow<()> + 'v;
 
-/// Runs a walk over the `wanted` paths and the folders above them. Lists a folder only if `enter` returns true for it.
+/// Called with each folder before it is listed; a folder for which it returns false is not listed.
+pub(super) type EnterFolder<'e> = dyn FnMut(&Path, IsWanted) -> bool + 'e;
+
+/// Number of folders that a walk reads before helpers are started.
+const FOLDERS_ALONE: usize = 64;
+
+/// Maximum number of threads that read folders ahead.
+const MAX_HELPERS: usize = 3;
+
+/// Runs a walk over the `wanted` paths and the folders above them. In a large tree, other threads read folders ahead,
+/// unless `enter` is given.
 ///
 /// The cost of each step does not grow with the depth of its folder, except for the length of its path.
 ///
@@ -69,7 +81,7 @@ pub(super) fn run_walk(
     root: &AbsPath,
     options: &WalkOptions<'_>,
     wanted: &PathSet,
-    enter: &mut dyn FnMut(&Path, IsWanted) -> bool,
+    mut enter: Option<&mut EnterFolder<'_>>,
     visit: &mut Visitor<'_>,
 ) -> Result<(), WalkError> {
     let root = root.as_path();
@@ -82,142 +94,191 @@ pub(super) fn run_walk(
         }
     };
     let metadata = fs::metadata(root).map_err(failed)?;
-    let top = RepoPath::new("");
-    let is_wanted = IsWanted(wanted.has_entry(&top));
-    if !enter(root, is_wanted) {
+    let is_wanted = IsWanted(wanted.has_entry(&RepoPath::new("")));
+    if !may_enter(&mut enter, root, is_wanted) {
         return Ok(());
     }
-    let mut files = options.files.open_tree();
-    let listing = files.list(root).map_err(failed)?;
-    let mut walk = TreeWalk { device: device_id(&metadata), options, files, wanted, enter, pending: Vec::new() };
+    let open_reader =
+        || FolderReader { device: device_id(&metadata), options, files: options.files.open_tree(), wanted };
+    let mut reader = open_reader();
+    let listing = reader.files.list(root).map_err(failed)?;
     let rules = FolderRules::load_root(root);
     rules.log_faults();
-    walk.push_entries(&WalkFolder { path: &top, is_wanted, rules: &rules, within: None, is_included: false }, listing);
-    while let Some(step) = walk.pending.pop() {
-        if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
-            break;
+    let top = ListedFolder { path: &RepoPath::new(""), is_wanted, rules: &rules, within: None, is_included: false };
+    let ahead = ReadAhead::new();
+    let mut helpers = if enter.is_some() { 0 } else { count_helpers() };
+    thread::scope(|scope| {
+        let _end = EndOfWalk(&ahead);
+        // The items left to visit of each folder that is not finished, the innermost last.
+        let mut open = vec![reader.judge_entries(&top, listing)];
+        ahead.offer(&open[0]);
+        open[0].reverse();
+        let mut folders = 0;
+        while let Some(items) = open.last_mut() {
+            if options.cancel.is_cancelled() {
+                break;
+            }
+            let slot = match items.pop() {
+                None => {
+                    open.pop();
+                    continue;
+                }
+                Some(FolderItem::Finding((finding, is_wanted))) => {
+                    if visit(finding, is_wanted).is_break() {
+                        break;
+                    }
+                    continue;
+                }
+                Some(FolderItem::Folder(slot)) => slot,
+            };
+            let mut items = ahead.take(&slot, |job: FolderJob| {
+                if !may_enter(&mut enter, &job.abs, job.is_wanted) {
+                    return Vec::new();
+                }
+                let items = reader.read_folder(job);
+                ahead.offer(&items);
+                items
+            });
+            items.reverse();
+            open.push(items);
+            folders += 1;
+            if folders >= FOLDERS_ALONE && helpers > 0 {
+                for _ in 0..std::mem::take(&mut helpers) {
+                    scope.spawn(|| {
+                        let mut reader = open_reader();
+                        ahead.help(|job| reader.read_folder(job));
+                    });
+                }
+            }
         }
-    }
+    });
     Ok(())
 }
 
-/// The state of a walk.
-struct TreeWalk<'w> {
+fn may_enter(enter: &mut Option<&mut EnterFolder<'_>>, folder: &Path, is_wanted: IsWanted) -> bool {
+    enter.as_mut().is_none_or(|enter| enter(folder, is_wanted))
+}
+
+/// Returns the number of threads that may read folders ahead: one less than there are processors.
+fn count_helpers() -> usize {
+    thread::available_parallelism().map_or(0, |count| count.get() - 1).min(MAX_HELPERS)
+}
+
+/// Reads folders and judges their entries.
+struct FolderReader<'w> {
     device: u64,
     options: &'w WalkOptions<'w>,
     files: Box<dyn TreeReader + 'w>,
     wanted: &'w PathSet,
-    enter: &'w mut dyn FnMut(&Path, IsWanted) -> bool,
-    /// Paths left to visit, the next one last.
-    pending: Vec<WalkStep>,
 }
 
-/// A path left to visit, with the ignore rules of its folder.
-struct WalkStep {
+/// A finding of a folder, or a folder in it that is read next.
+type WalkItem = FolderItem<(WalkFinding, IsWanted), FolderJob>;
+
+/// A folder to be read.
+struct FolderJob {
     path: RepoPath,
     abs: PathBuf,
     is_wanted: IsWanted,
+    /// The rules of the folder above.
     rules: Arc<FolderRules>,
-    /// The reason why the folder of the path is left out, except for tracked files; `None` if it is not.
-    within: Option<Arc<SkipReason>>,
-    /// Whether a rule in an ignore file made for search includes a folder above.
+    /// The reason why the folder is left out, except for tracked files; `None` if it is not.
+    within: Option<SkipReason>,
+    /// Whether a rule in an ignore file made for search includes the folder or one above.
     is_included: bool,
 }
 
-/// A folder whose entries are visited next.
-struct WalkFolder<'w> {
+/// A folder whose entries are judged.
+struct ListedFolder<'w> {
     path: &'w RepoPath,
     is_wanted: IsWanted,
     rules: &'w Arc<FolderRules>,
-    within: Option<Arc<SkipReason>>,
+    /// The reason why the folder is left out, except for tracked files; `None` if it is not.
+    within: Option<SkipReason>,
+    /// Whether a rule in an ignore file made for search includes the folder or one above.
     is_included: bool,
 }
 
-impl TreeWalk<'_> {
-    /// Schedules the entries of a folder that are wanted, or above a wanted path, before all pending paths.
-    fn push_entries(&mut self, folder: &WalkFolder<'_>, listing: Vec<PathBuf>) {
-        let wanted = self.wanted;
-        let steps = listing.into_iter().rev().filter_map(|abs| {
-            let path = folder.path.entry(&abs.file_name()?.to_string_lossy());
-            let is_wanted = IsWanted(folder.is_wanted.0 || wanted.has_entry(&path));
-            let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
-            let (rules, within) = (Arc::clone(folder.rules), folder.within.clone());
-            is_visited.then(|| WalkStep { path, abs, is_wanted, rules, within, is_included: folder.is_included })
-        });
-        self.pending.extend(steps);
-    }
-
-    fn visit_step(&mut self, step: WalkStep, visit: &mut Visitor<'_>) -> ControlFlow<()> {
-        let is_wanted = step.is_wanted;
-        let visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()> = &mut |finding| visit(finding, is_wanted);
-        if step.path.file_name() == ".git" {
-            let fault = step.rules.read_error(&step.abs);
-            let reason = fault.map(|message| SkipReason::Unreadable { message: message.to_owned() });
-            return reason.map_or(ControlFlow::Continue(()), |reason| visit(skipped(step.path, false, reason)));
-        }
-        let metadata = match self.files.metadata(&step.abs) {
-            Ok(metadata) => metadata,
-            Err(error) => return visit_unreadable(step.path, false, &error, visit),
-        };
-        let is_dir = metadata.is_dir();
-        let verdict = judge_name(&step, is_dir);
-        if let NameVerdict::Out(reason) = verdict {
-            return visit(skipped(step.path, is_dir, reason));
-        }
-        if let Some(reason) = self.skip_reason_by_metadata(&metadata) {
-            return visit(skipped(step.path, is_dir, reason));
-        }
-        if is_dir {
-            return self.visit_folder(step, verdict, visit);
-        }
-        let WalkStep { path, abs, .. } = step;
-        if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
-            return visit(skipped(path, false, reason));
-        }
-        let stat = FileStat::from_metadata(&metadata);
-        if stat.size_bytes > max_bytes_of(&path, self.options.max_file_bytes) {
-            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes: stat.size_bytes }));
-        }
-        visit(WalkFinding::File(WalkEntry { path, abs, stat }))
-    }
-
-    /// Lists a folder and schedules its entries, unless its entries show that it is left out.
-    fn visit_folder(
-        &mut self,
-        step: WalkStep,
-        verdict: NameVerdict,
-        visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let WalkStep { path, abs, is_wanted, rules, is_included, .. } = step;
-        if !(self.enter)(&abs, is_wanted) {
-            return ControlFlow::Continue(());
-        }
+impl FolderReader<'_> {
+    /// Lists a folder and judges its entries, unless they show that the folder is left out.
+    fn read_folder(&mut self, job: FolderJob) -> Vec<WalkItem> {
+        let FolderJob { path, abs, is_wanted, rules, mut within, is_included } = job;
+        let only = |finding: WalkFinding| vec![FolderItem::Finding((finding, is_wanted))];
         let listing = match self.files.list(&abs) {
             Ok(listing) => listing,
-            Err(error) => return visit_unreadable(path, true, &error, visit),
+            Err(error) => return report_unreadable(path, true, &error).map(only).unwrap_or_default(),
         };
-        let (mut within, by_rule) = match verdict {
-            NameVerdict::In { by_rule } => (None, by_rule),
-            NameVerdict::TrackedOnly(reason) | NameVerdict::Out(reason) => (Some(reason), false),
-        };
-        let is_included = is_included || by_rule;
         if !is_included && within.is_none() {
-            let is_repository = listing.iter().any(|entry| entry.file_name().is_some_and(|name| name == ".git"));
+            let is_repository = listing.iter().any(|entry| entry.path.file_name().is_some_and(|name| name == ".git"));
             if let Some(kind) = if is_repository { rules.copy_kind(&abs) } else { None } {
-                return visit(skipped(path, true, SkipReason::RepositoryCopy { kind }));
+                return only(skipped(path, true, SkipReason::RepositoryCopy { kind }));
             }
             if let Some(marker) = package_marker(&abs, &listing) {
                 let reason = SkipReason::PackageFolder { marker };
                 if !rules.is_tracked(&abs, true) {
-                    return visit(skipped(path, true, reason));
+                    return only(skipped(path, true, reason));
                 }
                 within = Some(reason);
             }
         }
         let rules = FolderRules::load_below(&rules, &abs, &listing);
-        let folder = WalkFolder { path: &path, is_wanted, rules: &rules, within: within.map(Arc::new), is_included };
-        self.push_entries(&folder, listing);
-        ControlFlow::Continue(())
+        self.judge_entries(&ListedFolder { path: &path, is_wanted, rules: &rules, within, is_included }, listing)
+    }
+
+    /// Judges the entries of a folder that are wanted, or above a wanted path. Ends early when the walk is cancelled.
+    fn judge_entries(&mut self, folder: &ListedFolder<'_>, listing: Vec<TreeEntry>) -> Vec<WalkItem> {
+        let (wanted, cancel) = (self.wanted, self.options.cancel);
+        let entries = listing.into_iter().take_while(|_| !cancel.is_cancelled());
+        let items = entries.filter_map(|entry| {
+            let path = folder.path.entry(&entry.path.file_name()?.to_string_lossy());
+            let is_wanted = IsWanted(folder.is_wanted.0 || wanted.has_entry(&path));
+            let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
+            if is_visited { self.judge_entry(folder, entry, path, is_wanted) } else { None }
+        });
+        items.collect()
+    }
+
+    /// Judges an entry of a folder; `None` if it has been deleted, or is the `.git` of a repository.
+    fn judge_entry(
+        &mut self,
+        folder: &ListedFolder<'_>,
+        entry: TreeEntry,
+        path: RepoPath,
+        is_wanted: IsWanted,
+    ) -> Option<WalkItem> {
+        let found = |finding: WalkFinding| Some(FolderItem::Finding((finding, is_wanted)));
+        if path.file_name() == ".git" {
+            let message = folder.rules.read_error(&entry.path)?.to_owned();
+            return found(skipped(path, false, SkipReason::Unreadable { message }));
+        }
+        let metadata = match self.files.metadata(&entry) {
+            Ok(metadata) => metadata,
+            Err(error) => return report_unreadable(path, false, &error).and_then(found),
+        };
+        let (is_dir, abs) = (metadata.is_dir(), entry.path);
+        let verdict = judge_name(folder, &path, &abs, is_dir);
+        if let NameVerdict::Out(reason) = verdict {
+            return found(skipped(path, is_dir, reason));
+        }
+        if let Some(reason) = self.skip_reason_by_metadata(&metadata) {
+            return found(skipped(path, is_dir, reason));
+        }
+        if is_dir {
+            let (within, by_rule) = match verdict {
+                NameVerdict::In { by_rule } => (None, by_rule),
+                NameVerdict::TrackedOnly(reason) | NameVerdict::Out(reason) => (Some(reason), false),
+            };
+            let (rules, is_included) = (Arc::clone(folder.rules), folder.is_included || by_rule);
+            return Some(FolderItem::Folder(Slot::new(FolderJob { path, abs, is_wanted, rules, within, is_included })));
+        }
+        if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
+            return found(skipped(path, false, reason));
+        }
+        let stat = FileStat::from_metadata(&metadata);
+        if stat.size_bytes > max_bytes_of(&path, self.options.max_file_bytes) {
+            return found(skipped(path, false, SkipReason::TooLarge { size_bytes: stat.size_bytes }));
+        }
+        found(WalkFinding::File(WalkEntry { path, abs, stat }))
     }
 
     fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
@@ -246,10 +307,9 @@ enum NameVerdict {
 }
 
 /// Judges a path. The first match decides: secret, unusable ignore file, ignore files made for search, tracked by git,
-/// ignore files of git, folders of packages, hidden. `within` is the reason why the folder above is left out, except
-/// for tracked files.
-fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
-    let WalkStep { path, abs, rules, within, .. } = step;
+/// ignore files of git, folders of packages, hidden. `folder` is the one above.
+fn judge_name(folder: &ListedFolder<'_>, path: &RepoPath, abs: &Path, is_dir: bool) -> NameVerdict {
+    let ListedFolder { rules, within, is_included, .. } = folder;
     let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };
     if let Some(rule) = secret {
         return NameVerdict::Out(SkipReason::Secret { rule: rule.to_owned() });
@@ -263,9 +323,9 @@ fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
         IgnoreVerdict::Silent => {}
     }
     let name = path.file_name();
-    let reason = within.as_deref().cloned().or_else(|| match rules.git_verdict(abs, is_dir) {
+    let reason = within.clone().or_else(|| match rules.git_verdict(abs, is_dir) {
         IgnoreVerdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
-        _ if is_dir && !step.is_included && is_package_folder_by_name(name) => {
+        _ if is_dir && !is_included && is_package_folder_by_name(name) => {
             Some(SkipReason::PackageFolder { marker: name.to_owned() })
         }
         _ if name.starts_with('.') && !(is_dir && CODE_FOLDERS.contains(&name)) => Some(SkipReason::Hidden),
@@ -315,17 +375,11 @@ fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> WalkFinding {
     WalkFinding::Skipped(SkippedPath { path, is_dir, reason })
 }
 
-/// Visits a path whose metadata or entries cannot be read, unless it was deleted since its folder was listed.
-fn visit_unreadable(
-    path: RepoPath,
-    is_dir: bool,
-    error: &io::Error,
-    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
-        return ControlFlow::Continue(());
-    }
-    visit(skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
+/// Returns the finding of a path whose metadata or entries cannot be read; `None` if it was deleted since its folder was
+/// listed.
+fn report_unreadable(path: RepoPath, is_dir: bool, error: &io::Error) -> Option<WalkFinding> {
+    let is_gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    (!is_gone).then(|| skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
 }
 
 /// Returns the id of the file system that holds a file; 0 where the platform has none.

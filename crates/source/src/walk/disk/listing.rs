@@ -13,7 +13,7 @@ pub(super) use by_handles::DeepReader;
 /// When the folder cannot be read.
 pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort_unstable();
+    paths.sort_unstable_by(|left, right| left.as_os_str().cmp(right.as_os_str()));
     Ok(paths)
 }
 
@@ -24,12 +24,12 @@ pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod by_handles {
     use std::ffi::OsStr;
-    use std::fs::{self, Metadata};
+    use std::fs::{self, DirEntry, Metadata};
     use std::io;
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::{Path, PathBuf};
 
-    use super::list_folder;
+    use super::super::TreeEntry;
     use platform::open::FolderHandle;
 
     /// Maximum length, in bytes, of a path that is passed to the system as it is. For the metadata of a file, a path
@@ -50,29 +50,33 @@ mod by_handles {
     }
 
     impl DeepReader {
-        /// Returns the metadata of a path, without following a symbolic link.
+        /// Returns the metadata of a listed entry, without following a symbolic link.
         ///
         /// # Errors
         /// When the metadata cannot be read.
-        pub fn read_metadata(&mut self, path: &Path) -> io::Result<Metadata> {
+        pub fn read_metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+            let path = entry.path.as_path();
             match (path.parent(), path.file_name()) {
                 (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.entry_metadata(name),
-                _ => fs::symlink_metadata(path),
+                _ => entry.listed.as_ref().map_or_else(|| fs::symlink_metadata(path), DirEntry::metadata),
             }
         }
 
-        /// Returns the paths of a folder's entries, sorted.
+        /// Returns a folder's entries, sorted.
         ///
         /// # Errors
         /// When the folder cannot be read.
-        pub fn list_folder(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-            if !is_deep(folder)? {
-                return list_folder(folder);
-            }
-            let entries = self.handle(folder)?.list_entries(usize::MAX)?;
-            let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| folder.join(entry.name)).collect();
-            paths.sort_unstable();
-            Ok(paths)
+        pub fn list_folder(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
+            let mut entries: Vec<TreeEntry> = if is_deep(folder)? {
+                let listed = self.handle(folder)?.list_entries(usize::MAX)?;
+                listed.into_iter().map(|entry| folder.join(entry.name).into()).collect()
+            } else {
+                let listed = fs::read_dir(folder)?.collect::<io::Result<Vec<DirEntry>>>()?;
+                listed.into_iter().map(|entry| TreeEntry { path: entry.path(), listed: Some(entry) }).collect()
+            };
+            // All are in one folder, so the order of the texts is that of the names.
+            entries.sort_unstable_by(|left, right| left.path.as_os_str().cmp(right.path.as_os_str()));
+            Ok(entries)
         }
 
         /// Returns the handle of a folder, opened from the closest open folder at or above it, or by its path if there

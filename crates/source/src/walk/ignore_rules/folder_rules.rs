@@ -136,9 +136,9 @@ impl FolderRules {
     }
 
     /// Loads the rules of `folder`, which has these entries; `above` are the rules of its parent folder.
-    pub fn load_below(above: &Arc<Self>, folder: &Path, entries: &[PathBuf]) -> Arc<Self> {
+    pub fn load_below(above: &Arc<Self>, folder: &Path, entries: &[impl AsRef<Path>]) -> Arc<Self> {
         let has_name = |name: &str| {
-            entries.iter().any(|entry| entry.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+            entries.iter().any(|entry| entry.as_ref().file_name().is_some_and(|own| own.eq_ignore_ascii_case(name)))
         };
         let Some(rules) = above.extend(folder, &has_name) else { return Arc::clone(above) };
         rules.log_faults();
