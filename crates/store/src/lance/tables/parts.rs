@@ -45,7 +45,7 @@ pub struct IndexPart {
 }
 
 impl IndexPart {
-    /// Returns whether an index works without the file at a path in the index folder, more slowly.
+    /// Returns whether an index works, only more slowly, without the file at a path in the index folder.
     pub fn is_optional(path: &str) -> bool {
         [SNAPSHOT_CACHE, OBJECTS].contains(&path)
     }

@@ -15,7 +15,7 @@ use lancedb::{DistanceType, Table};
 
 use crate::lance::rows::{self, RowLayout};
 
-/// Minimum number of rows without an index at which the indexes are updated; for a large table, a fiftieth of its rows.
+/// Number of rows without an index above which an index is updated; in a large table, a fiftieth of its rows.
 const MIN_UNINDEXED_ROWS: usize = 8_192;
 
 /// Number of rows at which the vector index is divided into partitions; fewer rows are one partition.
@@ -59,8 +59,8 @@ pub async fn has_search_indexes([chunks, files]: [&Table; 2]) -> lancedb::Result
         && files.iter().any(|name| name == "path"))
 }
 
-/// Adds the columns of the search indexes and builds the indexes, or adds rows without an index to them if there are
-/// many.
+/// Adds the columns of the search indexes and builds the indexes that are missing. Adds new rows to an index if there
+/// are many, and builds the vector index again after the table has grown [`REBUILD_FACTOR`] times.
 ///
 /// # Errors
 /// When LanceDB fails.
