@@ -81,7 +81,7 @@ struct ComparedFile {
     /// The hash in the record.
     indexed: ContentHash,
     is_current: bool,
-    /// The lines and checksums of texts that the file has.
+    /// The lines and checksums of the texts that were compared.
     texts: HashSet<(Span, u64)>,
 }
 

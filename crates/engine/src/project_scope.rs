@@ -26,7 +26,7 @@ impl Engine {
     /// engine is narrowed to.
     ///
     /// # Errors
-    /// If a project is unknown.
+    /// If a project is unknown, or the file records cannot be read.
     pub(crate) fn resolve_folder_scope(
         &self,
         snapshot: &Snapshot,

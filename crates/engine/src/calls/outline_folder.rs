@@ -199,7 +199,8 @@ fn outline_entry(snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, E
 }
 
 /// Returns the qualified names of the definitions in the modules and namespaces of a file that defines nothing else at
-/// its top level; otherwise none. Modules of Ruby and Elixir have the role of classes, so their functions are not listed.
+/// its top level; otherwise none. Modules of Ruby and Elixir have the role of classes, so their functions are not
+/// listed.
 fn names_in_modules(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
     let numbers: Vec<u32> = snapshot.chunks_of_file(index).collect();
     let is_outermost = |chunk: &search::ChunkMeta<'_>| chunk.container.is_empty() && !chunk.symbol.is_empty();

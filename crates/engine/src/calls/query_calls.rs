@@ -61,7 +61,7 @@ pub trait QueryCalls: QuerySource {
     /// Finds the chunks whose vectors are nearest to the vector of `target`.
     ///
     /// # Errors
-    /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that is not indexed.
+    /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that does not exist or is not indexed.
     fn find_similar(
         &self,
         target: &SimilarTarget,

@@ -128,8 +128,8 @@ impl LanceStore {
     }
 
     /// Removes the tables, versions and segments that the current commit does not use, those of saved trees included,
-    /// without waiting ten minutes for readers of replaced commits. Returns the
-    /// number of bytes by which [`LanceStore::measure_replaced`] decreases; 0 before the first commit.
+    /// without waiting ten minutes for readers of replaced commits. Returns the number of bytes by which
+    /// [`LanceStore::measure_replaced`] decreases; 0 before the first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written, or
