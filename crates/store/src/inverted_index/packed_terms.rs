@@ -26,7 +26,7 @@ impl Terms {
         }
     }
 
-    /// Returns the terms with the hashes `wanted`, in ascending order, from `bytes` that [`Terms::pack`] appended;
+    /// Returns the terms whose hashes are in `wanted`, which is sorted, from `bytes` that [`Terms::pack`] appended;
     /// `None` if the bytes end too early. Compares only the high halves of the hashes, so that rarely another term is
     /// returned for a wanted one.
     pub fn unpack(bytes: &[u8], wanted: &[u64]) -> Option<Self> {

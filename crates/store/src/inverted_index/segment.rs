@@ -60,7 +60,7 @@ pub enum SegmentError {
 }
 
 /// A segment of the inverted index: for each term, the documents that contain it. The postings are in memory or read
-/// from a file; the other fields are in memory.
+/// from a file; everything else is in memory.
 pub struct IndexSegment {
     docs: Vec<DocNumber>,
     /// Length codes, grouped by field.

@@ -28,7 +28,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
-/// The file of the snapshot cache ([`crate::StoreView::snapshot_cache_path`]), which is replaced by a rename.
+/// Name of the file of the snapshot cache ([`crate::StoreView::snapshot_cache_path`]), which is replaced by a rename.
 pub(super) const SNAPSHOT_CACHE: &str = "resident";
 
 /// Location of a store: the index folder and the indexed folder. Errors name the index folder, not the indexed one.

@@ -1,7 +1,7 @@
 //! Columns that the search indexes need, of tables with more chunks than are held in memory.
 //!
 //! They are derived from the other columns of a row. The words and the signs have no checksums: a damaged value only
-//! keeps a chunk from being found.
+//! keeps a chunk from being found, or changes its rank.
 
 use std::sync::Arc;
 

@@ -198,7 +198,7 @@ fn link_file(source: &IndexLocation, target: &IndexLocation, name: &str) -> Resu
     }
 }
 
-/// Removes the links of a clone from an index without a commit.
+/// Removes the files that an interrupted or failed clone has left in an index folder without a commit.
 fn remove_linked(target: &IndexLocation) {
     for folder in [target.data_dir(), target.dir.join(SEGMENTS_FOLDER)] {
         _ = fs::remove_dir_all(folder);

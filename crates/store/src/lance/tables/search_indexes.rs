@@ -29,7 +29,8 @@ const MAX_PARTITIONS: usize = 8_192;
 const SAMPLES: u32 = 32;
 const PASSES: u32 = 10;
 
-/// Factor by which a table grows until its vector index is divided into new partitions.
+/// The vector index is divided into new partitions when the table has more than this number of rows for each indexed
+/// row.
 const REBUILD_FACTOR: usize = 4;
 
 /// The indexes of the chunks table, each named like its column.
@@ -60,7 +61,7 @@ pub async fn has_search_indexes([chunks, files]: [&Table; 2]) -> lancedb::Result
 }
 
 /// Adds the columns of the search indexes and builds the indexes that are missing. Adds new rows to an index if there
-/// are many, and builds the vector index again after the table has grown [`REBUILD_FACTOR`] times.
+/// are many. Builds the vector index again if its indexed rows are less than 1 / [`REBUILD_FACTOR`] of all rows.
 ///
 /// # Errors
 /// When LanceDB fails.
