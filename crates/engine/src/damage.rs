@@ -63,7 +63,8 @@ const MIN_AGE_NS: i64 = 50_000_000;
 /// The relation of a text in an answer to the file on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextState {
-    /// The file has the text in these lines.
+    /// The file has the text in these lines, or there is no file to compare, because answers come from a published
+    /// index.
     Current,
     /// The file has changed since it was indexed, or is gone.
     Stale,

@@ -15,7 +15,7 @@ use types::{RepoPath, Span};
 /// A repository of a group, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRepository {
-    /// The first part of the repository's paths in the group.
+    /// The first part of the repository's paths in the group, or the name of a folder that cannot be opened.
     pub name: String,
     pub folder: PathBuf,
     /// Number of indexed files; 0 if the repository is left out.
@@ -66,7 +66,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the folders that a filter and the filters of a query text stand for.
     ///
     /// # Errors
-    /// When a project or a repository is unknown.
+    /// When a project or a repository is unknown or left out, or the file records cannot be read.
     fn find_folders(
         &self,
         snapshot: &Snapshot,

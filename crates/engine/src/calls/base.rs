@@ -21,10 +21,10 @@ use store::{ChunkStore as _, IndexFingerprint, Manifest};
 /// Maximum number of indexes to try to copy, best first.
 const MAX_TRIED: usize = 3;
 
-/// Age of the recorded object ids after which a run that indexes files writes them again.
+/// Age of the recorded git object ids after which a run that indexes files writes them again.
 const OBJECTS_AGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// A run that indexes more than 1 / `OBJECTS_SHARE` of the files writes the object ids again.
+/// A run that indexes more than 1 / `OBJECTS_SHARE` of the files writes the git object ids again.
 const OBJECTS_SHARE: u64 = 20;
 
 /// An index to copy as the start of another one.

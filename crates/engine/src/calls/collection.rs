@@ -165,7 +165,7 @@ pub fn verify_collection(
     })
 }
 
-/// Removes a repository from a collection. The combined index has it until it is compacted.
+/// Removes a repository from a collection. The combined index has it until the collection is compacted.
 ///
 /// # Errors
 /// When the collection has no such repository, or the location refuses or fails.
@@ -181,9 +181,9 @@ pub fn remove_repository(
 /// Brings the combined index of a collection up to date with the published indexes of its repositories, and publishes
 /// it. With `rebuild`, makes it from all of them again.
 ///
-/// Copies only repositories that are new or have a newer index. Those whose vectors are of another model than those of
-/// the combined index, or of most repositories if there is none, are left out. If another process publishes a combined
-/// index in the meantime, starts again from that one.
+/// Without `rebuild`, copies only repositories that are new or have a newer index. Those whose vectors are of another
+/// model than those of the combined index, or of most repositories if there is none, are left out. If another process
+/// publishes a combined index in the meantime, starts again from that one.
 ///
 /// # Errors
 /// When nothing is published at the location, it refuses or fails, an index cannot be read or written, the work is

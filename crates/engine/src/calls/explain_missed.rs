@@ -12,7 +12,7 @@ use source::language;
 use text::display::escape_name;
 use types::{ContentKind, RepoPath, SkipReason};
 
-/// Maximum number of words of a query that are looked up in configuration files.
+/// Maximum number of words of a query that are looked up.
 const MAX_WORDS: usize = 8;
 
 /// Minimum length of a looked-up word, in characters.
@@ -117,7 +117,8 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
     Ok(if looked_up >= 2 { found } else { Vec::new() })
 }
 
-/// Notes that a named file, which is not in the index, may be too large for it.
+/// Returns a note that a named file, which is not in the index, may be too large for it; `None` if no file was too
+/// large.
 fn note_too_large(snapshot: &Snapshot, name: &str) -> Option<String> {
     let count =
         snapshot.manifest().skipped.get(SkipReason::TooLarge { size_bytes: 0 }.label()).filter(|count| **count > 0)?;

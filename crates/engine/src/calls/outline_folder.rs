@@ -34,7 +34,7 @@ pub struct FolderQuery {
 pub struct FolderOutline {
     /// Path of the folder relative to the root; empty for the root itself.
     pub path: String,
-    /// Number of indexed files in the folder and its subfolders.
+    /// Number of files with chunks in the folder and its subfolders.
     pub files: usize,
     /// Number of folder levels that are expanded.
     pub depth: usize,
@@ -53,8 +53,8 @@ pub struct FolderOutline {
 pub enum FolderEntry {
     File {
         path: RepoPath,
-        /// Names of the top-level definitions, in source order. If all of them are modules, those of the definitions in
-        /// them.
+        /// Names of the top-level definitions, in source order, at most 24. If all of them are modules, those of the
+        /// definitions in them.
         names: Vec<String>,
         /// Number of further names that are not listed.
         more_names: usize,

@@ -93,7 +93,8 @@ pub trait QueryCalls: QuerySource {
     /// Returns whether the path is a folder.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if the path is missing or outside of the root.
+    /// [`EngineError::Path`] if the path is missing or outside of the root; with a trusted base, also an error of the
+    /// store.
     fn is_folder(&self, path: &str) -> Result<bool, EngineError> {
         is_folder_in(self, path)
     }

@@ -1,9 +1,9 @@
 //! Snapshots in memory: each engine keeps one between calls, and engines of trees of one project share most of it.
 //!
 //! A process may serve many worktrees. Their snapshots share the block of the snapshot cache that they began with; the
-//! rest of each is small, but a hundred of them are large. So the snapshot used last is kept, and of the others those
-//! used last, up to a share of the largest one. The next search of another tree builds its snapshot again from the
-//! shared block. Snapshots that share nothing are all kept.
+//! rest of each is small, but a hundred of them are large. So only the snapshots used last are kept: the last one, and
+//! further ones while they fit into a share of the largest one. The next search of another tree builds its snapshot
+//! again from the shared block. Snapshots that share nothing are all kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

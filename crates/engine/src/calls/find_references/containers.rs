@@ -283,7 +283,7 @@ impl<'f> FileScope<'f> {
         (line as usize).checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or_default()
     }
 
-    /// Returns whether a line is inside of one of the containers.
+    /// Returns whether a line is inside of a container with one of these names.
     fn is_within(&self, line: u32, names: &[String]) -> bool {
         self.containers_of(line).any(|container| names.iter().any(|name| name == container))
     }
