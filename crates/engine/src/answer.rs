@@ -19,13 +19,14 @@ const DAMAGE_NOTE: &str = "part of the index is damaged and was left out; call i
 /// The part of the folder that an answer covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexCoverage {
-    /// Files in the index.
+    /// Number of indexed files.
     pub files_indexed: u64,
-    /// Files in the folder, as counted by the last index run; `None` if there are none or they are not counted yet.
+    /// Number of files in the folder, as counted by the last index run; `None` if it is 0 or not counted yet.
     pub files_found: Option<u64>,
-    /// Chunks in the index.
+    /// Number of chunks in the index.
     pub chunks: u64,
-    /// Whether the commit completed an index run.
+    /// Whether the commit completed an index run, or no run is expected: with a trusted base, or without the base's
+    /// model.
     pub complete: bool,
 }
 
@@ -80,8 +81,9 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
 /// Completes the results of a search: adds notes and the coverage, marks hits whose file has changed since it was
 /// indexed, leaves out hits whose text is damaged, and sets the project of each hit.
 ///
-/// Hits in changed files are left out too if the index is an unconfirmed copy of another folder's index, or the model
-/// of its base is missing. With a trusted base or a missing model, the coverage counts as complete.
+/// With a trusted base, the coverage counts as complete. Otherwise, hits in changed files are left out too if the index
+/// is an unconfirmed copy of another folder's index or the model of its base is missing; in the latter case, the
+/// coverage counts as complete, too.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] if the call is cancelled.

@@ -38,8 +38,7 @@ impl Engine {
         })
     }
 
-    /// Loads the newest commit, as [`Engine::warm_up`] does, but only if a search has loaded a snapshot
-    /// before.
+    /// Loads the newest commit, as [`Engine::warm_up`] does, but only if a snapshot is loaded already.
     pub fn refresh_snapshot(&self) {
         if self.held_snapshot().is_some() {
             self.warm_up();
@@ -47,7 +46,7 @@ impl Engine {
     }
 
     /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot, if there
-    /// is one, and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
+    /// is one, and never wait for a newer one; `run` must call [`Engine::refresh_snapshot`] after each commit.
     pub fn refresh_snapshot_during<T>(&self, run: impl FnOnce() -> T) -> T {
         self.refreshing_runs.fetch_add(1, Ordering::SeqCst);
         let done = catch_unwind(AssertUnwindSafe(run));
@@ -56,8 +55,8 @@ impl Engine {
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Loads the snapshot as [`Engine::warm_up`] does, and also opens the chunk texts and builds the tables
-    /// that match names, for processes that answer many searches.
+    /// Loads the snapshot that searches use, opens the chunk texts and builds the tables that match names, for
+    /// processes that answer many searches. A failure is only logged.
     pub fn warm_up_texts(&self) {
         if let Err(error) = self.load_texts() {
             tracing::debug!("no texts were loaded: {error}");

@@ -63,7 +63,8 @@ const MIN_AGE_NS: i64 = 50_000_000;
 /// The relation of a text in an answer to the file on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextState {
-    /// The file has the text in these lines.
+    /// The file has the text in these lines, or there is no file to compare, because answers come from a published
+    /// index.
     Current,
     /// The file has changed since it was indexed, or is gone.
     Stale,
@@ -81,7 +82,7 @@ struct ComparedFile {
     /// The hash in the record.
     indexed: ContentHash,
     is_current: bool,
-    /// The lines and checksums of texts that the file has.
+    /// The lines and checksums of the texts that were compared.
     texts: HashSet<(Span, u64)>,
 }
 

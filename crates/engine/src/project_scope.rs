@@ -26,7 +26,7 @@ impl Engine {
     /// engine is narrowed to.
     ///
     /// # Errors
-    /// If a project is unknown.
+    /// If a project is unknown, or the file records cannot be read.
     pub(crate) fn resolve_folder_scope(
         &self,
         snapshot: &Snapshot,
@@ -95,7 +95,7 @@ impl Engine {
     }
 }
 
-/// Returns the repositories of a collection as projects, with the numbers of their files among `records`.
+/// Returns the repositories of a collection as projects, with the numbers of their indexed files among `records`.
 fn list_collection_projects<'r>(names: Vec<String>, records: impl Iterator<Item = &'r FileRecord>) -> Vec<Project> {
     let mut files: HashMap<&str, u64> = HashMap::new();
     for record in records.filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. })) {

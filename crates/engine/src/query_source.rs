@@ -15,7 +15,7 @@ use types::{RepoPath, Span};
 /// A repository of a group, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRepository {
-    /// The first part of the repository's paths in the group.
+    /// The first part of the repository's paths in the group, or the name of a folder that cannot be opened.
     pub name: String,
     pub folder: PathBuf,
     /// Number of indexed files; 0 if the repository is left out.
@@ -66,7 +66,7 @@ pub trait QuerySource: Send + Sync {
     /// Returns the folders that a filter and the filters of a query text stand for.
     ///
     /// # Errors
-    /// When a project or a repository is unknown.
+    /// When a project or a repository is unknown or left out, or the file records cannot be read.
     fn find_folders(
         &self,
         snapshot: &Snapshot,
@@ -80,7 +80,7 @@ pub trait QuerySource: Send + Sync {
     /// When the path is in no repository of a group, or in several of them.
     fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError>;
 
-    /// Returns the engine of an indexed file.
+    /// Returns the engine of an indexed file; `None` if the path begins with no name of a repository of the group.
     fn locate_file(&self, path: &RepoPath) -> Option<LocatedPath<'_>>;
 
     /// Returns the engines of all folders.
@@ -89,10 +89,11 @@ pub trait QuerySource: Send + Sync {
     /// Returns the repositories of a group; empty for one folder.
     fn list_repositories(&self) -> Vec<GroupRepository>;
 
-    /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
+    /// Returns a note on each folder of a group that is not searched, with the reason; none for one folder.
     fn left_out_notes(&self) -> Vec<String>;
 
-    /// Returns why an existing path is not indexed; `None` for a path that is indexed, does not exist or leads outside.
+    /// Explains why a path that no file with chunks matches is not indexed; `None` if it does not exist or leads
+    /// outside, or if the index is not held in memory.
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
 
     /// Sets the project of each hit.

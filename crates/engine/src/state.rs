@@ -175,8 +175,8 @@ fn check_address_space() -> Result<(), EngineError> {
     }
 }
 
-/// Returns the folder that identifies the project of `root`: the one that all worktrees of its repository share, or `root`
-/// itself.
+/// Returns the folder that identifies the project of `root`: the one that all worktrees of its repository share, or
+/// `root` itself.
 pub fn project_folder(root: &AbsPath) -> PathBuf {
     GitProject::find(root.as_path()).map_or_else(|| root.as_path().to_owned(), |project| project.common_folder)
 }

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! codescry index FOLDER_WITH_ONE_FILE          # makes the index whose model and settings the rows take
-//! synthetic_index INDEX_FOLDER 4000000         # adds chunks until there are so many, and builds the search indexes
+//! synthetic_index INDEX_FOLDER 4000000         # adds chunks up to this number, and builds the search indexes
 //! synthetic_index queries 60                   # prints queries for `codescry search --batch --no-index`
 //! ```
 //!
-//! Words follow Zipf's law over 100,000 words, vectors are noise around 4,000 random centers, and the chunk with a number
-//! is the same in every run.
+//! The frequencies of words follow Zipf's law over 100,000 words. The vectors are noise around 4,000 random centers.
+//! The contents of a file depend only on its number, and on the number of dimensions.
 
 #![expect(clippy::print_stdout, reason = "an example for the command line")]
 
@@ -29,8 +29,9 @@ use types::{
 /// Number of distinct words.
 const WORDS: u32 = 100_000;
 
-/// Number of chunks of a file, and of files of a repository.
+/// Number of chunks of a file.
 const FILE_CHUNKS: u64 = 8;
+/// Number of files of a repository.
 const REPOSITORY_FILES: u64 = 1_000;
 
 /// Number of files of a commit.
@@ -56,7 +57,7 @@ impl SplitMix {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number from 0 up to 1.
+    /// Returns a number from 0 to below 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
@@ -70,7 +71,7 @@ impl SplitMix {
     }
 }
 
-/// Returns the word of a rank: two to four syllables.
+/// Returns the word of a rank: two or three syllables.
 fn spell(rank: u32) -> String {
     const FIRST: [&str; 20] =
         ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "br", "st", "tr", "pl"];
@@ -85,7 +86,7 @@ fn spell(rank: u32) -> String {
     word
 }
 
-/// Returns a vector of unit length near the center of its file's subject.
+/// Returns a vector, of unit length before rounding, near the vector that the seed `center` makes.
 #[expect(clippy::cast_possible_truncation, reason = "half precision is stored")]
 fn vector(random: &mut SplitMix, center: u64, dimensions: u32) -> Vec<f32> {
     let mut of_center = SplitMix(center);
@@ -96,7 +97,7 @@ fn vector(random: &mut SplitMix, center: u64, dimensions: u32) -> Vec<f32> {
     values.iter().map(|value| ((value / length * 2048.0).round() / 2048.0) as f32).collect()
 }
 
-/// Returns the record and the chunks of the file with a number.
+/// Returns the record and the chunks of file number `file`.
 fn make_file(file: u64, dimensions: u32, counter: &mut TermCounter) -> (FileRecord, Vec<EmbeddedChunk>) {
     let mut random = SplitMix(file.wrapping_mul(0x5851_F42D_4C95_7F2D));
     let (repository, within) = (file / REPOSITORY_FILES, file % REPOSITORY_FILES);
@@ -135,7 +136,7 @@ fn make_file(file: u64, dimensions: u32, counter: &mut TermCounter) -> (FileReco
     (FileRecord { path, content, stat }, chunks)
 }
 
-/// Adds files until the index has `files` files besides those that it began with.
+/// Adds the files with the numbers `from..files`, and finishes the run.
 fn fill(writer: &mut dyn StoreWriter, from: u64, files: u64, dimensions: u32) -> Result<(), Box<dyn Error>> {
     let mut counter = TermCounter::default();
     let status = |complete| CommitStatus { complete, files_found: files, ..CommitStatus::default() };
@@ -159,7 +160,7 @@ fn fill(writer: &mut dyn StoreWriter, from: u64, files: u64, dimensions: u32) ->
     Ok(())
 }
 
-/// Returns the highest memory of this process so far, and its processor time in hundredths of a second.
+/// Returns the peak resident memory and the anonymous memory of this process, and its processor time in clock ticks.
 fn usage() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let lines = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("RssAnon"));

@@ -15,15 +15,15 @@ use types::{FileRecord, Generation};
 
 /// The index of one folder.
 pub trait ChunkStore: Send + Sync {
-    /// Returns the identity of the last commit by any process; `None` before the first commit.
+    /// Returns the identity of the last published commit by any process; `None` before the first one.
     ///
     /// Cheap: every search calls it.
     ///
     /// # Errors
-    /// When the manifest cannot be read, is damaged, or was written by a newer program.
+    /// When the manifest cannot be read or was written by a newer program, or when it and its copy are damaged.
     fn generation(&self) -> Result<Option<Generation>, StoreError>;
 
-    /// Returns the number of the last commit by any process; 0 before the first commit. Cheap.
+    /// Returns the number of the last published commit by any process; 0 before the first one. Cheap.
     ///
     /// # Errors
     /// Fails like [`ChunkStore::generation`].
@@ -31,13 +31,13 @@ pub trait ChunkStore: Send + Sync {
         Ok(self.generation()?.map_or(0, |generation| generation.number))
     }
 
-    /// Opens the last commit for reading; `None` before the first commit.
+    /// Opens the last published commit for reading; `None` before the first one.
     ///
     /// # Errors
-    /// When the store cannot be opened.
+    /// When the store cannot be opened, or is read in place and has no search indexes.
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
 
-    /// Closes what the store keeps open of the last view, to free memory. Views in use stay as they are.
+    /// Drops the store's own reference to the last view, to free memory. Views in use stay open.
     fn release_view(&self) {}
 
     /// Opens the store for writing and takes the writer lock.
@@ -46,14 +46,16 @@ pub trait ChunkStore: Send + Sync {
     /// store; readers keep the old generation until a commit is published.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
+    /// [`StoreError::Locked`] when another writer holds the lock, [`StoreError::ReadOnly`] when the store is read in
+    /// place; otherwise when it cannot be opened.
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError>;
 
-    /// Returns the size on disk in bytes; 0 for a store in memory.
+    /// Returns the size on disk in bytes; 0 for a store in memory. On Unix, indexes that share a file count equal parts
+    /// of it.
     fn size_bytes(&self) -> u64;
 }
 
-/// File records that stay in memory as long as this lives; see [`StoreView::hold_files`].
+/// A handle that keeps file records in memory while it lives; see [`StoreView::hold_files`].
 pub type HeldFiles = Arc<dyn Any + Send + Sync>;
 
 /// A read-only view of one generation.
@@ -63,8 +65,8 @@ pub trait StoreView: Send + Sync {
 
     /// Returns the generation of the row keys.
     ///
-    /// While it is equal in two views, a row key found in both refers to the same chunk. New tables
-    /// change it. Compaction gives some chunks new keys.
+    /// While it is equal in two views of one store, a row key found in both refers to the same chunk. New tables change
+    /// it. Compaction does not, but gives some chunks new keys.
     fn rows_generation(&self) -> u64;
 
     /// Returns the identity of the commit that this view shows.
@@ -73,8 +75,8 @@ pub trait StoreView: Send + Sync {
         Generation { number, rows_generation: self.rows_generation(), committed_at_ms }
     }
 
-    /// Keeps the file records in memory as long as the returned value lives, so that they are read once for all callers of
-    /// [`StoreView::files`] and for a writer that extends this view. `None` where reading them costs nothing.
+    /// Keeps the file records in memory as long as the returned value lives, so that they are read once for all callers
+    /// of [`StoreView::files`] and for a writer that extends this view. `None` where reading them costs nothing.
     ///
     /// # Errors
     /// Fails like [`StoreView::files`].
@@ -94,7 +96,8 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read, or has other rows than were committed.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
 
-    /// Calls `each` with every chunk, in any order, without holding all of them in memory. Leaves out damaged rows.
+    /// Calls `each` with every chunk, in any order. A store on disk never holds all of them in memory. Leaves out
+    /// damaged rows.
     ///
     /// # Errors
     /// When the table cannot be read, or has other rows than were committed.
@@ -127,16 +130,18 @@ pub trait StoreView: Send + Sync {
 
     /// Returns the inverted index of all chunks.
     ///
-    /// It may still contain deleted chunks; the [`StoredChunk::number`]s show which chunks exist.
+    /// It may still contain deleted chunks; the [`StoredChunk::number`]s show which chunks exist. If its segments are
+    /// opened on first use and one of them cannot be opened, it is empty, and [`StoreView::has_met_damage`] returns
+    /// true.
     fn inverted_index(&self) -> &InvertedIndex;
 
-    /// Returns the indexes by which this view is searched without holding its chunks in memory; `None` if it has few enough
-    /// chunks, or no such indexes.
+    /// Returns the indexes by which this view is searched without holding its chunks in memory; `None` if it has no
+    /// such indexes, or few enough chunks to hold.
     fn search_indexes(self: Arc<Self>) -> Option<Arc<dyn SearchIndexes>> {
         None
     }
 
-    /// Returns whether the view has more chunks than are held in memory, and no search indexes. The next
+    /// Returns whether the view has more chunks than may be held in memory, but no search indexes. The next
     /// [`StoreWriter::finish`] builds them.
     ///
     /// # Errors
@@ -155,12 +160,12 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read or does not contain a key.
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
 
-    /// Returns the trees that are saved, each with the number of its generation, oldest first.
+    /// Returns the saved trees, each with the number of its generation, oldest first.
     fn saved_trees(&self) -> Vec<(u64, SavedTree)> {
         Vec::new()
     }
 
-    /// Opens the commit of a saved tree; `None` if it is not saved.
+    /// Opens the commit of a saved tree; `None` if no tree of this generation is saved.
     ///
     /// # Errors
     /// When its files are missing or damaged.
@@ -169,13 +174,14 @@ pub trait StoreView: Send + Sync {
         Ok(None)
     }
 
-    /// Returns whether a read of this view has met a damaged row or posting list.
+    /// Returns whether a read has met a damaged row, posting list or segment since the last [`StoreView::verify`] that
+    /// found none.
     fn has_met_damage(&self) -> bool {
         self.inverted_index().has_met_damage()
     }
 
-    /// Verifies the stored data and reports the damage; a store in memory has none. May stop early when cancelled, and
-    /// then reports only the damage found so far.
+    /// Verifies the stored data and reports the damage. A store in memory has none; of an index that is read in place,
+    /// only the manifest is verified. May stop early when cancelled, and then reports only the damage found so far.
     ///
     /// # Errors
     /// When data cannot be read for a reason other than damage, such as missing permissions.
@@ -191,7 +197,8 @@ pub trait StoreWriter: Send {
     /// a writer that starts from an empty store.
     fn base(&self) -> Option<Arc<dyn StoreView>>;
 
-    /// Writes `commit` and, unless publication is deferred, makes it visible to every process atomically.
+    /// Writes `commit` and, unless publication is deferred, makes it visible to every process atomically. A commit that
+    /// changes nothing for readers may be left out.
     ///
     /// # Errors
     /// When writing fails; no part of the commit is then visible. If only syncing it to the disk fails after
@@ -205,15 +212,16 @@ pub trait StoreWriter: Send {
     /// commits that are never published are lost.
     fn defer_publication(&mut self);
 
-    /// Keeps the generation that this writer began with as a saved tree, from the next [`StoreWriter::finish`] on.
-    /// `sample` becomes [`SavedTree::sample`]. Does nothing if that generation is not complete or has no
-    /// [`Manifest::head`].
+    /// Keeps the generation that this writer began with as a saved tree, from its next published commit on. `sample`
+    /// becomes [`SavedTree::sample`]. Does nothing if the writer began with an empty store, or if that generation is
+    /// not complete or has no [`Manifest::head`].
     fn save_tree(&mut self, sample: Vec<(String, String)>) {
         drop(sample);
     }
 
     /// Makes the saved tree of `generation` the generation that this writer extends, instead of the last one. Nothing
-    /// changes for readers until the next commit. Returns whether the tree is saved.
+    /// changes for readers until the next commit. Returns false, and changes nothing, if no such tree is saved or its
+    /// tables are no longer in use.
     ///
     /// # Errors
     /// When its files are missing or damaged.
@@ -230,8 +238,8 @@ pub trait StoreWriter: Send {
         drop(cancel);
     }
 
-    /// Compacts the tables and merges segments if needed, and publishes the result like [`StoreWriter::commit`]. Call
-    /// it after the last commit of a run.
+    /// Compacts the tables, merges segments and updates the search indexes if needed, publishes the result like
+    /// [`StoreWriter::commit`], and removes data that no reader needs. Call it after the last commit of a run.
     ///
     /// # Errors
     /// When the storage engine fails; published commits stay searchable.

@@ -15,7 +15,8 @@ pub struct EmbeddedChunk {
     pub vector: Vec<f32>,
 }
 
-/// Key of a stored chunk, stable within one [`crate::StoreView::rows_generation`].
+/// Key of a stored chunk. Within one [`crate::StoreView::rows_generation`], it never refers to another chunk, but
+/// compaction may give the chunk a new key.
 pub type RowKey = u64;
 
 /// A stored chunk without its text, its signature, and its definitions except for their names: the columns that a
@@ -42,9 +43,9 @@ pub struct StoredChunk {
 pub struct Commit {
     /// Files whose record and chunks are deleted.
     pub remove: Vec<RepoPath>,
-    /// Records of files whose old record and chunks are replaced.
+    /// Records of new and changed files. They replace the old records and chunks, if there are any.
     pub replace: Vec<FileRecord>,
-    /// New records of files whose chunks are kept.
+    /// New records of stored files whose chunks are kept.
     pub touch: Vec<FileRecord>,
     /// The new chunks of the files in `replace`.
     pub chunks: Vec<EmbeddedChunk>,
@@ -66,7 +67,8 @@ pub struct CommitStatus {
     pub files_found: u64,
     /// Number of skipped files and folders by reason; becomes [`crate::Manifest::skipped`].
     pub skipped: BTreeMap<String, u64>,
-    /// The commit of git that the folder is at; becomes [`crate::Manifest::head`].
+    /// The commit of git that the folder was at when the run began; becomes [`crate::Manifest::head`]. `None` if it is
+    /// not known, or during the run.
     pub head: Option<String>,
 }
 

@@ -7,7 +7,8 @@ use types::RepoPath;
 /// The damage that a complete check of a store has found. The default is no damage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreDamage {
-    /// Files with damaged texts. All other rows are intact, so it is enough to index these files again.
+    /// Files with damaged texts. If `whole` is `None`, all other rows are intact, so it is enough to index these files
+    /// again.
     pub files: BTreeSet<RepoPath>,
     /// The reason why the whole index must be built again; `None` if that is not necessary.
     pub whole: Option<String>,

@@ -27,10 +27,10 @@ pub enum StoreError {
         "the index at {dir} is damaged: cannot {operation}: {message}; call index_project or run `codescry index` to repair it from the files"
     )]
     Damaged { operation: &'static str, dir: PathBuf, message: String },
-    /// A range of a file that is elsewhere could not be read. The message names the place and the remedy.
+    /// A remote file of an index that is read in place could not be read. The message names the location.
     #[error("cannot {operation}: {message}")]
     Remote { operation: &'static str, message: String },
-    /// The index is read in place, which takes search indexes, and has none.
+    /// The index is read in place, which requires search indexes, and has none.
     #[error(
         "the index at {place} has no search indexes, by which an index is read in place; index with \
          `--resident-limit 0` where it is published and publish it again, or leave out --in-place"
@@ -65,7 +65,7 @@ impl StoreError {
         }
     }
 
-    /// Converts an [`StoreError::Engine`] from reading stored data to [`StoreError::Damaged`], unless its message names
+    /// Converts a [`StoreError::Engine`] from reading stored data to [`StoreError::Damaged`], unless its message names
     /// an error of the operating system that does not come from damage. Returns other errors unchanged.
     #[must_use]
     pub fn into_damage(self) -> Self {
@@ -102,8 +102,7 @@ fn advise_engine(message: &str) -> String {
 /// The system's error numbers of a full disk, or an exceeded quota.
 const DISK_FULL: &[&str] = &["28", "122"];
 
-/// The system's error numbers of missing permissions, of a file in place of a folder, and of a file system that cannot be
-/// written.
+/// The system's error numbers of missing permissions, of a file in place of a folder, and of a read-only file system.
 const NOT_WRITABLE: &[&str] = &["1", "13", "20", "30"];
 
 /// The system's error numbers of too many open files.

@@ -54,7 +54,8 @@ pub struct Manifest {
     pub complete: bool,
     /// Number of files in the folder, as counted by the running or the last index run; 0 if it is not known yet.
     pub files_found: u64,
-    /// Number of files and folders skipped by the last complete run, keyed by [`types::SkipReason::label`].
+    /// Number of files and folders that the last completed run over the whole folder skipped, keyed by
+    /// [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
     /// Time of the commit, in milliseconds since the Unix epoch.
     pub committed_at_ms: u64,
@@ -63,7 +64,8 @@ pub struct Manifest {
     /// The index that this one began as a copy of; `None` if it was made from the files alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<IndexOrigin>,
-    /// The commit of git that the folder was at when the run began, in hexadecimal; `None` where it is not known.
+    /// The commit of git that the folder was at when the run began, in hexadecimal; `None` if it is not known, and in
+    /// commits during a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
 }
@@ -80,8 +82,8 @@ impl Manifest {
         self.origin.as_ref().map_or(0, |origin| origin.depth.saturating_add(1))
     }
 
-    /// Returns the identity of the copy; 0 if the index is none. Row keys of two copies of one index may mean different
-    /// chunks.
+    /// Returns the identity of the copy; 0 if the index is not a copy. Row keys of two copies of one index may mean
+    /// different chunks.
     pub fn origin_id(&self) -> u64 {
         self.origin.as_ref().map_or(0, |origin| origin.id)
     }
@@ -90,11 +92,11 @@ impl Manifest {
 /// The index that another one began as a copy of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexOrigin {
-    /// The folder of that index, or the place that it was fetched from.
+    /// The folder of that index, or the location that it was fetched from or is read at.
     pub root: PathBuf,
     /// The generation of that index at the time of the copy.
     pub generation: u64,
-    /// A random number that tells copies apart.
+    /// A random number that tells copies apart; 1 if the index is read in place.
     pub id: u64,
     /// Whether an index run has compared the copy with its folder and completed.
     #[serde(rename = "confirmed")]
@@ -110,6 +112,7 @@ pub struct IndexOrigin {
 pub struct SavedTree {
     /// The commit of git that the folder was at, in hexadecimal.
     pub head: String,
-    /// Some of the files that differed when the folder left this tree: paths, and content hashes in hexadecimal.
+    /// Some files of this tree that the folder lost or changed when it left the tree: their paths, and the hashes of
+    /// their contents in this tree, in hexadecimal.
     pub sample: Vec<(String, String)>,
 }

@@ -34,16 +34,16 @@ pub struct FileHit {
 ///
 /// Results are approximate: the caller reads the files of the hits, and compares and ranks their chunks itself.
 pub trait SearchIndexes: Send + Sync {
-    /// Returns the files of the `limit` chunks whose vectors have the nearest binary quantizations, nearest first. A file
-    /// is repeated for each of its chunks.
+    /// Returns the files of the `limit` chunks whose vectors have the nearest binary quantizations, nearest first. A
+    /// file is repeated for each such chunk.
     ///
     /// # Errors
     /// When the indexes cannot be read.
     fn find_nearest(&self, vector: &[f32], limit: usize, filter: &RowFilter) -> Result<Vec<FileHit>, StoreError>;
 
     /// Returns the files of the `limit` chunks with the highest BM25 scores for words or keys of their word columns
-    /// ([`crate::inverted_index::write_word_column`]), best first. With `all`, only chunks with every word. A file is
-    /// repeated for each of its chunks.
+    /// ([`crate::inverted_index::write_word_column`]), best first; none without words. With `all`, only chunks with
+    /// every word. A file is repeated for each such chunk.
     ///
     /// # Errors
     /// When the indexes cannot be read.
@@ -55,8 +55,8 @@ pub trait SearchIndexes: Send + Sync {
         filter: &RowFilter,
     ) -> Result<Vec<FileHit>, StoreError>;
 
-    /// Returns the files of the `limit` best chunks with a word or key that differs from `word` by at most `edits` letters,
-    /// and not in its first one or, of a key, two letters. A file is repeated for each of its chunks.
+    /// Returns the files of the `limit` best chunks with a word or key that differs from `word` by at most `edits`
+    /// edits after the first character or, for a definition key, the first two. A file is repeated for each such chunk.
     ///
     /// # Errors
     /// When the indexes cannot be read.
@@ -69,8 +69,8 @@ pub trait SearchIndexes: Send + Sync {
     fn for_each_definition(&self, each: &mut dyn FnMut(&str, &mut dyn Iterator<Item = &str>))
     -> Result<(), StoreError>;
 
-    /// Reads the chunks of files with their terms, in any order: the terms whose hashes are in `wanted`, which is sorted, or
-    /// all. Leaves out damaged rows.
+    /// Reads the chunks of files, in any order, with those of their terms whose hashes are in the sorted `wanted`, or
+    /// with all terms if it is `None`. Leaves out damaged rows.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -91,7 +91,7 @@ pub trait SearchIndexes: Send + Sync {
         wanted: Option<&[u64]>,
     ) -> Result<Vec<(StoredChunk, Terms)>, StoreError>;
 
-    /// Reads the records of files, in any order.
+    /// Reads the records of files, in any order; leaves out files that have none.
     ///
     /// # Errors
     /// When the table cannot be read or a record is damaged.

@@ -21,10 +21,10 @@ use store::{ChunkStore as _, IndexFingerprint, Manifest};
 /// Maximum number of indexes to try to copy, best first.
 const MAX_TRIED: usize = 3;
 
-/// Age of the recorded object ids after which a run that indexes files writes them again.
+/// Age of the recorded git object ids after which a run that indexes files writes them again.
 const OBJECTS_AGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// A run that indexes more than 1 / `OBJECTS_SHARE` of the files writes the object ids again.
+/// A run that indexes more than 1 / `OBJECTS_SHARE` of the files writes the git object ids again.
 const OBJECTS_SHARE: u64 = 20;
 
 /// An index to copy as the start of another one.
@@ -36,10 +36,10 @@ struct BaseIndex {
 }
 
 impl BaseIndex {
-    /// Returns the rank of an index as a start, greater if better.
+    /// Returns the rank of an index as a start, greater if better: by the relation of the trees, then the same commit,
+    /// then the depth of the copy, then the time of the commit.
     ///
-    /// A copy of a copy has the files that differ in both trees, and shares less with the other trees. So of the indexes of
-    /// one commit, and of those of other commits, the one is best that is the fewest copies away from an original.
+    /// A copy of a copy has the files that differ in both trees, and shares less with the other trees.
     fn preference(&self) -> impl Ord + use<> {
         let by_depth = std::cmp::Reverse(self.manifest.copy_depth());
         (self.relation, self.has_same_commit, by_depth, self.manifest.committed_at_ms)
@@ -113,8 +113,9 @@ impl Engine {
     }
 
     /// Records beside the index which repository its folder is in. Also records the git object ids of its files if the
-    /// run has indexed many files or the recorded ids are old, but not in an index that began as a copy. Both are only
-    /// for later copies of the index, so a failure is only logged. Does nothing outside of a git repository.
+    /// run has indexed many files, or the recorded ids are old or missing, but not in an index that began as a copy.
+    /// Both are only for later copies of the index, so a failure is only logged. Does nothing outside of a git
+    /// repository.
     pub(crate) fn record_git_project(&self, files_indexed: u64) {
         let index_dir = &self.settings.index_dir;
         let Some(project) = GitProject::find(self.root()) else { return };

@@ -37,7 +37,7 @@ pub struct CollectionList {
     pub repositories: Vec<ListedRepository>,
     /// Time at which the combined index was published, in milliseconds since 1970; `None` if there is none.
     pub combined_at_ms: Option<u64>,
-    /// Size of the combined index; 0 if there is none.
+    /// Size of the combined index in bytes; 0 if there is none.
     pub combined_bytes: u64,
 }
 
@@ -45,7 +45,7 @@ pub struct CollectionList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ListedRepository {
     pub name: String,
-    /// The commit of the newest published index.
+    /// The commit of the newest published index; `None` if it is of no commit.
     pub commit: Option<String>,
     pub is_modified: bool,
     /// Time of the newest published index, in milliseconds since 1970.
@@ -78,12 +78,12 @@ pub struct CompactedCollection {
     pub model_id: String,
     /// Number of repositories in the combined index.
     pub repositories: u64,
-    /// Number of repositories that were copied, because they are new or have a newer index.
+    /// Number of repositories that were copied: new ones and ones with a newer index, or all in a rebuild.
     pub copied: u64,
     pub removed: u64,
     /// Repositories that are left out, each with the reason.
     pub left_out: Vec<(String, String)>,
-    /// Number of files in the combined index.
+    /// Number of files in the combined index; 0 if nothing had to be done.
     pub files: u64,
     /// Number of chunks that were copied.
     pub copied_chunks: u64,
@@ -165,7 +165,7 @@ pub fn verify_collection(
     })
 }
 
-/// Removes a repository from a collection. The combined index has it until it is compacted.
+/// Removes a repository from a collection. The combined index has it until the collection is compacted.
 ///
 /// # Errors
 /// When the collection has no such repository, or the location refuses or fails.
@@ -181,9 +181,9 @@ pub fn remove_repository(
 /// Brings the combined index of a collection up to date with the published indexes of its repositories, and publishes
 /// it. With `rebuild`, makes it from all of them again.
 ///
-/// Copies only repositories that are new or have a newer index. Those whose vectors are of another model than those of
-/// the combined index, or of most repositories if there is none, are left out. If another process publishes a combined
-/// index in the meantime, starts again from that one.
+/// Without `rebuild`, copies only repositories that are new or have a newer index. Those whose vectors are of another
+/// model than those of the combined index, or of most repositories if there is none, are left out. If another process
+/// publishes a combined index in the meantime, starts again from that one.
 ///
 /// # Errors
 /// When nothing is published at the location, it refuses or fails, an index cannot be read or written, the work is
@@ -206,7 +206,7 @@ pub fn compact_collection(
     unreachable!("the last attempt returns")
 }
 
-/// A folder that is removed at the end.
+/// A folder that is removed when this value is dropped.
 struct WorkFolder(PathBuf);
 
 impl WorkFolder {
@@ -357,8 +357,8 @@ impl Compactor<'_> {
     }
 }
 
-/// Returns the model of the combined index if a repository has an index by it, otherwise the one that most repositories
-/// have been published with last.
+/// Returns the model of the combined index if a repository has an index by it, otherwise a model that most repositories
+/// have been published with last; empty without repositories.
 fn choose_model(collection: &Collection, combined: Option<&BaseEntry>) -> String {
     let has_model = |model_id: &str| {
         let mut bases = collection.repositories.iter().flat_map(|repository| &repository.bases);

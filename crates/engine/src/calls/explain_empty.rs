@@ -23,7 +23,7 @@ pub(crate) fn explain_empty_filter<S: QuerySource + ?Sized>(
 
 /// Explains why a request finds nothing: each path filter that matches no indexed file, with the reason. Without such a
 /// filter: how many files the filters allow, and how many are not indexed, by reason. Each note is understandable
-/// alone.
+/// alone. There are no notes for an index that is not held in memory.
 pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
@@ -71,8 +71,9 @@ fn explain_unmatched_path<S: QuerySource + ?Sized>(
 }
 
 impl Engine {
-    /// Returns why an existing path is not indexed; `None` if the path does not exist, cannot be examined, is absolute,
-    /// or contains `.` or `..`.
+    /// Explains why a path that no file with chunks matches is not indexed; `is_recorded` returns whether the index has
+    /// a record of a path. `None` if the path is empty, absolute, begins with `./` or contains `..`, does not exist, or
+    /// cannot be examined.
     pub(crate) fn why_not_indexed(&self, pattern: &str, is_recorded: impl Fn(&RepoPath) -> bool) -> Option<String> {
         let is_plain = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_)));
         let path = RepoPath::new(pattern);

@@ -1,4 +1,5 @@
-//! Notes of an answer with hits on files that were not searched, although the request names them or they have its words.
+//! Notes on files that were not searched although the request names them or they have its words, for an answer with
+//! hits.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use source::language;
 use text::display::escape_name;
 use types::{ContentKind, RepoPath, SkipReason};
 
-/// Maximum number of words of a query that are looked up in configuration files.
+/// Maximum number of words of a query that are looked up.
 const MAX_WORDS: usize = 8;
 
 /// Minimum length of a looked-up word, in characters.
@@ -70,7 +71,7 @@ fn is_named(path: &RepoPath, name: &str) -> bool {
     path.as_str().strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
-/// Notes configuration files that, unlike any hit, have all words of the query. A search reads named ones.
+/// Returns a note on configuration files with all words of the query; `None` also if the file of a hit has all of them.
 fn note_configuration<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
@@ -95,8 +96,8 @@ fn note_configuration<S: QuerySource + ?Sized>(
     Ok(Some(format!("configuration files were not searched ({path}{more}; content all includes them)")))
 }
 
-/// Returns the files that have all words of a query but the short ones and those of many files; none if fewer than two
-/// words are left.
+/// Returns the files that have all words of a query, of which only the first [`MAX_WORDS`] long ones count, and of
+/// these only rare ones; none if fewer than two words count.
 fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, EngineError> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     let words = words.filter(|word| word.chars().count() >= MIN_WORD_CHARS).take(MAX_WORDS);
@@ -116,7 +117,8 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
     Ok(if looked_up >= 2 { found } else { Vec::new() })
 }
 
-/// Notes that a named file, which is not in the index, may be too large for it.
+/// Returns a note that a named file, which is not in the index, may be too large for it; `None` if no file was too
+/// large.
 fn note_too_large(snapshot: &Snapshot, name: &str) -> Option<String> {
     let count =
         snapshot.manifest().skipped.get(SkipReason::TooLarge { size_bytes: 0 }.label()).filter(|count| **count > 0)?;

@@ -52,7 +52,8 @@ pub struct ReferenceQuery {
     pub time_limit: Duration,
 }
 
-/// A position in the list of uses: the number of files before it in both rounds, and the number of uses before it in its file.
+/// A position in the list of uses: the number of files before it in both rounds, and the number of uses before it in
+/// its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReferencePosition {
     pub files: usize,
@@ -81,7 +82,7 @@ pub struct ReferencedFile {
     /// Index of the file in the list of all files, as counted by [`ReferencePosition::files`].
     pub position: usize,
     /// Whether the uses may be of another definition than that in the requested container, because the types of their
-    /// receivers are not known. Such uses come last, and a file may have both kinds.
+    /// receivers are not known. Such uses come last, so a file with both kinds of uses is listed twice.
     pub is_uncertain: bool,
     /// The uses in source order.
     pub references: Vec<CodeReference>,
@@ -100,8 +101,8 @@ pub struct ReferenceAnswer {
     /// A similar defined name, if no file that was read spells the name itself; only if the first page is the last.
     pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
-    /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page. Of a
-    /// qualified name, those in its container.
+    /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
+    /// Of a qualified name, those in its container.
     pub definitions: Vec<SymbolHit>,
     /// Whether there are more definitions of the name.
     pub has_more_definitions: bool,
@@ -113,7 +114,7 @@ pub struct ReferenceAnswer {
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
     /// Number of files that pass the filter and whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
-    /// Number of files whose uses this page and the earlier pages cover completely.
+    /// Number of files whose uses this page and the earlier pages cover completely, apart from uncertain uses.
     pub files_read: usize,
     /// Number of the files read for this page whose text contains the name as a word, as it is spelled.
     pub files_spelled: usize,
@@ -123,13 +124,13 @@ pub struct ReferenceAnswer {
     pub out_of_time: bool,
     /// Number of uses whose line has masked credentials.
     pub masked: usize,
-    /// Number of uses that are of definitions in other containers than the one that the name requests, in files that begin
-    /// on this page.
+    /// Number of uses that are of definitions in other containers than the one that the name requests, in files that
+    /// begin on this page.
     pub uses_of_others: usize,
     /// Number of uses with [`ReferencedFile::is_uncertain`], in files that begin on this page.
     pub uncertain_uses: usize,
-    /// Remarks: a container that does not exist, uses of other or unknown containers, masked credentials, left-out folders
-    /// of a group, and reasons of an empty answer.
+    /// Remarks: a container that does not exist, uses of other or unknown containers, masked credentials, left-out
+    /// folders of a group, and reasons of an empty answer.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -315,15 +316,15 @@ struct ReferenceScan<'s, S: ?Sized> {
     query: &'s ReferenceQuery,
     /// The languages that each engine's user and project choose.
     languages: Vec<(&'s Engine, LanguageChoices)>,
-    /// The container that the name requests, if it has such a definition.
+    /// The definitions in the container that the name requests, if there are any.
     containers: Option<&'s ContainerFilter>,
     deadline: Instant,
     cancel: &'s CancelToken,
 }
 
 impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
-    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left. With a container, a
-    /// second round through the files adds the uses that may be of another one.
+    /// Scans files until the page is full, the time is up, the call is cancelled, or no file is left. With a container,
+    /// a second round through the files adds the uses that may be of another one.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
         let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;
@@ -408,8 +409,8 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file: those of the requested definitions, or the uncertain ones. A file that does
-    /// not exist has none; if it cannot be read, `problem` is set.
+    /// Finds the uses in one file: those of the requested definitions or, with `is_uncertain`, the uncertain ones. A
+    /// file that does not exist has none; if it cannot be read, `problem` is set.
     fn scan_file(&self, path: &RepoPath, language: Language, is_uncertain: bool) -> ScannedFile {
         let file = ReferencedFile {
             path: path.clone(),

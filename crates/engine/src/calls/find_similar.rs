@@ -13,7 +13,8 @@ use types::RepoPath;
 /// The code that a similarity search starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SimilarTarget {
-    /// The chunk at this line (1-based) of an indexed file; the definition itself is not among the hits.
+    /// The chunk at this line (1-based) of an indexed file, or else the next chunk or the last one. Chunks of the same
+    /// definition are not among the hits.
     Location { path: String, line: u32 },
     /// The text of a code snippet.
     Snippet(String),
@@ -58,7 +59,7 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     build_answer(source, &snapshot, results, cancel)
 }
 
-/// Returns the last chunk of a file, for a line of the file that no chunk contains.
+/// Returns the last chunk of a file, for a line of the file after all chunks.
 ///
 /// # Errors
 /// If the file is not indexed, cannot be read, or has no such line; [`EngineError::Cancelled`].

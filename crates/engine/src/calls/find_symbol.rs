@@ -56,12 +56,12 @@ pub struct SymbolHit {
 #[derive(Clone, Debug, Default)]
 pub struct SymbolAnswer {
     pub symbols: Vec<SymbolHit>,
-    /// Whether there are further matches.
+    /// Whether there are further matches, or matches that were not examined.
     pub more: bool,
     /// False if no match lies in the requested container, so that the definitions match by name alone; otherwise true.
     pub is_qualified: bool,
-    /// Remarks: for an empty answer what was not searched, and why; a container that does not exist; masked credentials; an index copied from another
-    /// folder; and left-out folders of a group.
+    /// Remarks: for an empty answer, the files that were not searched, and why; a container that does not exist; masked
+    /// credentials; an index copied from another folder; and left-out folders of a group.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -234,8 +234,9 @@ fn symbol_text(span: &Span, around: Span, text: &str) -> String {
     text.lines().skip(first).take(count).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns whether a definition with this text has no body: an overload in a type checker's sense, an abstract method, a
-/// prototype or a forward declaration. False for languages in which none of these exist.
+/// Returns whether a definition with this text has no body: an overload in a type checker's sense, an abstract method,
+/// a prototype or a forward declaration. Always false for languages other than Python, C, C++, CUDA, TypeScript, Java,
+/// C# and PHP.
 pub(crate) fn is_declaration(language: Language, kind: SymbolKind, text: &str) -> bool {
     use SymbolKind::{Class, Constructor, Enum, Function, Method, Struct, Union};
     let text = text.trim_end();

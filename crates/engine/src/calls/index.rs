@@ -10,9 +10,9 @@ use source::walk::Disk;
 use store::IndexFingerprint;
 
 impl Engine {
-    /// Updates the index to match the folder. One thread calls `observe` several times a second and once at
-    /// the end. If answers come from a published index alone, fetches the newest combined index of a collection instead,
-    /// and does nothing for any other base.
+    /// Updates the index to match the folder. One thread calls `observe` several times a second and once at the end. If
+    /// answers come from a published index alone, fetches the newest combined index of a collection instead, and does
+    /// nothing for any other base.
     ///
     /// # Errors
     /// When the index belongs to another folder or cannot be opened, when its model is not available or unusable, and

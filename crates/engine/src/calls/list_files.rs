@@ -14,7 +14,8 @@ pub struct IndexedFile {
 }
 
 impl Engine {
-    /// Returns at most `limit` indexed files that are directly in the root, sorted by path.
+    /// Returns at most `limit` indexed files that are directly in the root, sorted by path; none of an index that is
+    /// not held in memory.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], or an error of the store.

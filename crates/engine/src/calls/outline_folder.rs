@@ -34,7 +34,7 @@ pub struct FolderQuery {
 pub struct FolderOutline {
     /// Path of the folder relative to the root; empty for the root itself.
     pub path: String,
-    /// Number of indexed files in the folder and its subfolders.
+    /// Number of files with chunks in the folder and its subfolders.
     pub files: usize,
     /// Number of folder levels that are expanded.
     pub depth: usize,
@@ -53,8 +53,8 @@ pub struct FolderOutline {
 pub enum FolderEntry {
     File {
         path: RepoPath,
-        /// Names of the top-level definitions, in source order. If all of them are modules, those of the definitions in
-        /// them.
+        /// Names of the top-level definitions, in source order, at most 24. If all of them are modules, those of the
+        /// definitions in them.
         names: Vec<String>,
         /// Number of further names that are not listed.
         more_names: usize,
@@ -199,7 +199,8 @@ fn outline_entry(snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, E
 }
 
 /// Returns the qualified names of the definitions in the modules and namespaces of a file that defines nothing else at
-/// its top level; otherwise none. Modules of Ruby and Elixir have the role of classes, so their functions are not listed.
+/// its top level; otherwise none. Modules of Ruby and Elixir have the role of classes, so their functions are not
+/// listed.
 fn names_in_modules(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
     let numbers: Vec<u32> = snapshot.chunks_of_file(index).collect();
     let is_outermost = |chunk: &search::ChunkMeta<'_>| chunk.container.is_empty() && !chunk.symbol.is_empty();

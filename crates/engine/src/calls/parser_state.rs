@@ -4,7 +4,8 @@ use crate::state::Engine;
 use workers::PoolState;
 
 impl Engine {
-    /// Returns how files are parsed; starts a parser process if none runs.
+    /// Returns whether files are parsed in processes of their own or in this one; starts a parser process if none is
+    /// idle.
     pub fn parser_state(&self) -> PoolState {
         self.parsers.probe()
     }

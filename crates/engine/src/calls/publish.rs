@@ -18,7 +18,7 @@ pub struct PublishedBase {
     pub location: String,
     pub project: String,
     pub commit: Option<String>,
-    /// Whether tracked files differ from the commit; `None` if git could not tell.
+    /// Whether tracked files differ from the commit; false without a commit, `None` if git could not tell.
     pub is_modified: Option<bool>,
     pub model_id: String,
     pub parts: u64,
@@ -163,9 +163,10 @@ impl Engine {
     }
 }
 
-/// Returns a checksum, in hexadecimal, of everything in an index that answers or later index runs depend on: the settings
-/// and versions, the contents of the files, and which optional files the index has. The metadata of the indexed files
-/// is left out: it differs between copies of a tree, and between a run right after a change and the next one.
+/// Returns a checksum, in hexadecimal, of everything in an index that answers or later index runs depend on: the
+/// settings and versions, the numbers of skipped files, the contents of the files, and which search indexes and
+/// optional files there are. The metadata of the indexed files is left out: it differs between copies of a tree, and
+/// between a run right after a change and the next one.
 #[cfg(feature = "locations")]
 fn hash_contents(view: &dyn store::StoreView, parts: &store::lance::IndexParts) -> Result<String, EngineError> {
     use store::lance::IndexPart;
@@ -184,8 +185,8 @@ fn hash_contents(view: &dyn store::StoreView, parts: &store::lance::IndexParts) 
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Removes the parts and manifests of a location that no published index needs and that are older than `grace`; counts
-/// them only with `dry_run`.
+/// Removes the parts and manifests of a location that no published index needs and that are older than `grace`. With
+/// `dry_run`, only counts them.
 ///
 /// # Errors
 /// When the location refuses or fails; nothing is removed if a list or manifest cannot be read.

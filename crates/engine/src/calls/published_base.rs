@@ -7,7 +7,8 @@ use config::Settings;
 use platform::cancel::CancelToken;
 
 impl Engine {
-    /// Returns the published index that this index began as a copy of; `None` if there is none.
+    /// Returns the published index that this index began as a copy of, or that answers come from; `None` if none is
+    /// recorded.
     pub fn base_origin(&self) -> Option<BaseOrigin> {
         BaseOrigin::read(&self.settings.index_dir)
     }
@@ -38,8 +39,8 @@ impl Engine {
 
 /// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
 /// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
-/// collection, fetches its combined index, and returns `None` if it was here already. An index that is read in place is
-/// not copied; only its small files are brought into the cache, for [`Engine::open`].
+/// collection, fetches its combined index, and returns `None` if the newest one was here already. An index that is read
+/// in place is not copied; only its small files are brought into the cache, for [`Engine::open`].
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///
@@ -99,8 +100,8 @@ pub fn fetch_base(
     Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: false }))
 }
 
-/// Brings the combined index of the collection that `settings` name into the cache, unless the newest one is there. With
-/// `again`, fetches it again although it is there, because it is damaged.
+/// Brings the combined index of the collection that `settings` name into the cache, unless the newest one is there.
+/// With `again`, fetches it again although it is there, because it is damaged.
 ///
 /// # Errors
 /// When the address is invalid, the collection has no combined index, the location cannot be read and nothing was

@@ -61,7 +61,7 @@ pub trait QueryCalls: QuerySource {
     /// Finds the chunks whose vectors are nearest to the vector of `target`.
     ///
     /// # Errors
-    /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that is not indexed.
+    /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that does not exist or is not indexed.
     fn find_similar(
         &self,
         target: &SimilarTarget,
@@ -93,7 +93,8 @@ pub trait QueryCalls: QuerySource {
     /// Returns whether the path is a folder.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if the path is missing or outside of the root.
+    /// [`EngineError::Path`] if the path is missing or outside of the root; with a trusted base, also an error of the
+    /// store.
     fn is_folder(&self, path: &str) -> Result<bool, EngineError> {
         is_folder_in(self, path)
     }

@@ -123,8 +123,8 @@ pub fn remove_stored_index(index: &StoredIndex) -> Result<(), EngineError> {
     Ok(LanceStore::remove(&index.dir)?)
 }
 
-/// Removes the tables and segments of an index that its current commit does not use, such as those before a rebuild or
-/// a change of the model, and returns their size in bytes.
+/// Removes the tables, versions and segments of an index that its current commit does not use, such as those before a
+/// rebuild or those of saved trees, and returns their size in bytes.
 ///
 /// # Errors
 /// When a process is writing the index, or its manifest cannot be read or written.
@@ -133,7 +133,7 @@ pub fn prune_stored_index(index: &StoredIndex) -> Result<u64, EngineError> {
     Ok(LanceStore::remove_replaced(&index.dir)?)
 }
 
-/// Returns the bytes that [`prune_stored_index`] would free.
+/// Returns the number of bytes that [`prune_stored_index`] would free.
 ///
 /// # Errors
 /// When the manifest cannot be read.

@@ -13,7 +13,7 @@ use types::RepoPath;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DefinedName {
     pub name: String,
-    /// Names of the enclosing definitions, outermost first, joined with `.`.
+    /// Names of the definitions around the chunk with the definition, outermost first, joined with `.`.
     pub container: String,
     pub path: RepoPath,
 }
@@ -34,7 +34,7 @@ impl Engine {
         Ok(measure_query(&SearchContext { snapshot: &snapshot, embedder, weights, cancel }, query, &folders)?)
     }
 
-    /// Returns every name that the index defines, sorted.
+    /// Returns every name that the index defines, sorted by name, container and path, without duplicates.
     ///
     /// # Errors
     /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).

@@ -14,8 +14,8 @@ impl Engine {
     /// [`Engine::keep_tuned`] for that.
     ///
     /// # Errors
-    /// When the index uses another model, the folder cannot be read or has too little code to learn from, or tuning is
-    /// cancelled.
+    /// When the index began as a copy of a published one or uses another model, the folder cannot be read or has too
+    /// little code to learn from, or tuning is cancelled.
     pub fn tune(&self, cancel: &CancelToken, observe: &mut dyn FnMut(TuneStep)) -> Result<TuneResult, EngineError> {
         Ok(self.train_tuned_model(cancel, observe)?)
     }

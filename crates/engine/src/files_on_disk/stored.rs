@@ -1,4 +1,5 @@
-//! The files of an index whose folder is not here, such as that of a collection: rebuilt from the texts of their chunks.
+//! The files of an index whose folder is not here, such as that of a collection: rebuilt from the texts of their
+//! chunks.
 
 use std::path::Path;
 
@@ -45,7 +46,7 @@ impl Engine {
         Err(missing(search::find_nearest_path(&all, below)))
     }
 
-    /// Returns whether the index has files below a folder.
+    /// Returns whether the index has files with chunks below a folder; false if it cannot be read.
     pub(crate) fn has_stored_folder(&self, all: &std::sync::Arc<Snapshot>, folder: &str) -> bool {
         let start = format!("{folder}/");
         let loaded = load_part(all, &PartRequest::Folder(folder));

@@ -1,9 +1,9 @@
 //! Snapshots in memory: each engine keeps one between calls, and engines of trees of one project share most of it.
 //!
 //! A process may serve many worktrees. Their snapshots share the block of the snapshot cache that they began with; the
-//! rest of each is small, but a hundred of them are large. So only the snapshots used last are kept beside the largest
-//! one, and the next search of another tree builds its snapshot again from the shared block. Snapshots that share nothing
-//! are all kept.
+//! rest of each is small, but a hundred of them are large. So only the snapshots used last are kept: the last one, and
+//! further ones while they fit into a share of the largest one. The next search of another tree builds its snapshot
+//! again from the shared block. Snapshots that share nothing are all kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use search::{Snapshot, SnapshotMemory};
 use store::ChunkStore;
 
-/// Percentage of the largest snapshot that the other snapshots with the same base may use together.
+/// Percentage of the largest snapshot that the other snapshots with its base, besides the one used last, may use
+/// together.
 const OTHERS_PERCENT: usize = 15;
 
 /// The place for the snapshot of one engine.
@@ -67,7 +68,7 @@ impl SnapshotSlot {
     }
 }
 
-/// Drops the snapshots that were not used for the longest time, until the others fit beside the largest one.
+/// Drops, among the snapshots with one base, those that [`count_kept`] does not keep and that nothing uses.
 fn drop_idle_snapshots() {
     let slots: Vec<Arc<SnapshotSlot>> =
         SLOTS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
@@ -84,7 +85,8 @@ fn drop_idle_snapshots() {
     }
 }
 
-/// Returns how many of the snapshots with one base are kept. They are sorted by their last use, the last one first.
+/// Returns how many of the snapshots with one base are kept: the first, and the next ones while the memory of their own
+/// fits into [`OTHERS_PERCENT`] of the largest snapshot. They are sorted by their last use, the last one first.
 fn count_kept(memories: &[SnapshotMemory]) -> usize {
     let largest = memories.iter().map(|memory| memory.base_bytes + memory.own_bytes).max().unwrap_or(0);
     let mut left = largest / 100 * OTHERS_PERCENT;

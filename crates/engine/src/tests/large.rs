@@ -82,7 +82,7 @@ impl Both {
         assert!(!self.resident.current_snapshot().expect("a snapshot").is_part());
     }
 
-    /// Asserts that both engines answer alike.
+    /// Asserts that both engines answer alike, and returns the answer.
     fn compare<T: PartialEq + std::fmt::Debug>(&self, what: &str, answer: impl Fn(&Engine) -> T) -> T {
         let (resident, large) = (answer(&self.resident), answer(&self.large));
         assert_eq!(resident, large, "{what}");

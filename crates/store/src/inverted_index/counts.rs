@@ -22,7 +22,7 @@ impl TermCounts {
     /// Counts of a term that occurs once in the body and nowhere else, the most frequent case.
     pub const ONE: Self = Self(1);
 
-    /// Packs the count of each field, rounded down to the nearest representable count.
+    /// Packs the count of each field, rounded down to the nearest count that the field can represent.
     pub fn new(counts: [u32; FIELDS]) -> Self {
         let mut packed = 0;
         let mut shift = 0;
@@ -54,7 +54,7 @@ const EXACT_LENGTH: u32 = 32;
 /// Number of codes per doubling of the length, above [`EXACT_LENGTH`].
 const STEPS_PER_DOUBLING: f32 = 16.0;
 
-/// Encodes a field length in words as one byte, within 5 % up to 500,000 words.
+/// Encodes a field length in words as one byte, within 5 % up to 500,000 words; longer fields get the highest code.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "kept within a byte")]
 #[expect(clippy::cast_precision_loss, reason = "lengths are rounded anyway")]
 pub(super) fn encode_length(words: u32) -> u8 {

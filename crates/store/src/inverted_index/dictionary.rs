@@ -11,16 +11,16 @@ use super::field::{ChunkField, FIELDS};
 use super::score::CorpusStatistics;
 use super::segment::{PostingReader, SegmentError, SegmentHeader};
 
-/// Size of the part of a segment that is read at once, in bytes.
+/// Maximum number of length codes, each a byte, that are read at once.
 const BLOCK_BYTES: usize = 1 << 16;
 
-/// Number of hashes that are read at once.
+/// Maximum number of hashes that are read at once.
 const HASHES_READ: usize = if cfg!(test) { 4 } else { 512 };
 
 /// Maximum length of the number at the start of a posting list, in bytes.
 const MAX_COUNT_BYTES: usize = 5;
 
-/// The dictionary of a segment on disk: the number of documents that contain a term.
+/// The dictionary of a segment on disk, which maps each term to the number of documents that contain it.
 pub struct SegmentDictionary {
     file: File,
     path: PathBuf,
@@ -65,7 +65,7 @@ impl SegmentDictionary {
     /// Returns the number of documents with the term of this hash, including deleted documents.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or is found to be damaged.
     pub fn count_documents(&self, hash: u64) -> Result<u32, SegmentError> {
         let Some(index) = self.find_term(hash)? else { return Ok(0) };
         let ends = self.hashes_start() + 8 * self.header.terms;
@@ -81,8 +81,8 @@ impl SegmentDictionary {
         Ok(PostingReader::new(&count).len())
     }
 
-    /// Returns the index of the term with this hash. Hashes are spread evenly, so a part of them around the likely place is
-    /// read, and mostly one is enough.
+    /// Returns the index of the term with this hash; `None` if the segment lacks it. Hashes are spread evenly, so
+    /// reading one block around the expected position usually suffices.
     fn find_term(&self, hash: u64) -> Result<Option<usize>, SegmentError> {
         let (mut from, mut to) = (0, self.header.terms);
         let (mut least, mut most) = (0, u64::MAX);
@@ -113,7 +113,7 @@ impl SegmentDictionary {
         self.header.counts_end + self.header.docs * (4 + FIELDS)
     }
 
-    /// Returns the statistics of the documents of several segments.
+    /// Returns the statistics of the documents of all `segments` together.
     #[expect(clippy::cast_precision_loss, reason = "means need no more than 24 bits")]
     #[expect(clippy::cast_possible_truncation, reason = "a mean length")]
     pub fn join_statistics(segments: &[Self]) -> CorpusStatistics {

@@ -7,7 +7,7 @@ pub type DocNumber = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChunkField {
-    /// Every line outside of [`ChunkField::Comment`].
+    /// Every line of the chunk's text that is not in [`ChunkField::Comment`].
     Body,
     /// Comment lines and doc strings.
     Comment,

@@ -1,8 +1,8 @@
 //! The terms of a chunk as bytes that are searched without being decoded.
 //!
 //! `lengths: [u8; FIELDS] · terms: u32 · hashes: [u32; terms] · once: [u8; terms / 8, rounded up] · counts: [u16]`, in
-//! little-endian order. The hashes are the high halves of the terms' hashes, ascending. The bit of a term in `once` is 1 if
-//! its counts are [`TermCounts::ONE`]; `counts` has those of the other terms.
+//! little-endian order. The hashes are the high halves of the terms' hashes, ascending. The bit of a term in `once` is
+//! 1 if its counts are [`TermCounts::ONE`]; `counts` has those of the other terms.
 
 use super::counts::TermCounts;
 use super::field::FIELDS;
@@ -26,9 +26,9 @@ impl Terms {
         }
     }
 
-    /// Returns the terms in `bytes`, which [`Terms::pack`] appended, whose hashes are in `wanted`, which is sorted; `None` if
-    /// the bytes have another form. A term whose hash has the same high half as a wanted one is taken for it, which happens
-    /// once in a hundred million terms.
+    /// Returns the terms whose hashes are in `wanted`, which is sorted, from `bytes` that [`Terms::pack`] appended;
+    /// `None` if the bytes end too early. Compares only the high halves of the hashes, so that rarely another term is
+    /// returned for a wanted one.
     pub fn unpack(bytes: &[u8], wanted: &[u64]) -> Option<Self> {
         let (lengths, bytes) = bytes.split_first_chunk::<FIELDS>()?;
         let (count, bytes) = bytes.split_first_chunk()?;

@@ -10,8 +10,8 @@ use super::counts::{TermCounts, decode_length};
 use super::field::{ChunkField, FIELDS};
 use super::segment::{IndexSegment, PostingReader, SegmentError};
 
-/// Number of documents with a term up to which all of them may be deleted ones. A part of a corpus that was retrieved by
-/// such a rare term has some of those that are not.
+/// Maximum document frequency of a rare term. All documents with such a term may be deleted ones, so
+/// [`InvertedIndex::any_posting`] looks for the term in the retrieved part of a corpus, which has some of the others.
 pub const FEW_DOCUMENTS: u32 = 64;
 
 /// The parameters of BM25F.
@@ -40,7 +40,7 @@ pub struct CorpusStatistics {
     pub mean_lengths: [f32; FIELDS],
 }
 
-/// The number of documents of a corpus that contain the term with a hash.
+/// A function that returns the number of documents of a corpus that contain the term with a hash.
 type DocumentFrequency = dyn Fn(u64) -> Result<u32, SegmentError> + Send + Sync;
 
 /// The inverted index of a generation: its segments and their BM25F norms.
@@ -81,8 +81,8 @@ impl InvertedIndex {
         Self { segments, docs, norms: FieldNorms::new(&Bm25f::default(), &means), corpus_frequency: None }
     }
 
-    /// Creates an index over a segment with some documents of a larger corpus, which scores them as an index over the whole
-    /// corpus does. `frequency` returns the number of documents of the corpus that contain the term with a hash.
+    /// Creates an index over a segment with some documents of a larger corpus. It scores them as an index over the
+    /// whole corpus does. `frequency` returns the number of documents of the corpus that contain the term with a hash.
     pub fn of_part(
         segment: IndexSegment,
         corpus: &CorpusStatistics,
@@ -98,7 +98,7 @@ impl InvertedIndex {
         &self.segments
     }
 
-    /// Returns the number of documents, including deleted ones.
+    /// Returns the number of documents of the whole corpus, including deleted ones.
     pub fn docs(&self) -> usize {
         self.docs
     }
@@ -109,8 +109,8 @@ impl InvertedIndex {
         self.segments.iter().any(|segment| segment.has_met_damage())
     }
 
-    /// Calls `each` with every posting of the term with this hash, and returns the term's inverse document frequency; 0
-    /// for a term without postings. Leaves out posting lists whose checksum does not match.
+    /// Calls `each` with every posting of the term with this hash. Returns the term's inverse document frequency in the
+    /// whole corpus; 0 if no document contains the term. Leaves out posting lists whose checksum does not match.
     ///
     /// # Errors
     /// When a segment cannot be read, or a posting has an ordinal beyond the segment's documents.
@@ -148,8 +148,9 @@ impl InvertedIndex {
         Ok(idf)
     }
 
-    /// Returns whether any document that passes `filter` contains the term with this hash. In a part of a larger corpus,
-    /// a term that is in more than [`FEW_DOCUMENTS`] documents of the corpus counts as contained, too.
+    /// Returns whether any document that passes `filter` contains the term with this hash. In a part of a larger
+    /// corpus, a term that is in more than [`FEW_DOCUMENTS`] documents of the corpus counts as contained, whatever the
+    /// filter.
     ///
     /// `filter` takes a segment index and an ordinal, as in [`ScoredPosting`].
     ///

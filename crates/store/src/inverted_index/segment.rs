@@ -60,7 +60,7 @@ pub enum SegmentError {
 }
 
 /// A segment of the inverted index: for each term, the documents that contain it. The postings are in memory or read
-/// from a file; the other fields are in memory.
+/// from a file; everything else is in memory.
 pub struct IndexSegment {
     docs: Vec<DocNumber>,
     /// Length codes, grouped by field.
@@ -102,14 +102,14 @@ impl PostingsSource {
     }
 }
 
-/// The segments that are open, by [`FileIdentity`].
+/// The segments that [`IndexSegment::open_shared`] has opened, by [`FileIdentity`].
 static OPEN: Mutex<Vec<(FileIdentity, Weak<IndexSegment>)>> = Mutex::new(Vec::new());
 
 /// Identifies a segment's file, whose content never changes: device, inode, size in bytes and modification time in
 /// nanoseconds. An open segment keeps its file open, so that no other file gets its inode.
 type FileIdentity = (u64, u64, u64, i64);
 
-/// Returns the identity of an open file; `None` where the system has none.
+/// Returns the identity of an open file; `None` where the system has none or it cannot be read.
 fn file_identity(file: &File) -> Option<FileIdentity> {
     #[cfg(unix)]
     {
@@ -180,7 +180,7 @@ impl IndexSegment {
         Self::decode(&header, &head, postings).map_err(format_error)
     }
 
-    /// Decodes a segment in memory.
+    /// Decodes the bytes of a segment. Its postings stay in memory.
     ///
     /// # Errors
     /// When `bytes` is not a segment, or is damaged before its postings.
@@ -321,7 +321,7 @@ impl IndexSegment {
         self.postings.format_error(FormatError::Checksum)
     }
 
-    /// Returns the index of a term by its hash.
+    /// Returns the index of a term by its hash; `None` if the segment lacks the term.
     ///
     /// Uses interpolation search: hashes are uniformly distributed, so two or three probes suffice where
     /// binary search needs twenty, most of them cache misses.
@@ -354,7 +354,7 @@ pub(super) struct SegmentHeader {
     pub terms: usize,
     postings_bytes: u64,
     is_checked: bool,
-    /// Byte after the three numbers.
+    /// Position of the first byte after the three numbers.
     pub counts_end: usize,
     /// Size of the part before the postings, in bytes.
     pub head_bytes: usize,
@@ -402,7 +402,7 @@ pub(super) struct PostingReader<'b> {
 }
 
 impl<'b> PostingReader<'b> {
-    /// Creates a reader of the bytes that [`IndexSegment::read_postings`] returns.
+    /// Creates a reader of the bytes that [`IndexSegment::read_postings`] reads.
     pub fn new(bytes: &'b [u8]) -> Self {
         let mut reader = Self { bytes, left: 0, next: 0 };
         reader.left = reader.read_leb128().unwrap_or(0);

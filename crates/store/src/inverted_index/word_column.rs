@@ -14,21 +14,22 @@ use types::Chunk;
 /// Number of lines of each field, in the order of [`ChunkField::ALL`].
 const LINES: [usize; FIELDS] = [1, 1, 3, 1, 1, 2];
 
-/// Maximum length of a key, in characters; longer names share their beginning.
+/// Maximum number of a name's characters in its key; longer names that begin alike share a key.
 const MAX_KEY_CHARS: usize = 100;
 
-/// Returns the key of a defined name: its letters and digits, ignoring case. No word has this form.
+/// Returns the key of a defined name: `=` and its first 100 letters and digits, ignoring case. No word has this form.
 pub fn definition_key(name: &str) -> String {
     std::iter::once('=').chain(name_key(name).take(MAX_KEY_CHARS)).collect()
 }
 
-/// Returns the key of a file name, ignoring case and separators. No word has this form. Different names may have the same key.
+/// Returns the key of a file name, ignoring case and separators. No word has this form. Different names may have the
+/// same key.
 pub fn file_key(name: &str) -> String {
     let key: String = name_key(name).collect();
     format!("/{:016x}", words::hash_word(key.as_bytes()))
 }
 
-/// Returns the words of a chunk by field.
+/// Returns the word column of a chunk: a line of words for each field, repeated by its weight, and two lines of keys.
 pub fn write_word_column(chunk: &Chunk) -> String {
     let mut fields: [String; FIELDS] = Default::default();
     let mut buffers = SplitBuffers::default();
@@ -57,7 +58,7 @@ pub fn write_word_column(chunk: &Chunk) -> String {
 }
 
 impl Terms {
-    /// Returns the terms of a chunk from the text that [`write_word_column`] made of it. Single characters of pairs count
+    /// Returns the terms of a chunk from its word column ([`write_word_column`]). Single characters of pairs count
     /// towards the lengths of fields, unlike in [`Terms::from_chunk`].
     pub fn from_word_column(column: &str) -> Self {
         let mut lines = column.split('\n');

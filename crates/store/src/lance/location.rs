@@ -28,7 +28,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
-/// The file of the snapshot cache ([`crate::StoreView::snapshot_cache_path`]), which is replaced by a rename.
+/// Name of the file of the snapshot cache ([`crate::StoreView::snapshot_cache_path`]), which is replaced by a rename.
 pub(super) const SNAPSHOT_CACHE: &str = "resident";
 
 /// Location of a store: the index folder and the indexed folder. Errors name the index folder, not the indexed one.
@@ -36,7 +36,7 @@ pub(super) const SNAPSHOT_CACHE: &str = "resident";
 pub(super) struct IndexLocation {
     pub dir: PathBuf,
     pub root: PathBuf,
-    /// The files of the index that are not in its folder.
+    /// The files of the index that are not in its folder; `None` if all are.
     pub remote: Option<Arc<RemoteReads>>,
 }
 
@@ -93,7 +93,7 @@ impl IndexLocation {
     /// Runs `work`, which only reads stored data, like [`IndexLocation::block_on`].
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] unless the operating system refused to read.
+    /// [`StoreError::Damaged`] unless the operating system or a remote location refused to read.
     pub fn block_on_read<T, E: std::fmt::Display>(
         &self,
         operation: &'static str,
@@ -123,7 +123,8 @@ impl IndexLocation {
         })
     }
 
-    /// Runs `work` like [`IndexLocation::block_on`], but stops it when `cancel` is cancelled.
+    /// Runs `work` like [`IndexLocation::block_on`], but ends it with [`StoreError::Stopped`] when `cancel` is
+    /// cancelled.
     pub fn block_on_until<T, E: std::fmt::Display>(
         &self,
         operation: &'static str,

@@ -65,7 +65,7 @@ fn parse_holder(text: &str) -> Option<String> {
     Some(format!("process {pid} since {seconds} s"))
 }
 
-/// Creates the store's folder if it does not exist; on Unix, only its owner can read it.
+/// Creates the store's folder, on Unix with mode 0700, if it does not exist.
 fn create_private_folder(location: &IndexLocation) -> std::io::Result<()> {
     if location.dir.is_dir() {
         return Ok(());

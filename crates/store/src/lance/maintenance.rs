@@ -1,7 +1,6 @@
 //! Maintenance of the tables: compaction of fragments and removal of unused tables and versions.
 //!
-//! It never changes search results, and never removes anything that the manifest names or lists as
-//! retired.
+//! It never changes search results, and never removes anything that the manifest names or lists as retired or saved.
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,8 +30,9 @@ pub(super) struct MaintenanceLimits {
     pub keep_ms: u64,
     /// Number of chunks above which the tables get search indexes, and readers do not hold the chunks in memory.
     pub resident_chunks: u64,
-    /// Maximum number of saved commits, and the time that they are kept, in milliseconds.
+    /// Maximum number of saved commits.
     pub saved: usize,
+    /// Time for which a saved commit is kept, in milliseconds.
     pub keep_saved_ms: u64,
 }
 
@@ -55,7 +55,7 @@ impl Default for MaintenanceLimits {
 /// down by about 0.3 ms.
 const DURING_RUN_FACTOR: usize = 8;
 
-/// Compacts the tables during a run, if there are very many small fragments.
+/// Compacts the tables during a run, if the chunks table has very many small fragments.
 pub(super) async fn compact_during_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<()> {
     let stats = FragmentStats::read(&tables.chunks, limits).await?;
     if stats.small > limits.small_fragments * DURING_RUN_FACTOR {
@@ -64,9 +64,9 @@ pub(super) async fn compact_during_run(tables: &Tables, limits: &MaintenanceLimi
     Ok(())
 }
 
-/// Compacts the tables at the end of a run, if needed. The rows of the fragments that are rewritten get new keys, and no
-/// row gets a key that another one had, because LanceDB never gives the number of a fragment twice. So a reader loads
-/// only the rewritten rows again.
+/// Compacts each table that has too many small fragments or deleted rows. The rows of the fragments that are rewritten
+/// get new keys, and no row gets a key that another one had, because LanceDB never gives the number of a fragment
+/// twice. So a reader loads only the rewritten rows again.
 pub(super) async fn compact_after_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<()> {
     for table in tables.both() {
         if FragmentStats::read(table, limits).await?.need_compaction(limits) {
@@ -140,8 +140,9 @@ pub(super) fn list_tables(location: &IndexLocation) -> Vec<(String, PathBuf)> {
     tables.map(|(folder, path)| (folder.trim_end_matches(".lance").to_owned(), path)).collect()
 }
 
-/// Tags the table versions of the saved commits, and removes all other tags. A version without a tag is removed with the
-/// old ones. A saved commit whose versions are missing cannot be opened, so that it is not used.
+/// Tags the table versions of the saved commits, and removes the tags of commits that are no longer saved. A version
+/// without a tag is removed with the old ones. A saved commit whose versions are missing cannot be opened, so that it
+/// is not used.
 pub(super) async fn tag_saved_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
     for table in tables.both() {
         let Some(wrapper) = table.dataset() else { continue };
@@ -166,8 +167,8 @@ pub(super) async fn tag_saved_versions(tables: &Tables, committed: &CommitRecord
     Ok(())
 }
 
-/// Deletes the table versions older than every version that `committed` or one of its retired commits uses, except those
-/// with tags, and leftovers of a crash. The caller holds the writer lock.
+/// Deletes leftovers of a crash, and the untagged table versions older than every version that `committed` or one of
+/// its retired commits uses. The caller holds the writer lock.
 pub(super) async fn remove_old_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
     for table in tables.both() {
         let (Some(wrapper), Some(oldest)) = (table.dataset(), committed.oldest_version(table.name())) else { continue };

@@ -177,7 +177,7 @@ impl SavedCommit {
     /// Prefix of the names of the tags.
     pub const TAG_PREFIX: &str = "saved-";
 
-    /// Saves `commit`; `None` if it is incomplete, or no commit of git is known for it.
+    /// Creates the saved commit of `commit`; `None` if it is incomplete, or no commit of git is known for it.
     pub fn new(commit: &CommitRecord, sample: Vec<(String, String)>) -> Option<Self> {
         let head = commit.manifest.head.clone().filter(|_| commit.manifest.complete)?;
         Some(Self {
@@ -351,7 +351,7 @@ fn parse_manifest(location: &IndexLocation, bytes: &[u8]) -> Result<CommitRecord
 /// Returns a generation number at least as high as any that readers have seen, for a rebuild over a
 /// manifest that [`read_manifest`] rejects.
 ///
-/// It is the number written by a newer program or, if the manifest is damaged, the Unix time in seconds.
+/// It is the number in the manifest of a newer program, and otherwise the Unix time in seconds.
 pub(super) fn generation_of_rejected_manifest(location: &IndexLocation) -> u64 {
     let bytes = fs::read(location.dir.join(MANIFEST_FILE)).unwrap_or_default();
     match (parse_manifest(location, &bytes), serde_json::from_slice(&bytes)) {

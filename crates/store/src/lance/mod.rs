@@ -5,8 +5,8 @@
 //!           lock            held by the writer; writer.txt names the holder
 //!           data/           LanceDB tables chunks_N and files_N
 //!           words/          segments of the inverted index
-//!           tree-stats      the metadata of files whose rows have another one: in a copy of another index, or after a
-//!                           return to a saved tree
+//!           tree-stats      the metadata of files that differs from the metadata in their rows: in a copy of another
+//!                           index, or after a return to a saved tree
 //! ```
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
@@ -52,7 +52,7 @@ pub use tables::parts::{IndexPart, IndexParts, OBJECTS};
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {
     location: IndexLocation,
-    /// The view that was last opened.
+    /// The view that was last opened; `None` before, and after it is released.
     view: Mutex<Option<Arc<LanceView>>>,
     limits: MaintenanceLimits,
 }
@@ -75,9 +75,9 @@ impl LanceStore {
         self
     }
 
-    /// Reads the files that `files` has in ranges instead of from the folder of the store, which has the others
-    /// ([`IndexPart::is_left_in_place`] tells which). The store can only be read, and only by its search indexes. Its manifest is
-    /// that of a copy of the index for the indexed folder of this store, not yet confirmed.
+    /// Makes this a store that is read in place: the files that `files` has are read in ranges, the others from the
+    /// folder of the store ([`IndexPart::is_left_in_place`]). It can only be read, and only by its search indexes. Its
+    /// manifest is that of a copy of the index for the indexed folder of this store, not yet confirmed.
     #[must_use]
     pub fn with_remote_files(mut self, files: Arc<dyn RemoteFiles>) -> Self {
         self.location.remote = Some(Arc::new(RemoteReads::new(files)));
@@ -94,7 +94,7 @@ impl LanceStore {
         })
     }
 
-    /// Returns a commit of remote files as one of the indexed folder, with which no run has compared it.
+    /// Returns the commit of an index that is read in place as that of an unconfirmed copy for the indexed folder.
     fn adopt_commit(&self, mut committed: CommitRecord) -> CommitRecord {
         let manifest = &mut committed.manifest;
         let depth = manifest.copy_depth();
@@ -122,17 +122,18 @@ impl LanceStore {
         dir.join(lock::LOCK).is_file()
     }
 
-    /// Returns the size of the files of a store, in bytes. Indexes that share a file count equal parts of it.
+    /// Returns the size of the files of a store, in bytes. On Unix, indexes that share a file count equal parts of it.
     pub fn measure(dir: &Path) -> u64 {
         folder_size_bytes(dir)
     }
 
-    /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
-    /// replaced commits, and returns the bytes that [`LanceStore::measure_replaced`] counts less after it; 0 before the
-    /// first commit.
+    /// Removes the tables, versions and segments that the current commit does not use, those of saved trees included,
+    /// without waiting ten minutes for readers of replaced commits. Returns the number of bytes by which
+    /// [`LanceStore::measure_replaced`] decreases; 0 before the first commit.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
+    /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written, or
+    /// LanceDB fails.
     pub fn remove_replaced(dir: &Path) -> Result<u64, StoreError> {
         let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
@@ -156,7 +157,8 @@ impl LanceStore {
         Ok(before.saturating_sub(measure_unused(&location, &committed)))
     }
 
-    /// Returns the size of the tables and segments that [`LanceStore::remove_replaced`] would remove, in bytes.
+    /// Returns the size of the tables, versions and segments that the current commit does not use, in bytes; 0 before
+    /// the first commit.
     ///
     /// # Errors
     /// When the manifest cannot be read.
@@ -201,7 +203,7 @@ impl LanceStore {
     }
 }
 
-/// Returns the size of the tables, versions and segments that the current commit does not use, in bytes.
+/// Returns the size of the tables, versions and segments that `committed` does not use, in bytes.
 fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     let current = [&committed.chunks.name, &committed.files.name];
     let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
@@ -216,8 +218,8 @@ fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
 /// Name of the file in which LanceDB notes the number of a table's last version.
 const VERSION_HINT: &str = "latest_version_hint.json";
 
-/// Returns the size of the files that only other versions of a table use, in bytes; 0 if the files of the version are not
-/// known.
+/// Returns the size of the data, deletion and version files that only other versions of a table use, in bytes; 0 if the
+/// files of the version are not known.
 fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion) -> u64 {
     if table.metadata.is_empty() {
         return 0;
@@ -294,7 +296,8 @@ fn link_count(_: &std::fs::Metadata) -> u64 {
     1
 }
 
-/// Returns the total size of the files below `folder`, in bytes. Indexes that share a file count equal parts of it.
+/// Returns the total size of the files below `folder`, in bytes. On Unix, indexes that share a file count equal parts
+/// of it.
 fn folder_size_bytes(folder: &Path) -> u64 {
     let mut total = 0;
     let mut folders = vec![folder.to_owned()];

@@ -55,7 +55,7 @@ pub(super) struct LanceView {
     lacks_segments: AtomicBool,
     /// Number of chunks above which a reader uses search indexes.
     resident_chunks: u64,
-    /// The rows of the files table, while someone holds them.
+    /// The rows of the files table, while a caller holds them.
     files: Mutex<Weak<HashedFiles>>,
     /// The views of saved commits that this view has opened.
     opened_saved: Mutex<Vec<(u64, Weak<Self>)>>,
@@ -64,7 +64,8 @@ pub(super) struct LanceView {
 }
 
 impl LanceView {
-    /// Opens the tables and segments of `committed`. Shares the segments that the view `before` has open.
+    /// Opens the tables and segments of `committed`. Shares the segments that the view `before` of the same index has
+    /// open.
     ///
     /// # Errors
     /// When a table, its version or a segment is missing or damaged.
@@ -79,8 +80,8 @@ impl LanceView {
         Self::with_segments(location, committed, segments)
     }
 
-    /// Opens the tables and segments of `committed` like [`LanceView::open`], but opens the segments on first use if the
-    /// commit has more than `resident_chunks` chunks and search indexes.
+    /// Opens the tables and segments of `committed` like [`LanceView::open`], but leaves the segments to be opened on
+    /// first use if the commit has more than `resident_chunks` chunks and search indexes.
     ///
     /// # Errors
     /// Fails like [`LanceView::open`].
@@ -141,8 +142,8 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order. The metadata of some records may not be that of
-    /// the file ([`TreeStats`]).
+    /// Returns every file record with the hash of its row, in any order. The metadata in some records may differ from
+    /// that of the file ([`TreeStats`]).
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.
@@ -166,7 +167,7 @@ impl LanceView {
         }
     }
 
-    /// Returns the view of a saved commit that this view has opened, while someone uses it.
+    /// Returns the view of a saved commit that this view has opened; `None` if nothing uses it any more.
     pub fn find_opened_saved(&self, generation: u64) -> Option<Arc<Self>> {
         let opened = self.opened_saved.lock().unwrap_or_else(PoisonError::into_inner);
         opened.iter().find(|(other, _)| *other == generation)?.1.upgrade()
@@ -277,7 +278,7 @@ impl LanceView {
         Ok(self.chunks_by_key(&rows)?.into_iter().map(|chunk| chunk.path).collect())
     }
 
-    /// Returns the segments of the inverted index.
+    /// Returns the segments of the inverted index, opened on first use; none if one of them cannot be opened then.
     pub fn segments(&self) -> &SegmentList {
         self.segments.get_or_init(|| {
             SegmentList::open(&self.location, &self.committed, None).unwrap_or_else(|error| {

@@ -154,11 +154,11 @@ impl SegmentList {
     }
 }
 
-/// Returns how many of the last segments, which have these numbers of documents, to merge: at least `least`, and further
-/// ones while each has at most twice as many documents as all after it together.
+/// Returns how many of the last segments, which have these numbers of documents, to merge: at least `least`, and
+/// further ones while each has at most twice as many documents as all after it together.
 ///
-/// A merge thus ends before segments that are much larger than what came later, such as those that an index shares with
-/// the one that it began as a copy of.
+/// A merge thus ends before segments that are much larger than all later ones together, such as those that an index
+/// shares with the one that it began as a copy of.
 fn count_to_merge(docs: &[usize], least: usize) -> usize {
     let (mut count, mut merged) = (0, 0);
     for docs in docs.iter().rev() {
@@ -200,8 +200,8 @@ pub(super) fn read_error(location: &IndexLocation, error: &SegmentError) -> Stor
     location.damage_error("read the inverted index", error)
 }
 
-/// Deletes segments that `committed` neither uses nor lists as dropped, including leftovers of a crash; all segments if
-/// there is no commit. The caller holds the writer lock.
+/// Deletes segments that `committed` and its saved commits do not use and that it does not list as dropped, including
+/// leftovers of a crash; all segments if there is no commit. The caller holds the writer lock.
 pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option<&CommitRecord>) {
     let needed = |name: &str| {
         committed.is_some_and(|committed| {

@@ -27,7 +27,7 @@ impl SyncedFiles {
         list_files(location).map(|files| Self(files.into_iter().collect()))
     }
 
-    /// Syncs the files that were added since the last call, with their folders.
+    /// Syncs the files that were added since they were last listed or synced, with their folders.
     ///
     /// # Errors
     /// When a file or folder cannot be read or synced.
@@ -56,7 +56,7 @@ fn sync_error(path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { operation: "sync", path: path.to_owned(), source }
 }
 
-/// Returns the files of the tables and the segments.
+/// Returns the paths of the files in the folders of the tables and the segments.
 fn list_files(location: &IndexLocation) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
     let mut folders = vec![location.data_dir(), location.dir.join(SEGMENTS_FOLDER)];

@@ -43,9 +43,9 @@ pub(super) struct LanceWriter {
     base: Option<Arc<LanceView>>,
     /// The last published commit, even if this writer does not extend it.
     last: Option<CommitRecord>,
-    /// The commit that was current when this writer was opened; `None` if it has other tables.
+    /// The commit that this writer was opened with; `None` if it started from an empty store.
     first: Option<CommitRecord>,
-    /// A view that readers use, with what it has in memory.
+    /// The view that the store last opened for readers, whose file records in memory are shared.
     read: Option<Arc<LanceView>>,
     /// The commit to save with the next one.
     saving: Option<SavedCommit>,
@@ -59,8 +59,8 @@ pub(super) struct LanceWriter {
     stored: HashMap<RepoPath, u64>,
     /// The digest of the rows in the files table.
     file_rows: RowDigest,
-    /// The metadata of files whose rows may have another one: those of a copy of another index, and those of a tree that
-    /// the folder has returned to.
+    /// The metadata of files that may differ from the metadata in their rows: in a copy of another index, or after a
+    /// return to a saved tree. `None` elsewhere.
     own_tree: Option<OwnTree>,
     /// Whether a retired commit has expired since old versions were last removed.
     expired: bool,
@@ -72,10 +72,10 @@ pub(super) struct LanceWriter {
     _lock: WriterLock,
 }
 
-/// The files of an index in its own folder, whose metadata is not in the rows.
+/// The files of an index in its own folder, with metadata that may differ from that in the rows.
 struct OwnTree {
     stats: TreeStats,
-    /// What the rows say of the files' contents, without the metadata.
+    /// The files' contents according to the rows.
     contents: HashMap<RepoPath, RowContent>,
 }
 
@@ -83,7 +83,8 @@ struct OwnTree {
 type RowContent = (ContentRecord, bool);
 
 impl LanceWriter {
-    /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares what the view `read` has in memory.
+    /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares the file records that the view
+    /// `read` has in memory.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
@@ -294,14 +295,15 @@ impl LanceWriter {
         records.iter().map(hash).collect()
     }
 
-    /// Returns the rows generation of the next commit: that of the base, or a random one if it has none.
+    /// Returns the rows generation of the next commit: that of the base, or a random one without a base or if the base
+    /// has none.
     fn next_rows_generation(&self) -> u64 {
         let last = self.base.as_ref().map_or(0, |base| base.committed().rows_generation);
         if last > 0 { last } else { manifest::random_rows_generation() }
     }
 
-    /// In an index with `tree-stats`, keeps the metadata of the commit's records for that file, and removes from the commit
-    /// the touched records whose rows already have the same content.
+    /// In an index with `tree-stats`, keeps the metadata of the commit's records for that file, and removes from the
+    /// commit the touched records whose rows already have the same content.
     fn keep_own_stats(&mut self, commit: &mut Commit) {
         let Some(own) = &mut self.own_tree else { return };
         commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
@@ -405,8 +407,8 @@ impl StoreWriter for LanceWriter {
         if record.chunks.name != last.chunks.name || record.files.name != last.files.name {
             return Ok(false);
         }
-        // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row keys
-        // mean the same as before. Older programs began another rows generation when they compacted fragments.
+        // LanceDB never uses the number of a fragment twice, not even after it has restored an older version, so row
+        // keys mean the same as before. Older programs began another rows generation when they compacted fragments.
         let is_renumbered = record.rows_generation != last.rows_generation;
         record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
         record.next_number = record.next_number.max(last.next_number);
@@ -453,7 +455,7 @@ impl OwnTree {
     }
 }
 
-/// Returns what a row says of a file's content.
+/// Returns the content of a file according to its row.
 fn row_content(record: &FileRecord) -> RowContent {
     (record.content.clone(), record.stat.mtime_ns == FileStat::UNREAD_NS)
 }

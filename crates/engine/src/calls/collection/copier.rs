@@ -16,16 +16,16 @@ use store::{
 };
 use types::{Chunk, FileOutcome, FileRecord, RepoPath};
 
-/// Number of chunks that are copied at once; with their vectors, texts and terms, about 6 kB each.
+/// Number of pending chunks at which they are committed. A chunk takes about 6 kB with its vector, text and terms.
 const CHUNKS_PER_COMMIT: usize = 30_000;
 
-/// Number of chunks whose texts are read at once.
+/// Number of chunks at which a batch of files is full and its texts are read.
 const TEXTS_AT_ONCE: usize = 4_096;
 
 /// Copies the rows of published indexes into a combined index.
 pub struct Copier {
     store: LanceStore,
-    /// Opened with the fingerprint of the first copied index.
+    /// The writer, opened with the fingerprint of the combined index, or else of the first copied index.
     writer: Option<Box<dyn StoreWriter>>,
     /// The files in the combined index, by repository.
     files: HashMap<String, BTreeSet<RepoPath>>,
@@ -36,6 +36,9 @@ pub struct Copier {
 
 impl Copier {
     /// Opens the combined index in `index_dir`, which may not exist yet.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or cannot be opened for writing.
     pub fn new(index_dir: &Path, root: &Path) -> Result<Self, EngineError> {
         let store = LanceStore::open(index_dir, root)?.with_resident_limit(0);
         let mut copier = Self {
@@ -79,6 +82,9 @@ impl Copier {
     }
 
     /// Replaces the files of a repository by those of its published index.
+    ///
+    /// # Errors
+    /// When a row of the published index is damaged, an index cannot be read or written, or `cancel` is cancelled.
     pub fn copy(&mut self, name: &str, view: &Arc<dyn StoreView>, cancel: &CancelToken) -> Result<(), EngineError> {
         self.open_writer(&view.manifest().fingerprint)?;
         let mut old = self.files.remove(name).unwrap_or_default();
@@ -152,8 +158,11 @@ impl Copier {
         Ok(())
     }
 
-    /// Commits the rest, and builds the search indexes. Returns the numbers of files in the index and of chunks that were
-    /// copied.
+    /// Commits the rest, and builds the search indexes. Returns the number of files in the index and the number of
+    /// copied chunks.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
     pub fn finish(mut self) -> Result<(u64, u64), EngineError> {
         self.commit()?;
         let files: u64 = self.files.values().map(|files| files.len() as u64).sum();

@@ -37,8 +37,8 @@ const EXPLICIT_RECEIVER: [&str; 9] = ["python", "javascript", "jsx", "typescript
 /// The definitions in the container that a qualified name requests, and the containers of the other definitions.
 pub(super) struct ContainerFilter {
     name: NameQuery,
-    /// How closely the qualifiers match the requested definitions. `Store.open` in store.rs is not the method of another
-    /// type in this file.
+    /// How closely the qualifiers match the requested definitions. `Store.open` in store.rs is not the method of
+    /// another type in this file.
     fit: QualifierFit,
     /// Number of other definitions of the name, as far as they were compared.
     pub other_definitions: usize,
@@ -47,7 +47,7 @@ pub(super) struct ContainerFilter {
     /// Innermost names of other containers that are bases or implementations of the requested ones, or the other way
     /// round. A value of such a type may be one of a requested container.
     related: Vec<String>,
-    /// Innermost names of the other containers whose definitions are not the requested ones.
+    /// Innermost names of the other containers that are not related.
     others: Vec<String>,
     /// Files with a requested definition outside of any container.
     own_files: Vec<RepoPath>,
@@ -57,7 +57,7 @@ pub(super) struct ContainerFilter {
     is_method: bool,
 }
 
-/// Whose definition a use is of.
+/// The definition that a use refers to, as far as the code around the use tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UseOwner {
     /// A requested definition.
@@ -77,12 +77,12 @@ pub(super) struct FileScope<'f> {
     pub sites: &'f [ReferenceSite],
 }
 
-/// The text before a use.
+/// The receiver of a use, as the text before it gives it.
 #[derive(Debug, PartialEq, Eq)]
 enum Receiver<'l> {
     /// No receiver.
     Absent,
-    /// `self` and its like.
+    /// One of [`SELF_WORDS`], such as `self`.
     Myself,
     /// A variable, type or module.
     Named(&'l str),
@@ -162,7 +162,7 @@ impl ContainerFilter {
         self.name.fit(&symbol.name, &symbol.container, path) == Some(self.fit)
     }
 
-    /// Returns whose definition a use is of.
+    /// Decides which definition a use refers to.
     pub fn owner_of(&self, site: &ReferenceSite, file: &FileScope<'_>) -> UseOwner {
         use UseOwner::{Other, Requested, Unknown};
         if site.kind == ReferenceKind::Text {
@@ -198,7 +198,8 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whose container `is_named` accepts.
+    /// Returns the owner by the containers that `is_named` accepts: requested ones win over unrelated ones, and these
+    /// over related ones, which count as requested. Unknown if it accepts none.
     fn owner_named(&self, is_named: impl Fn(&str) -> bool) -> UseOwner {
         let names = |names: &[String]| names.iter().any(|name| is_named(name));
         match () {
@@ -209,7 +210,7 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whose definition a use on `self` is of, by the containers around it and their bases.
+    /// Decides which definition a use on `self` refers to, by the containers around it and their bases.
     fn owner_of_self(&self, line: u32, file: &FileScope<'_>) -> UseOwner {
         let within = |name: &str| file.containers_of(line).any(|container| container == name);
         match self.owner_named(within) {
@@ -218,7 +219,7 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whose definition a class around a line inherits, by the bases that its signature names.
+    /// Decides which definition a class around a line inherits, by the bases that its signature names.
     fn owner_by_bases(&self, line: u32, file: &FileScope<'_>) -> UseOwner {
         let is_around = |symbol: &&Symbol| symbol.kind.is_container() && symbol.span.contains(line);
         let signatures: Vec<&str> =
@@ -226,7 +227,7 @@ impl ContainerFilter {
         self.owner_named(|name| signatures.iter().any(|text| find_whole_word(text, name).next().is_some()))
     }
 
-    /// Returns whose definition a use without a receiver is of.
+    /// Decides which definition a use without a receiver refers to.
     fn owner_of_bare_use(&self, site: &ReferenceSite, line: &str, file: &FileScope<'_>) -> UseOwner {
         use UseOwner::{Other, Requested, Unknown};
         if file.is_within(site.line, &self.own) {
@@ -262,7 +263,7 @@ impl ContainerFilter {
         }
     }
 
-    /// Returns whose definition a use on a variable is of, by the type with which it is declared, or by its name.
+    /// Decides which definition a use on a variable refers to, by the variable's declared type, or by its name.
     fn owner_of_value(&self, variable: &str, site: &ReferenceSite, file: &FileScope<'_>) -> UseOwner {
         let around = file.symbols.iter().filter(|symbol| symbol.span.contains(site.line));
         let innermost = around.max_by_key(|symbol| symbol.span.start_line);
@@ -282,7 +283,7 @@ impl<'f> FileScope<'f> {
         (line as usize).checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or_default()
     }
 
-    /// Returns whether a line is inside of one of the containers.
+    /// Returns whether a line is inside of a container with one of these names.
     fn is_within(&self, line: u32, names: &[String]) -> bool {
         self.containers_of(line).any(|container| names.iter().any(|name| name == container))
     }
@@ -307,7 +308,8 @@ fn is_super(word: &str, language: Language) -> bool {
     SUPER_WORDS.iter().any(|(known, only)| *known == word && only.is_none_or(|only| only == language.0))
 }
 
-/// Returns the last word of a text and the text before it.
+/// Returns the text before the last word of a text, and that word, which is empty if the text ends in another
+/// character.
 fn split_last_word(text: &str) -> (&str, &str) {
     text.split_at(text.trim_end_matches(is_word).len())
 }

@@ -5,7 +5,7 @@ use text::unicode::decompose;
 use types::Language;
 
 /// Returns the form of `name` that occurs in `text` as a whole word: `name` itself, which is in NFC, or its NFD form;
-/// `None` if neither occurs. In markup, `lineRemoved` also occurs as `line-removed`.
+/// `None` if neither occurs. In markup, `lineRemoved` also counts as occurring where the text has `line-removed`.
 pub fn spelling_in(text: &str, name: &str, language: Language) -> Option<String> {
     let occurs = |name: &String| parse::find_whole_word(text, name).next().is_some();
     let apart = if name.is_ascii() { None } else { Some(decompose(name)) };

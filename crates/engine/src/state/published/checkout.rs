@@ -9,9 +9,9 @@ use locations::project_name;
 /// The project and the commit that a folder is a checkout of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkout {
-    /// The name of the project for locations. In a repository: the address of its origin (only the folder's name if it
-    /// is on this machine), or without an origin the name of its top folder; then the path of the folder in it.
-    /// Otherwise, the name of the folder.
+    /// The name of the project for locations. In a repository: the address of its origin (only the last name of its
+    /// path if it is on this machine), or without an origin the name of its top folder; then the path of the folder in
+    /// it. Otherwise, the name of the folder.
     pub project: String,
     /// The commit in hexadecimal; `None` if no commit is checked out.
     pub commit: Option<String>,

@@ -1,5 +1,5 @@
-//! Published indexes that are read at their location: the small files are brought into the cache, ranges of the others are
-//! read when a call needs them.
+//! Published indexes that are read at their location: the small files are brought into the cache, ranges of the others
+//! are read when a call needs them.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The origin of an index that began as a copy of a published one, and reports on its transfer.
+//! The published index that an index began as a copy of or is read from, and reports on its transfer.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,10 +12,10 @@ use crate::error::EngineError;
 use platform::clock::now_ms;
 use text::display::format_age;
 
-/// Name of the file in an index folder that describes the published index that the index began as a copy of.
+/// Name of the file in an index folder that holds a [`BaseOrigin`].
 const ORIGIN_FILE: &str = "published-base.json";
 
-/// The published index that an index began as a copy of.
+/// The published index that an index began as a copy of, or that answers come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseOrigin {
     /// The address of the location.
@@ -25,7 +25,7 @@ pub struct BaseOrigin {
     pub commit: Option<String>,
     /// Whether the indexed files differed from the commit.
     pub is_modified: bool,
-    /// Time in milliseconds since 1970.
+    /// Time of the publication, in milliseconds since 1970.
     pub published_at_ms: u64,
     pub model_id: String,
 }
@@ -65,7 +65,7 @@ impl BaseOrigin {
         }
     }
 
-    /// Returns the origin of a copy of a published index.
+    /// Returns the origin of an index that is a copy of `base` at the location `url`, or is read there.
     #[cfg(feature = "locations")]
     pub fn of_base(url: &locations::LocationUrl, base: &locations::BaseManifest) -> Self {
         Self {
@@ -79,6 +79,9 @@ impl BaseOrigin {
     }
 
     /// Records the origin of the index in `index_dir`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
     #[cfg(feature = "locations")]
     pub fn record_in(&self, index_dir: &Path) -> Result<(), EngineError> {
         use platform::atomic_file::{Durability, replace_with_bytes};
@@ -100,8 +103,7 @@ impl BaseOrigin {
         false
     }
 
-    /// Reads the origin of the index in `index_dir`; `None` if it is no copy of a published index, or the record
-    /// cannot be read.
+    /// Reads the origin of the index in `index_dir`; `None` if none is recorded, or the record cannot be read.
     pub fn read(index_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(index_dir.join(ORIGIN_FILE)).ok()?).ok()
     }
@@ -121,7 +123,7 @@ impl From<&locations::TransferProgress> for TransferState {
     }
 }
 
-/// The report on a published index that was copied.
+/// The report on a published index that was copied, fetched, or opened in place.
 #[derive(Clone, Debug)]
 pub struct BaseReport {
     pub origin: BaseOrigin,

@@ -7,7 +7,7 @@ use crate::models::IndexModels;
 use config::Settings;
 use locations::{COMBINED, FetchRequest, TransferProgress};
 
-/// The published index that fits a folder best.
+/// The checkout and the model by which the published index that fits a folder best is chosen.
 pub struct WantedBase {
     checkout: Checkout,
     /// The model that was chosen; `None` if the index decides.

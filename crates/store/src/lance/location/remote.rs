@@ -1,5 +1,5 @@
-//! Tables whose large files are elsewhere: LanceDB reads them in ranges through [`RemoteFiles`], and all others from the
-//! index folder.
+//! Tables whose large files are remote: LanceDB reads these files in ranges through [`RemoteFiles`], and all others
+//! from the index folder.
 //!
 //! The object store of this module has the index folder as its root, so its paths are those of [`RemoteFiles`]. Nothing
 //! can be written through it.
@@ -36,7 +36,7 @@ const READ_BYTES: usize = 64 << 10;
 /// Number of ranges that LanceDB reads at the same time.
 const CONCURRENT_READS: usize = 32;
 
-/// Size of the pieces in which a large range is read, in bytes.
+/// Maximum size of the pieces in which a large range is read, in bytes.
 const PIECE_BYTES: u64 = 8 << 20;
 
 /// Time for which a failure is the answer to further reads. LanceDB repeats failed reads at once, although the remote
@@ -66,22 +66,22 @@ impl RemoteReads {
         Self { files, failures: Mutex::default() }
     }
 
-    /// Returns where the files are, for messages.
+    /// Returns the location of the files, for messages.
     pub fn shown_location(&self) -> String {
         self.files.location_name()
     }
 
-    /// Returns whether a file is elsewhere. The path is relative to the index folder, with slashes.
+    /// Returns whether a file is remote. The path is relative to the index folder, with slashes.
     pub fn has_remote_file(&self, path: &str) -> bool {
         self.files.size_of(path).is_some()
     }
 
-    /// Returns the number of failed reads.
+    /// Returns the number of failed reads so far.
     pub fn count_failures(&self) -> u64 {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// Returns the last failure, if there were more than `before`.
+    /// Returns the last failure if there were more than `before`, as an error of `operation`.
     pub fn find_failure(&self, before: u64, operation: &'static str) -> Option<StoreError> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let (error, _) = failures.last.as_ref().filter(|_| failures.count > before)?;

@@ -21,7 +21,7 @@ use types::{FileRecord, RepoPath};
 /// Number of partitions of the vector index that a search compares.
 const PROBED_PARTITIONS: usize = 12;
 
-/// Maximum number of paths in one condition.
+/// Maximum number of files whose rows one query reads.
 const MAX_PATHS: usize = 512;
 
 impl LanceView {
@@ -48,7 +48,8 @@ impl LanceView {
         self.list_hits("search the words", with_condition(query, filter))
     }
 
-    /// Adds the chunks in the results of a query, with their terms as [`SearchIndexes::read_chunks_of`] reads them.
+    /// Adds the chunks in the results of a query to `chunks`, with their terms as [`SearchIndexes::read_chunks_of`]
+    /// reads them.
     fn read_chunks(
         &self,
         query: Query,

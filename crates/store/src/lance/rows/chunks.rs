@@ -23,7 +23,7 @@ use types::{RepoPath, Span, Symbol, SymbolKind};
 const HEAD_CHECKSUM: &str = "head_checksum";
 
 /// Column with a checksum in hexadecimal, followed by the signature and, on a line each, the definitions
-/// ([`encode_definitions`]). The checksum covers the text and all that follows it.
+/// ([`encode_definitions`]). The checksum covers the text of the chunk, the signature and the definitions.
 const CHECKED_SIGNATURE: &str = "checked_signature";
 
 /// Number of digits of a checksum in [`CHECKED_SIGNATURE`].

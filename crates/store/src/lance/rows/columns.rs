@@ -44,7 +44,7 @@ pub(super) fn text_column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b 
     typed_column(batch, name)
 }
 
-/// Returns the value of a nullable column of text.
+/// Returns a value of a nullable column of text; `None` if it is null.
 pub(super) fn optional_text(column: &StringArray, index: usize) -> Option<&str> {
     (!column.is_null(index)).then(|| column.value(index))
 }
@@ -73,7 +73,7 @@ impl<'b> RowVerifier<'b> {
         Ok(Self { checksums, bytes: RowBytes::default() })
     }
 
-    /// Returns whether the row at `index`, whose columns `add` adds, is as it was written.
+    /// Returns whether the row at `index`, whose columns `add` adds, is as it was written; true without checksums.
     pub fn is_intact(&mut self, index: usize, add: impl FnOnce(&mut RowBytes)) -> bool {
         self.checksums.is_none_or(|checksums| self.bytes.checksum_of(add) == checksums.value(index))
     }

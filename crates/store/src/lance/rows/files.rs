@@ -175,7 +175,7 @@ impl<'b> AddedColumns<'b> {
         }))
     }
 
-    /// Returns the encoding, the change time and the inode of a row.
+    /// Returns the encoding, the change time and the inode of a row; unknown, 0 and 0 in schema 3.
     fn values(&self, index: usize) -> (&'b str, i64, u64) {
         self.0.map_or((TextEncoding::Unknown.as_str(), 0, 0), |(encodings, ctimes, inodes)| {
             (encodings.value(index), ctimes.value(index), inodes.value(index))

@@ -1,8 +1,8 @@
 //! Conversion between rows and Arrow batches.
 //!
-//! `chunks` and `files` own the schemas of their tables; changing one requires a higher
-//! [`crate::SCHEMA_VERSION`]. Each row carries checksums of its other columns except [`MASKED`], which are verified
-//! when it is read; rows of schema 3 have none. A column that cannot be read is an error that names the column.
+//! `chunks` and `files` own the schemas of their tables; changing one requires a higher [`crate::SCHEMA_VERSION`]. Each
+//! row carries checksums of its other columns except [`MASKED`], [`WORDS`] and [`SIGNS`]. They are verified when it is
+//! read; rows of schema 3 have none. A column that cannot be read is an error that names the column.
 
 mod chunks;
 mod columns;

@@ -1,9 +1,9 @@
-//! The parts of a chunk that a search compares, packed into one value: reading one column of some thousand rows takes a
-//! fraction of the time that reading the [head columns](RowLayout::head_columns) and the words takes.
+//! The parts of a chunk that a search compares, packed into one value. Reading this one column of some thousand rows
+//! takes a fraction of the time that reading the head columns and the words takes.
 //!
 //! `checksum: u32 · number, first line, last line: u32 · path, language, kind, symbol, container, names: length u32 and
-//! UTF-8 · scale: f32 · vector: length u32 and [i8] · terms` ([`Terms::pack`]), in little-endian order. The checksum covers
-//! all that follows it. A value of the vector is its number times the scale, as a snapshot in memory rounds it.
+//! UTF-8 · scale: f32 · vector: length u32 and [i8] · terms` ([`Terms::pack`]), in little-endian order. The checksum
+//! covers all that follows it. A value of the vector is its number times the scale, as a snapshot in memory rounds it.
 
 use platform::file_format::checksum32;
 
@@ -78,7 +78,7 @@ impl<'b> Reader<'b> {
 
 /// Unpacks chunks. Consecutive chunks of a file share its path.
 pub(in crate::lance) struct ChunkUnpacker<'w> {
-    /// The hashes of the terms to unpack, sorted; `None` for no terms.
+    /// The hashes of the terms to unpack, sorted.
     wanted: &'w [u64],
     path: RepoPath,
 }

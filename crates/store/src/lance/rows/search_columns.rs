@@ -1,7 +1,7 @@
 //! Columns that the search indexes need, of tables with more chunks than are held in memory.
 //!
-//! They are derived from the other columns of a row. The words and the signs have no checksums: a damaged value only keeps
-//! a chunk from being found.
+//! They are derived from the other columns of a row. The words and the signs have no checksums: a damaged value only
+//! keeps a chunk from being found, or changes its rank.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(in crate::lance) const WORDS: &str = "words";
 /// Column with the binary quantization of the vector: one bit for the sign of each value.
 pub(in crate::lance) const SIGNS: &str = "signs";
 
-/// Column with what a search compares of a chunk, as [`UnpackedChunk::pack`] returns it.
+/// Column with the parts of a chunk that a search compares, as [`UnpackedChunk::pack`] returns them.
 pub(in crate::lance) const PACKED: &str = "packed";
 
 /// Columns from which [`add_search_columns`] derives its columns.

@@ -1,10 +1,10 @@
-//! `tree-stats`: the metadata of files whose rows have another one.
+//! `tree-stats`: the metadata of files that differs from the metadata in their rows.
 //!
-//! The rows that a copy of an index shares with the original have the metadata of the original's folder. So a copy keeps
-//! the metadata of its files in `tree-stats`. So does an index that has returned to a saved tree, because git has written
-//! thousands of files again, with other times. An entry says that a path with this metadata had this content, which stays
-//! true; so the entries belong to no commit. The next run reads a file without an entry again; so `tree-stats` may be
-//! lost. An entry takes about 16 bytes.
+//! The rows that a copy of an index shares with the original have the metadata of the original's folder. So a copy
+//! keeps the metadata of its files in `tree-stats`. So does an index that has returned to a saved tree, because git has
+//! written thousands of files again, with other times. An entry says that a path with this metadata had this content,
+//! which stays true; so the entries belong to no commit. The next run reads a file without an entry again; so
+//! `tree-stats` may be lost.
 //!
 //! ```text
 //! header and checksum as in platform::file_format; numbers of variable length, 7 bits a byte
@@ -33,7 +33,7 @@ pub(in crate::lance) struct TreeStats {
     is_changed: bool,
 }
 
-/// Metadata without the size, which the content has.
+/// Metadata without the size, which depends on the content alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TreeStat {
     mtime_ns: i64,
@@ -47,7 +47,7 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl TreeStats {
-    /// Reads the file of a store. A missing, unreadable or damaged one has no entries.
+    /// Reads `tree-stats` of a store. A missing, unreadable or damaged file has no entries.
     pub fn read(location: &IndexLocation) -> Self {
         let path = location.dir.join(NAME);
         let entries = match fs::read(&path) {
@@ -62,18 +62,19 @@ impl TreeStats {
         Self { entries: entries.unwrap_or_default(), is_changed: false }
     }
 
-    /// Returns whether a store has the file.
+    /// Returns whether a store has a file `tree-stats`.
     pub fn exists(location: &IndexLocation) -> bool {
         location.dir.join(NAME).exists()
     }
 
-    /// Removes the file of a store that needs none.
+    /// Removes `tree-stats` from a store that needs none, and ignores a failure.
     pub fn remove(location: &IndexLocation) {
         _ = fs::remove_file(location.dir.join(NAME));
     }
 
-    /// Replaces the metadata in `records` by that of the entries. In a copy, records without an entry may have the metadata
-    /// of another folder, and get metadata that no file has. The records of unread files are not changed.
+    /// Replaces the metadata in `records`, except for the size, by that of the entries. In a copy, records without an
+    /// entry may have the metadata of another folder, and get metadata that no file has. The records of unread files
+    /// are not changed.
     pub fn apply(&self, records: &mut [FileRecord], is_copy: bool) {
         if self.entries.is_empty() && !is_copy {
             return;
@@ -109,7 +110,7 @@ impl TreeStats {
         self.entries.retain(|key, _| live.contains(key));
     }
 
-    /// Writes the file of a store, if an entry has changed.
+    /// Writes `tree-stats` of a store, if an entry has changed.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -145,7 +146,7 @@ impl TreeStats {
     }
 }
 
-/// Reads the entries of a file; `None` if it is damaged.
+/// Decodes the entries in `tree-stats`; `None` if the file is damaged.
 fn decode(bytes: &[u8]) -> Option<HashMap<u64, TreeStat>> {
     let mut rest = FORMAT.unseal(bytes).ok()?;
     let count = usize::try_from(read_number(&mut rest)?).ok()?;

@@ -1,9 +1,9 @@
 //! Checksums of the metadata that LanceDB parses before any row is read.
 //!
 //! LanceDB has no checksums. A flipped bit in a length makes it read somewhere else, panic, or ask for so much memory
-//! that the process is aborted. So the manifest of a table's version, its deletion files, and the end of each data
-//! file, where pages and columns are described, are compared with their checksums before LanceDB opens them. They are
-//! small; the rows have checksums of their own.
+//! that the process is aborted. So the manifest of a table's version, its deletion files, and the end of each data or
+//! index file, where pages and columns are described, are compared with their checksums before LanceDB opens them. They
+//! are small; the rows have checksums of their own.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::lance::location::IndexLocation;
 use crate::lance::manifest::TableVersion;
 use platform::file_format::{FormatError, checksum64, read_exact_at};
 
-/// Size in bytes of the footer of a data file.
+/// Size in bytes of the footer of a data or index file.
 const FOOTER_BYTES: usize = 40;
 
 /// Size in bytes of an entry in a data file's table of global buffers.
@@ -27,7 +27,7 @@ const BUFFER_ENTRY_BYTES: usize = 16;
 /// Maximum size of the metadata of a data file, in bytes.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 
-/// Returns the names of the files of a table's version that contain metadata, relative to the table's folder, those of its
+/// Returns the names of the files with metadata of a table's version, relative to the table's folder, those of its
 /// indexes included.
 ///
 /// # Errors
@@ -71,10 +71,10 @@ pub fn sum_metadata(
 }
 
 /// Compares the metadata in the files of a table's version with its checksums, except for files that were already
-/// compared for the version `before`. Remote files verify what they read themselves.
+/// compared for the version `before`. Leaves out remote files, whose ranges are verified when they are read.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] for a file that is missing or has changed.
+/// [`StoreError::Damaged`] for a file that is missing or has changed; another error if the system refuses to read one.
 pub fn check_metadata(
     location: &IndexLocation,
     wanted: &TableVersion,
@@ -102,7 +102,8 @@ fn table_folder(location: &IndexLocation, table: &str) -> std::path::PathBuf {
     location.data_dir().join(format!("{table}.lance"))
 }
 
-/// Returns the checksum of the metadata in a file: of all its bytes, or of the end of a data file.
+/// Returns the checksum of the metadata in a file: of the end of a data or index file, and of all bytes of any other
+/// file.
 fn sum_file(path: &Path) -> io::Result<u64> {
     let is_data = path.extension().is_some_and(|extension| extension == "lance" || extension == "idx");
     if !is_data {

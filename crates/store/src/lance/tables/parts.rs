@@ -45,7 +45,7 @@ pub struct IndexPart {
 }
 
 impl IndexPart {
-    /// Returns whether an index works without the file at a path in the index folder, more slowly.
+    /// Returns whether an index works, only more slowly, without the file at a path in the index folder.
     pub fn is_optional(path: &str) -> bool {
         [SNAPSHOT_CACHE, OBJECTS].contains(&path)
     }
@@ -198,7 +198,7 @@ fn link_file(source: &IndexLocation, target: &IndexLocation, name: &str) -> Resu
     }
 }
 
-/// Removes the links of a clone from an index without a commit.
+/// Removes the files that an interrupted or failed clone has left in an index folder without a commit.
 fn remove_linked(target: &IndexLocation) {
     for folder in [target.data_dir(), target.dir.join(SEGMENTS_FOLDER)] {
         _ = fs::remove_dir_all(folder);

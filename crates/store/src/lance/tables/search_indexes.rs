@@ -15,7 +15,7 @@ use lancedb::{DistanceType, Table};
 
 use crate::lance::rows::{self, RowLayout};
 
-/// Minimum number of rows without an index at which the indexes are updated; for a large table, a fiftieth of its rows.
+/// Number of rows without an index above which an index is updated; in a large table, a fiftieth of its rows.
 const MIN_UNINDEXED_ROWS: usize = 8_192;
 
 /// Number of rows at which the vector index is divided into partitions; fewer rows are one partition.
@@ -29,7 +29,8 @@ const MAX_PARTITIONS: usize = 8_192;
 const SAMPLES: u32 = 32;
 const PASSES: u32 = 10;
 
-/// Factor by which a table grows until its vector index is divided into new partitions.
+/// The vector index is divided into new partitions when the table has more than this number of rows for each indexed
+/// row.
 const REBUILD_FACTOR: usize = 4;
 
 /// The indexes of the chunks table, each named like its column.
@@ -59,8 +60,8 @@ pub async fn has_search_indexes([chunks, files]: [&Table; 2]) -> lancedb::Result
         && files.iter().any(|name| name == "path"))
 }
 
-/// Adds the columns of the search indexes and builds the indexes, or adds rows without an index to them if there are
-/// many.
+/// Adds the columns of the search indexes and builds the indexes that are missing. Adds new rows to an index if there
+/// are many. Builds the vector index again if its indexed rows are less than 1 / [`REBUILD_FACTOR`] of all rows.
 ///
 /// # Errors
 /// When LanceDB fails.

@@ -3,7 +3,7 @@
 use super::*;
 use location::SNAPSHOT_CACHE;
 
-/// Returns every row of an index: the paths, texts and vectors of its chunks.
+/// Returns the paths, texts and vectors of an index's chunks, and checks that the index is intact.
 fn rows_of(store: &LanceStore) -> Vec<(String, String, Vec<f32>)> {
     let view = store.view().expect("a view").expect("a commit");
     let chunks = view.chunks().expect("chunks");

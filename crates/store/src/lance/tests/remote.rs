@@ -1,4 +1,4 @@
-//! Tests of a store whose large files are elsewhere and read in ranges.
+//! Tests of a store whose large files are remote and read in ranges.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,7 +41,7 @@ impl RemoteFiles for FilesInMemory {
     }
 }
 
-/// An index with search indexes, and a store over the same index whose large files are elsewhere.
+/// An index with search indexes, and a store over the same index whose large files are remote.
 struct Split {
     folder: tempfile::TempDir,
     whole: LanceStore,
@@ -87,7 +87,8 @@ impl Split {
     }
 }
 
-/// Returns the paths of the nearest chunks, of those with words, and their texts.
+/// Returns the sorted paths of the chunks that two searches find, the texts of the chunks in the first two files, and
+/// the number of documents.
 fn answers(store: &LanceStore) -> Result<Vec<String>, StoreError> {
     let view = store.view()?.expect("a commit");
     let found = Arc::clone(&view).search_indexes().expect("search indexes");
