@@ -7,13 +7,13 @@ use crate::error::EngineError;
 use crate::state::Engine;
 use search::{Filter, FilterValues, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
 use source::walk;
-use types::{FileOutcome, FileRecord, Project, RepoPath};
+use types::{FileOutcome, FileRecord, Generation, Project, RepoPath};
 
 impl Engine {
     /// Returns the projects that contain the files of `records`, which belong to `generation`.
     pub(crate) fn projects_of<'r>(
         &self,
-        generation: u64,
+        generation: Generation,
         records: impl Iterator<Item = &'r FileRecord>,
     ) -> Arc<Vec<Project>> {
         if let Some(names) = self.list_collection_repositories() {
@@ -50,7 +50,7 @@ impl Engine {
         let reads_all = snapshot.is_part() && !self.is_collection();
         let all = if reads_all { self.require_view()?.files()? } else { Vec::new() };
         let records = if snapshot.is_part() { &all } else { snapshot.records() };
-        let projects = self.projects_of(manifest.generation, records.iter());
+        let projects = self.projects_of(snapshot.generation(), records.iter());
         let resolve = |name: &String| {
             resolve_project_folders(&projects, name).map_err(|error| match error {
                 QueryError::UnknownProject { name, known } if !manifest.complete => {

@@ -217,8 +217,9 @@ pub fn project_name(text: &str) -> String {
         _ => '-',
     };
     let name: String = text.chars().map(keep).collect();
-    let name = name.trim_matches(['-', '.']);
-    if name.is_empty() { "project".to_owned() } else { name.chars().take(128).collect() }
+    let name: String = name.trim_start_matches(['-', '.']).chars().take(128).collect();
+    let name = name.trim_end_matches(['-', '.']);
+    if name.is_empty() { "project".to_owned() } else { name.to_owned() }
 }
 
 /// Parses an object of the layout.
@@ -311,5 +312,7 @@ mod tests {
     fn project_names_fit_into_object_names() {
         assert_eq!(project_name("github.com/Owner/My App"), "github.com-owner-my-app");
         assert_eq!([project_name("../.."), project_name("…")], ["project", "project"]);
+        let long = "a".repeat(127);
+        assert_eq!(project_name(&format!("-{long}-b")), long);
     }
 }

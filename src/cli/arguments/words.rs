@@ -6,8 +6,7 @@ use std::ffi::OsString;
 const COMMANDS_WITH_FILTERS: [&str; 3] = ["search", "references", "similar"];
 
 /// The filters without a value.
-const CLASS_FILTERS: [&str; 9] =
-    ["test", "tests", "example", "examples", "generated", "vendored", "vendor", "doc", "docs"];
+const CLASS_FILTERS: [&str; 7] = ["test", "tests", "example", "examples", "generated", "vendored", "vendor"];
 
 /// The filters with a value.
 const KEY_FILTERS: [&str; 8] = ["lang:", "path:", "file:", "kind:", "project:", "language:", "repo:", "repository:"];

@@ -16,6 +16,6 @@ impl Engine {
             return Err(EngineError::NotIndexed { root: self.root().to_owned() });
         }
         let records = view.files()?;
-        Ok(self.projects_of(view.manifest().generation, records.iter()).to_vec())
+        Ok(self.projects_of(view.generation(), records.iter()).to_vec())
     }
 }

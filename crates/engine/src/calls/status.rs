@@ -111,7 +111,7 @@ impl Engine {
         };
         let folders = records.iter().map(|record| record.path.folder());
         let mut ignore_faults = walk::find_nested_ignore_faults(&self.settings.root, folders);
-        status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
+        status.projects = self.projects_of(view.generation(), records.iter()).to_vec();
         for record in records {
             if let FileOutcome::Indexed { chunks, problem } = record.content.outcome {
                 status.coverage.files_indexed += 1;

@@ -128,7 +128,7 @@ impl EngineGroup {
         for member in snapshot.members() {
             let Some((name, engine)) = self.find_member(&member.name) else { continue };
             let records = member.snapshot.records();
-            let projects = engine.projects_of(member.snapshot.manifest().generation, records.iter());
+            let projects = engine.projects_of(member.snapshot.generation(), records.iter());
             let in_group = |project: &Project| Project {
                 folder: if project.folder.is_empty() { name.clone() } else { format!("{name}/{}", project.folder) },
                 ..project.clone()

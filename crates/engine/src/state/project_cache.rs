@@ -1,4 +1,4 @@
-//! The projects of a root, found once per generation of the store.
+//! The projects of a root, found once per commit of the store.
 //!
 //! Projects are found on disk, because their manifests are often data files that are not indexed.
 
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use source::walk;
-use types::{FileOutcome, FileRecord, Project};
+use types::{FileOutcome, FileRecord, Generation, Project};
 
 /// The projects of the generation that was examined last.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(crate) struct ProjectCache(Mutex<Option<GenerationProjects>>);
 
 /// The projects of one generation of the store.
 struct GenerationProjects {
-    generation: u64,
+    generation: Generation,
     projects: Arc<Vec<Project>>,
 }
 
@@ -23,7 +23,7 @@ impl ProjectCache {
     pub fn find<'r>(
         &self,
         root: &Path,
-        generation: u64,
+        generation: Generation,
         records: impl Iterator<Item = &'r FileRecord>,
     ) -> Arc<Vec<Project>> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);

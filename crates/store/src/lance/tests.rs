@@ -86,6 +86,10 @@ fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
     EmbeddedChunk { terms: Terms::from_chunk(&chunk), chunk, vector: vec![0.5, -0.5, 0.5, 0.25] }
 }
 
+fn committed(store: &LanceStore) -> CommitRecord {
+    manifest::read_manifest(&store.location).expect("a manifest").expect("a commit")
+}
+
 fn commit(files: &[(&str, &str)]) -> Commit {
     Commit {
         replace: files.iter().map(|(path, text)| record(path, text)).collect(),

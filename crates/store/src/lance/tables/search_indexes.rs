@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::Schema;
 use lance::dataset::{BatchUDF, NewColumnTransform};
+use lance::index::DatasetIndexExt as _;
 use lancedb::index::Index;
 use lancedb::index::scalar::{BTreeIndexBuilder, BitmapIndexBuilder, FtsIndexBuilder};
 use lancedb::index::vector::IvfFlatIndexBuilder;
@@ -29,8 +30,8 @@ const MAX_PARTITIONS: usize = 8_192;
 const SAMPLES: u32 = 32;
 const PASSES: u32 = 10;
 
-/// The vector index is divided into new partitions when the table has more than this number of rows for each indexed
-/// row.
+/// The vector index is divided into new partitions when the table has more than this number of times the rows for which
+/// it was divided.
 const REBUILD_FACTOR: usize = 4;
 
 /// The indexes of the chunks table, each named like its column.
@@ -61,7 +62,7 @@ pub async fn has_search_indexes([chunks, files]: [&Table; 2]) -> lancedb::Result
 }
 
 /// Adds the columns of the search indexes and builds the indexes that are missing. Adds new rows to an index if there
-/// are many. Builds the vector index again if its indexed rows are less than 1 / [`REBUILD_FACTOR`] of all rows.
+/// are many. Builds the vector index again if the table has outgrown its partitions, see [`REBUILD_FACTOR`].
 ///
 /// # Errors
 /// When LanceDB fails.
@@ -93,10 +94,12 @@ pub async fn update_search_indexes_partly(
 
 async fn update_index(table: &Table, column: &str, rows: usize) -> lancedb::Result<()> {
     let stats = table.index_stats(column).await?;
-    let is_outgrown =
-        |indexed: usize| column == rows::SIGNS && rows > MIN_PARTITIONED_ROWS && rows > indexed * REBUILD_FACTOR;
+    let is_outgrown = column == rows::SIGNS
+        && count_partitions(table).await?.is_some_and(|partitions| {
+            partitions < count_wanted_partitions(rows) && rows > partitions * partitions * REBUILD_FACTOR
+        });
     match stats {
-        Some(stats) if !is_outgrown(stats.num_indexed_rows) => {
+        Some(stats) if !is_outgrown => {
             if stats.num_unindexed_rows > MIN_UNINDEXED_ROWS.max(rows / 50) {
                 let options = OptimizeOptions::merge(usize::MAX).index_names(vec![column.to_owned()]);
                 table.optimize(OptimizeAction::Index(options)).await?;
@@ -108,11 +111,27 @@ async fn update_index(table: &Table, column: &str, rows: usize) -> lancedb::Resu
     }
 }
 
+/// Returns the number of partitions for a table with this number of rows.
+fn count_wanted_partitions(rows: usize) -> usize {
+    if rows < MIN_PARTITIONED_ROWS { 1 } else { rows.isqrt().min(MAX_PARTITIONS) }
+}
+
+/// Returns the number of partitions of the vector index; `None` if there is no such index.
+pub async fn count_partitions(chunks: &Table) -> lancedb::Result<Option<usize>> {
+    let Some(wrapper) = chunks.dataset() else { return Ok(None) };
+    let dataset = wrapper.get().await?;
+    if dataset.load_indices_by_name(rows::SIGNS).await?.is_empty() {
+        return Ok(None);
+    }
+    let statistics = dataset.index_statistics(rows::SIGNS).await?;
+    let statistics: serde_json::Value = serde_json::from_str(&statistics).unwrap_or_default();
+    Ok(statistics["indices"][0]["num_partitions"].as_u64().and_then(|count| usize::try_from(count).ok()))
+}
+
 fn index_of(column: &str, rows: usize) -> Index {
     match column {
         rows::SIGNS => {
-            let partitions = if rows < MIN_PARTITIONED_ROWS { 1 } else { rows.isqrt().min(MAX_PARTITIONS) };
-            let partitions = u32::try_from(partitions).expect("at most MAX_PARTITIONS");
+            let partitions = u32::try_from(count_wanted_partitions(rows)).expect("at most MAX_PARTITIONS");
             let builder = IvfFlatIndexBuilder::default().distance_type(DistanceType::Hamming);
             Index::IvfFlat(builder.num_partitions(partitions).sample_rate(SAMPLES).max_iterations(PASSES))
         }

@@ -9,10 +9,6 @@ fn edit(store: &LanceStore, text: &str) {
     writer.finish(&status(true)).expect("a finish");
 }
 
-fn committed(store: &LanceStore) -> CommitRecord {
-    manifest::read_manifest(&store.location).expect("a manifest").expect("a commit")
-}
-
 /// Returns the number of versions of the current chunks table on disk.
 fn count_versions(store: &LanceStore) -> usize {
     let name = committed(store).chunks.name;

@@ -111,6 +111,25 @@ fn changes_are_found_before_the_indexes_are_updated() {
 }
 
 #[test]
+fn a_table_that_grows_in_small_steps_gets_more_partitions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = searched_store(folder.path());
+    let all = files(6_000);
+    let partitions = || {
+        let view = LanceView::open(store.location.clone(), committed(&store), None).expect("a view");
+        store
+            .location
+            .block_on("count", tables::search_indexes::count_partitions(&view.tables().chunks))
+            .expect("a count")
+    };
+    write(&store, &borrowed(&all[..3_000]));
+    assert_eq!(partitions(), Some(1));
+    write(&store, &borrowed(&all[3_000..]));
+    assert_eq!(partitions(), Some(77), "the square root of the number of rows");
+    assert_eq!(with_word(&store, "word4321"), ["src/part1/file4321.rs"]);
+}
+
+#[test]
 fn a_store_within_the_limit_has_no_search_indexes() {
     let folder = tempfile::tempdir().expect("a folder");
     let small = store(folder.path()).with_resident_limit(9);
