@@ -34,10 +34,10 @@ fn key_of(path: &RepoPath, hash: &ContentHash) -> u64 {
 }
 
 impl KnownObjects {
-    /// Finds the object ids of the files in `records`, which are in the folder `root`. They come from the file beside
-    /// the index and from git's index, where that has a file with the size, times and inode of its record. Ids of
-    /// contents that are not in `records` are dropped. If git's index cannot be read, the result is that of
-    /// [`Self::read`].
+    /// Finds git's object ids of the files in `records`, which are in the folder `root`. They come from the file
+    /// `objects` beside the index, and from git's index, where that has a file with the size, times and inode of its
+    /// record. Ids of contents that are not in `records` are dropped. If git's index cannot be read, the result is that
+    /// of [`Self::read`].
     pub fn find(index_dir: &Path, root: &Path, records: &[FileRecord]) -> Self {
         let mut known = Self::read(index_dir);
         let Some(tree) = TreeObjects::read(root) else { return known };

@@ -49,7 +49,8 @@ pub struct DecodedBytes {
     pub places_lost: usize,
 }
 
-/// Decodes the bytes of a file.
+/// Decodes the bytes of a file in its detected encoding, or else as UTF-8, where U+FFFD replaces invalid bytes. Removes a
+/// byte order mark.
 pub fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
     let decoded = match transcode(&bytes) {
         Some((encoding, text)) => return DecodedBytes { text, encoding: Some(encoding), places_lost: 0 },

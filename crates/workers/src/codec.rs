@@ -101,7 +101,7 @@ pub fn encode_facts(number: u64, facts: &SyntaxFacts) -> Vec<u8> {
     out
 }
 
-/// Decodes an answer; `None` if the payload is not one.
+/// Decodes facts, and the number of the request that they answer; `None` if the payload is malformed.
 pub fn decode_facts(payload: &[u8]) -> Option<(u64, SyntaxFacts)> {
     let mut input = PayloadReader(payload);
     let number = input.number()?;

@@ -17,7 +17,7 @@ pub struct FileOutline {
     pub lines: u32,
     /// The definitions, sorted by first line.
     pub symbols: Vec<Symbol>,
-    /// The reason why the file was parsed only in part; `None` if it was parsed completely.
+    /// The reason why the file was not parsed, or parsed only in part; `None` if there was no problem.
     pub problem: Option<String>,
     /// A note about credentials that are masked in signatures; `None` if there are none.
     pub masked_note: Option<String>,

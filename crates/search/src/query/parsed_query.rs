@@ -60,7 +60,7 @@ pub(crate) struct ParsedQuery {
     pub further_terms: Vec<QueryTerms>,
     /// Texts that may stand in the code word for word, such as error messages.
     pub pasted_texts: Vec<String>,
-    /// Phrases that a hit must contain unless no chunk does.
+    /// Phrases that every hit must contain; ignored if no chunk contains all of them.
     pub phrases: Vec<String>,
     pub limit: usize,
     pub mode: RetrievalMode,

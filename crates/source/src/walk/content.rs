@@ -107,7 +107,8 @@ fn is_minified(path: &RepoPath, extension: &str, bytes: &[u8]) -> bool {
     is_long && !has_code_between_data(path, extension, bytes.split(|byte| *byte == line_end))
 }
 
-/// Extensions of files that programs minify, often below a comment or after code that loads modules.
+/// Extensions of files that bundlers and minifiers write. In these files, the long lines often follow a comment or code
+/// that loads modules.
 const BUNDLE_EXTENSIONS: &[&str] = &["js", "mjs", "cjs", "jsx", "css"];
 
 /// Extensions of pages, which may have a paragraph per line.

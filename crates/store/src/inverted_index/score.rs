@@ -43,7 +43,7 @@ pub struct CorpusStatistics {
 /// A function that returns the number of documents of a corpus that contain the term with a hash.
 type DocumentFrequency = dyn Fn(u64) -> Result<u32, SegmentError> + Send + Sync;
 
-/// The inverted index of a generation: its segments and their BM25F norms.
+/// An inverted index: segments and their BM25F norms. Covers a corpus, or a part of one that is scored like the whole.
 #[derive(Clone, Default)]
 pub struct InvertedIndex {
     segments: Vec<Arc<IndexSegment>>,

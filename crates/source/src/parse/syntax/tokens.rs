@@ -1,7 +1,7 @@
 //! Classification of tokens for coloured snippets, from the syntax tree.
 //!
-//! Works for every grammar, and needs no highlight query: keywords are the grammar's anonymous word tokens; comments,
-//! strings and numbers are recognized by the names of their nodes.
+//! Works for every grammar, and needs no highlight query: keywords are the grammar's anonymous word tokens and literals
+//! such as `true` or `self`; comments, strings, numbers and types are recognized by the names of their nodes.
 
 use tree_sitter::{Node, TreeCursor};
 
