@@ -95,6 +95,10 @@ fn the_doctor_checks_the_index() {
     assert_eq!(check(&answer, "index")["state"], "ok", "{answer}");
     assert!(check(&answer, "files")["message"].as_str().is_some_and(|said| said.contains("none changed")), "{answer}");
     assert_eq!(check(&answer, "search")["state"], "ok", "{answer}");
+    project.rename("src/retry.rs", "src/renamed.rs");
+    let renamed = project.run(&["doctor", "--json"]).json();
+    let said = check(&renamed, "files")["message"].as_str().expect("a message");
+    assert!(said.contains(": 0 changed, 1 added and 1 removed since the last index run"), "{said}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
