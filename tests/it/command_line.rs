@@ -94,6 +94,32 @@ fn pages_of_results_and_of_references_follow_each_other() {
 }
 
 #[test]
+fn a_shown_path_opens_and_is_read_in_the_working_folder() {
+    let project = Project::empty();
+    project.write("sub/deep/retry.py", "def backoff(n):\n    return n * 2\n");
+    project.write("other/use.py", "def call_it():\n    return backoff(4)\n");
+    assert_eq!(project.run(&["index"]).code, 0);
+    for (folder, named) in [("", "sub"), ("other", "../sub"), ("sub", "deep"), ("..", "project/sub")] {
+        let working = project.root().join(folder);
+        let run = |arguments: &[&str]| -> RunOutput {
+            let mut command = project.command(&[arguments, &["--in", named]].concat());
+            command.current_dir(&working).output().expect("it starts").into()
+        };
+        let found = run(&["symbol", "backoff", "--json"]).json();
+        let path = found["results"][0]["path"].as_str().expect("a path").to_owned();
+        assert!(working.join(&path).is_file(), "{path} in {}", working.display());
+        for arguments in [["read", &format!("{path}:1-2")], ["outline", &path], ["similar", &format!("{path}:1")]] {
+            let ran = run(&arguments);
+            assert!(ran.code == 0 || arguments[0] == "similar" && ran.code == 1, "{arguments:?}: {}", ran.err);
+        }
+    }
+    // Without `--in`, the working folder is the named one.
+    let output =
+        project.command(&["read", "../sub/deep/retry.py:2"]).current_dir(project.root().join("other")).output();
+    assert!(RunOutput::from(output.expect("it starts")).out.contains("return n * 2"));
+}
+
+#[test]
 fn more_lines_are_shown_on_request() {
     let project = Project::empty();
     let body: String = (0..40).map(|at| format!("    step_{at}();\n")).collect();

@@ -44,7 +44,9 @@ fn a_missing_entry_is_a_warning_until_a_client_has_one() {
     assert_eq!(project.run(&["install", "--yes", "--client", "cursor"]).code, 0);
     let [cursor, codex] = states();
     assert_eq!((&cursor["state"], &codex["state"]), (&json!("ok"), &json!("ok")), "{cursor} {codex}");
-    assert!(codex["message"].as_str().is_some_and(|said| said.ends_with("has no entry")), "{codex}");
+    let said = codex["message"].as_str().expect("a message");
+    assert!(said.ends_with("has no entry (codescry install --client codex adds one)"), "{said}");
+    assert_eq!((&codex["remedy"], &cursor["remedy"]), (&json!(null), &json!(null)), "nothing is wrong");
 }
 
 /// An entry may look right and still fail to start a server.
@@ -93,6 +95,10 @@ fn the_doctor_checks_the_index() {
     assert_eq!(check(&answer, "index")["state"], "ok", "{answer}");
     assert!(check(&answer, "files")["message"].as_str().is_some_and(|said| said.contains("none changed")), "{answer}");
     assert_eq!(check(&answer, "search")["state"], "ok", "{answer}");
+    project.rename("src/retry.rs", "src/renamed.rs");
+    let renamed = project.run(&["doctor", "--json"]).json();
+    let said = check(&renamed, "files")["message"].as_str().expect("a message");
+    assert!(said.contains(": 0 changed, 1 added and 1 removed since the last index run"), "{said}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -43,11 +43,13 @@ impl QueryWords {
         let text = strip_query_filters(&compose(query));
         for line in text.lines().map(collapse_white_space) {
             let is_question = line.ends_with('?');
-            if !is_question && line.split(' ').count() >= MIN_LITERAL_WORDS && words.pasted.len() < MAX_PARTS {
+            let is_literal = |text: &&str| text.split(' ').count() >= MIN_LITERAL_WORDS;
+            if !is_question && is_literal(&line.as_str()) {
                 // A trace or a log names the error before its message.
-                let message = line.split_once(": ").map(|(_, message)| message.to_owned());
-                words.pasted.extend(message.filter(|text| text.split(' ').count() >= MIN_LITERAL_WORDS));
-                words.pasted.push(line);
+                let message = line.split_once(": ").map(|(_, message)| message).filter(is_literal);
+                for text in message.into_iter().chain([line.as_str()]) {
+                    push_new(&mut words.pasted, text.to_owned(), MAX_PARTS);
+                }
             }
         }
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '$');
@@ -135,13 +137,13 @@ impl QueryWords {
     }
 }
 
-/// Returns the first [`MAX_PARTS`] texts in double quotes, with white space collapsed, except texts of fewer than
-/// [`MIN_WORD_CHARS`] characters. A quote that is not closed starts no text.
+/// Returns the first [`MAX_PARTS`] texts in double quotes of at least [`MIN_WORD_CHARS`] characters, with white space
+/// collapsed. A quote that is not closed starts no text.
 fn quoted_texts(query: &str) -> Vec<String> {
     // The pieces between quotes are outside and inside by turns; the last piece is never inside.
     let pieces: Vec<&str> = query.split('"').collect();
-    let inside = pieces[..pieces.len() - 1].iter().skip(1).step_by(2).take(MAX_PARTS);
-    inside.map(|piece| collapse_white_space(piece)).filter(|text| text.chars().count() >= MIN_WORD_CHARS).collect()
+    let inside = pieces[..pieces.len() - 1].iter().skip(1).step_by(2).map(|piece| collapse_white_space(piece));
+    inside.filter(|text| text.chars().count() >= MIN_WORD_CHARS).take(MAX_PARTS).collect()
 }
 
 /// Returns whether `text` is probably in a string literal of `line`: a quotation mark precedes its first occurrence.
@@ -218,6 +220,17 @@ mod tests {
         assert_eq!(QueryWords::parse("a b"), QueryWords::default());
         let words = QueryWords::parse("Foo.bar fails in max_retries");
         assert_eq!(words.identifiers, ["bar", "max_retries"]);
+    }
+
+    #[test]
+    fn parts_beyond_the_limit_are_ignored() {
+        let line = |at: usize| format!("worker {at} has stopped\n");
+        let pasted: String = (1..MAX_PARTS).map(line).collect();
+        let words = QueryWords::parse(&format!("{pasted}Error: cannot open the store\n{}", line(0)));
+        assert_eq!(words.pasted.len(), MAX_PARTS);
+        assert_eq!(words.pasted[MAX_PARTS - 1], "cannot open the store");
+        let quoted = "\"\" ".repeat(MAX_PARTS) + "\"no such key\"";
+        assert_eq!(QueryWords::parse(&quoted).quoted, ["no such key"], "an empty text is not counted");
     }
 
     #[test]

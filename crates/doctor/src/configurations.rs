@@ -60,10 +60,18 @@ pub fn check_configurations(user: &UserEnvironment, root: &Path) -> Vec<DoctorCh
     }
     if set_up > 0 {
         // One configured client suffices; the others may lack the entry.
-        without_entry.into_iter().for_each(|at: usize| checks[at].state = CheckState::Ok);
+        without_entry.into_iter().for_each(|at: usize| accept_missing_entry(&mut checks[at]));
     }
     checks.extend(entries.check_all(user, root));
     checks
+}
+
+/// Turns the warning about a client without the entry into a finding without a problem. Its remedy becomes a remark.
+fn accept_missing_entry(check: &mut DoctorCheck) {
+    check.state = CheckState::Ok;
+    if let Some(install) = check.remedy.take() {
+        check.message.push_str(&format!(" ({install} adds one)"));
+    }
 }
 
 /// Checks an entry, and adds it to `entries` for a handshake if it starts this program and the check found no problem.

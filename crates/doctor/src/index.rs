@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use config::Settings;
-use engine::{Engine, EngineError, IndexStatus, RunStatus};
+use engine::{ChangeCounts, Engine, EngineError, IndexStatus, RunStatus};
 
 use crate::check::DoctorCheck;
 
@@ -29,7 +29,7 @@ pub fn check_index(settings: &Settings) -> (Vec<DoctorCheck>, bool) {
     };
     let mut checks = vec![check_index_state(&status).timed_since(start)];
     checks.extend(check_last_run(&status));
-    checks.extend(check_freshness(&engine, &status));
+    checks.extend(check_freshness(&engine));
     (checks, status.exists && status.redo_because.is_none())
 }
 
@@ -76,32 +76,26 @@ fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
     Some(DoctorCheck::warn("last run", format!("{problem}{why}"), "codescry index"))
 }
 
-/// Estimates how many files were changed, added or removed since the last commit, by the times of the files and their
-/// number, and checks whether the folders can be watched.
-fn check_freshness(engine: &Engine, status: &IndexStatus) -> Vec<DoctorCheck> {
+/// Compares the contents of the files with the index, and checks whether the folders can be watched.
+fn check_freshness(engine: &Engine) -> Vec<DoctorCheck> {
     let start = Instant::now();
     let found = match engine.dry_run(&engine::CancelToken::default()) {
         Ok(found) => found,
         Err(error) => return vec![DoctorCheck::fail("files", error.to_string(), "give a folder that can be read")],
     };
-    let (root, committed) = (engine.root(), SystemTime::UNIX_EPOCH + Duration::from_millis(status.committed_at_ms));
-    let mut folders = BTreeSet::new();
-    let mut newer = 0;
-    for (path, _) in &found.included {
-        folders.insert(path.folder());
-        let modified = fs::metadata(path.under(root)).and_then(|file| file.modified());
-        newer += u64::from(modified.is_ok_and(|modified| modified > committed));
-    }
-    let files = found.included.len() as u64;
-    let message = match (status.exists, newer, status.coverage.files_indexed.abs_diff(files)) {
-        (false, ..) => format!("{} to index", terminal_text::pluralize(files, "file")),
-        (true, 0, 0) => format!("{}, none changed since they were indexed", terminal_text::pluralize(files, "file")),
-        (true, newer, moved) => {
-            format!(
-                "{} changed, {moved} added or removed since; the next search or server updates the index",
-                terminal_text::pluralize(newer, "file")
-            )
+    let folders: BTreeSet<_> = found.included.iter().map(|file| file.path.folder()).collect();
+    let files = terminal_text::pluralize(found.included.len() as u64, "file");
+    let message = match engine.count_changes(&found) {
+        Ok(None) => format!("{files} to index"),
+        Ok(Some(counts)) if counts == ChangeCounts::default() => {
+            format!("{files}, none changed since they were indexed")
         }
+        Ok(Some(ChangeCounts { changed, added, removed })) => format!(
+            "{files}: {changed} changed, {added} added and {removed} removed since the last index run; the next search or \
+             server updates the index"
+        ),
+        // The check of the index reports the error.
+        Err(_) => files,
     };
     let files = match found.included.is_empty() {
         true => DoctorCheck::warn(

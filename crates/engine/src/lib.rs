@@ -35,9 +35,9 @@ pub use config::{Options, Settings};
 pub use embed::DeviceReport;
 pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
 pub use index::{
-    BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
-    IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,
-    TreeUses, WATCH_TURNS, WatchError, WatchTurn, WatchTurns, find_bottleneck,
+    BenchKind, Bottleneck, ChangeCounts, ChangedFiles, DryRun, FileList, IncludedFile, IndexError, IndexPhase,
+    IndexProgress, IndexReport, IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage,
+    StageRecord, StageReport, TreeUses, WATCH_TURNS, WatchError, WatchTurn, WatchTurns, find_bottleneck,
 };
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;
@@ -55,5 +55,5 @@ pub use source::parse::{ReferenceKind, TokenClass};
 pub use state::published::{BaseOrigin, BaseReport, TransferState};
 pub use state::{Engine, project_folder};
 pub use train::tune::{TuneResult, TuneStep};
-pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};
+pub use types::{ContentHash, Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};
 pub use workers::PoolState;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use platform::process::advise_on_io_error;
+
 /// An error while finding, downloading or installing a model. A message names the remedy if one is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -28,7 +30,7 @@ pub enum ModelError {
     /// The checksums of an installed model cannot be used, so its files cannot be verified.
     #[error("cannot use the checksums {path}: {problem}; run `codescry models remove` and install the model again")]
     Checksums { path: PathBuf, problem: String },
-    #[error("cannot {operation} {path}: {source}")]
+    #[error("cannot {operation} {path}: {source}{}", advise_files(operation, source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error(
         "HF_HUB_OFFLINE is set, so nothing is downloaded; unset it, or run `codescry models add FOLDER` with a model you have"
@@ -46,4 +48,22 @@ pub enum ModelError {
     NoExport { name: String, repository: String },
     #[error("the download was stopped; run the command again to continue it")]
     Stopped,
+}
+
+/// Returns the remedy for a failed operation on a file, after a semicolon; empty if none is known.
+fn advise_files(operation: &str, source: &std::io::Error) -> String {
+    let elsewhere = "keep the models in another folder with --models-dir or CODESCRY_MODELS_DIR";
+    advise_on_io_error(operation, &source.to_string(), elsewhere)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_names_the_remedy() {
+        let source = std::io::Error::from_raw_os_error(28);
+        let text = ModelError::Io { operation: "write", path: "models/a.onnx".into(), source }.to_string();
+        assert!(text.contains("; make room on this disk, or keep the models in another folder"), "{text}");
+    }
 }

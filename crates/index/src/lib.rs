@@ -31,8 +31,9 @@ pub use error::IndexError;
 pub use known_objects::KnownObjects;
 pub use plan::{index_fingerprint, rebuild_reason};
 pub use report::{
-    Bottleneck, ChangedFiles, DryRun, FileList, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord,
-    RunRecordError, RunRecorder, RunStatus, Stage, StageRecord, StageReport, find_bottleneck, read_run_record,
+    Bottleneck, ChangeCounts, ChangedFiles, DryRun, FileList, IncludedFile, IndexPhase, IndexProgress, IndexReport,
+    QueueReport, RunRecord, RunRecordError, RunRecorder, RunStatus, Stage, StageRecord, StageReport, find_bottleneck,
+    read_run_record,
 };
 pub use request::{IndexRequest, IndexScope};
 pub use run::Indexer;

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use object_store::client::{HttpError, HttpErrorKind};
+use platform::process::advise_on_io_error;
 
 /// The reason why a location cannot be read or written. No message contains a credential.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ pub enum LocationError {
     #[error("the index in {dir} changed while it was published ({file}); run `codescry publish` again")]
     Changed { dir: PathBuf, file: String },
     /// An operation on this machine failed, such as reading or writing a file.
-    #[error("cannot {operation} {path}: {source}")]
+    #[error("cannot {operation} {path}: {source}{}", advise_files(operation, source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The caller stopped the work.
     #[error("stopped; run the command again to go on where it stopped")]
@@ -83,6 +84,11 @@ impl LocationError {
 
 fn describe_code(code: &str) -> String {
     if code.is_empty() { String::new() } else { format!(" ({code})") }
+}
+
+/// Returns the remedy for a failed operation on a file of this machine, after a semicolon; empty if none is known.
+fn advise_files(operation: &str, source: &std::io::Error) -> String {
+    advise_on_io_error(operation, &source.to_string(), "give a folder that can be written")
 }
 
 fn advise_credentials(code: &str) -> &'static str {
@@ -120,7 +126,7 @@ impl StoreFailure {
     }
 }
 
-/// Translates an error of `object_store`.
+/// Translates an error of `object_store`. `operation` is what failed, such as `to read`.
 pub fn translate(location: &str, operation: &'static str, error: &object_store::Error) -> StoreFailure {
     use object_store::Error as Store;
     let location = location.to_owned();
@@ -152,7 +158,7 @@ pub fn translate(location: &str, operation: &'static str, error: &object_store::
         }
         _ => match find_cause::<std::io::Error>(error) {
             Some(source) => StoreFailure::Failed(LocationError::Io {
-                operation,
+                operation: operation.trim_start_matches("to "),
                 path: location.into(),
                 source: std::io::Error::new(source.kind(), source.to_string()),
             }),
@@ -218,5 +224,24 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("expired") && text.contains("s3://bucket"), "{text}");
         assert!(!text.contains("SECRET") && !text.contains("Signature"), "{text}");
+    }
+
+    #[test]
+    fn a_file_of_a_location_that_cannot_be_written_names_the_remedy() {
+        let failed = |code: i32| {
+            let source: Box<dyn Error + Send + Sync> = Box::new(std::io::Error::from_raw_os_error(code));
+            let error = object_store::Error::Generic { store: "LocalFileSystem", source };
+            let StoreFailure::Failed(error) = translate("/mnt/indexes", "to write", &error) else {
+                panic!("a failure")
+            };
+            error.to_string()
+        };
+        assert!(
+            failed(28).starts_with("cannot write /mnt/indexes: ") && failed(28).contains("; make room"),
+            "{}",
+            failed(28)
+        );
+        assert!(failed(13).ends_with("; give a folder that can be written"), "{}", failed(13));
+        assert!(failed(24).contains("ulimit -n"), "{}", failed(24));
     }
 }

@@ -76,7 +76,7 @@ impl Storage {
             LocationPlace::Folder(folder) => return Self::open_folder(folder, shown, create),
             LocationPlace::Bucket { scheme, bucket, folder } => (*scheme, bucket, folder),
         };
-        let setup = |error: object_store::Error| match translate(&shown, "open", &error) {
+        let setup = |error: object_store::Error| match translate(&shown, "to open", &error) {
             // The messages of a builder name variables and quote none of their values but those that cannot be parsed.
             StoreFailure::Unknown(_) => {
                 LocationError::Setup { location: shown.clone(), problem: describe_setup(&error) }

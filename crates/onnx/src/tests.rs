@@ -14,7 +14,7 @@ use crate::gpus::VisibleGpus;
 use crate::runtime::library;
 use crate::session::encoder::Encoder;
 use crate::session::model_session::ModelSession as _;
-use crate::{OnnxEmbedder, OnnxOptions};
+use crate::{OnnxEmbedder, OnnxOptions, check_device_computes};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx");
 
@@ -156,6 +156,16 @@ fn all_export_variants_give_the_same_vectors() {
         let off = found.iter().zip(&shifted).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
         assert!(off < 1e-5, "{text}: {found:?}, not {shifted:?}");
     }
+}
+
+#[test]
+#[ignore = "needs ONNX Runtime; see the module"]
+fn the_compute_check_passes_on_the_cpu_and_fails_without_the_device() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let library = library::load_ort_library(&options(scratch.path()).library, None, "tiny").expect("a library");
+    assert_eq!(check_device_computes(library, Provider::Cpu, 0), Ok(()));
+    // No machine has ten thousand of them.
+    assert!(check_device_computes(library, Provider::Cuda, 10_000).is_err());
 }
 
 #[test]

@@ -50,6 +50,28 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
     }
 }
 
+/// The system's error numbers of a full disk, or an exceeded quota.
+const DISK_FULL: &[i32] = &[28, 122];
+
+/// The system's error numbers of missing permissions, of a file in place of a folder, and of a file system that cannot be
+/// written.
+const NOT_WRITABLE: &[i32] = &[1, 13, 20, 30];
+
+/// The system's error numbers of too many open files.
+const TOO_MANY_FILES: &[i32] = &[23, 24];
+
+/// Returns the remedy for an error of the operating system that `message` quotes, after a semicolon; empty if none is
+/// known. `operation` is the verb of what failed, such as `read`; `elsewhere` says how to use another folder.
+pub fn advise_on_io_error(operation: &str, message: &str, elsewhere: &str) -> String {
+    let names = |numbers: &[i32]| numbers.iter().any(|number| message.contains(&format!("(os error {number})")));
+    match () {
+        () if names(DISK_FULL) => format!("; make room on this disk, or {elsewhere}"),
+        () if operation != "read" && names(NOT_WRITABLE) => format!("; {elsewhere}"),
+        () if names(TOO_MANY_FILES) => "; raise the limit of open files (ulimit -n)".to_owned(),
+        () => String::new(),
+    }
+}
+
 /// Raises the limit on open files of this process to the user's maximum; returns the limit, `None` if it is unlimited
 /// or unknown.
 pub fn raise_open_file_limit() -> Option<u64> {

@@ -5,11 +5,11 @@ const MAX_TAG_BYTES: usize = 160;
 
 /// Reads one logical character at a time, as an ASCII byte.
 ///
-/// Escapes (`\n`, `\\n`, `\x0a`, `\u000a`, `\012`), percent-encoding (`%0A`) and entities (`&#10;`) become the
-/// character that they stand for, but `\t` and `\r` become a line feed, and other escapes [`SEPARATOR`]. Typographic
-/// dashes, quotes and spaces become those of ASCII, and `…` becomes [`ELLIPSIS`]. Tags, and other characters outside of
-/// ASCII, become [`SEPARATOR`]. A carriage return becomes a line feed, and a tab a space. Line continuations (`\`, `^`
-/// or a backtick and the line end) and zero-width characters are left out.
+/// Escapes (`\n`, `\\n`, `\x0a`, `\u000a`, `\012`, `\"`), percent-encoding (`%0A`) and entities (`&#10;`) become the
+/// character that they stand for, and other escapes [`SEPARATOR`]. Typographic dashes, quotes and spaces become those
+/// of ASCII, and `…` becomes [`ELLIPSIS`]. Tags, and other characters outside of ASCII, become [`SEPARATOR`]. A carriage
+/// return becomes a line feed, and a tab a space, also as an escape. Line continuations (`\`, `^` or a backtick and the
+/// line end) and zero-width characters are left out.
 #[derive(Clone)]
 pub struct NotationReader<'t> {
     bytes: &'t [u8],
@@ -51,7 +51,7 @@ impl<'t> NotationReader<'t> {
         let (digits_at, max_digits, radix) = match kind {
             b'n' | b'r' | b't' => {
                 self.at += 1;
-                return Some(b'\n');
+                return Some(if kind == b't' { b' ' } else { b'\n' });
             }
             b'\n' | b'\r' => {
                 self.skip_line_end();
@@ -218,6 +218,7 @@ impl Iterator for NotationReader<'_> {
 fn to_logical(code: u32) -> Option<u8> {
     match code {
         0x0d => Some(b'\n'),
+        0x09 | 0x0b | 0x0c | 0xa0 => Some(b' '),
         0x2026 => Some(ELLIPSIS),
         0x2010..=0x2015 | 0x2212 => Some(b'-'),
         0x2018..=0x201f => Some(b'"'),
@@ -249,6 +250,12 @@ mod tests {
         for text in ["a\\u000ab", "a\\u{a}b", "a\\012b", "a&NewLine;b"] {
             assert_eq!(read(text), "a\nb", "{text}");
         }
+        for text in
+            ["a\tb", "a\\tb", "a\\\\tb", "a%09b", "a&#9;b", "a\\x09b", "a\u{a0}b", "a\\u00a0b", "a&#xa0;b", "a&nbsp;b"]
+        {
+            assert_eq!(read(text), "a b", "{text}");
+        }
+        assert_eq!(read("a\\\"b\\\\\"c"), "a\"b\"c");
         assert_eq!(read("a%2Fb\\/c\\u002fd%2bE&quot;"), "a/b/c/d+E\"");
     }
 

@@ -86,12 +86,14 @@ pub fn chunk_text(file: &SourceFile, span: Span) -> Option<Cow<'_, str>> {
 /// lines or `span` is not a valid range of lines.
 fn cut_lines(text: &str, span: Span) -> Option<&str> {
     let (first, last) = (span.start_line.checked_sub(1)? as usize, span.end_line as usize);
-    let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+    // No line starts after the final line end, as in `count_lines`.
+    let mut starts = starts.filter(|start| *start < text.len());
     let start = starts.nth(first)?;
     // The end of the last line, which may have no line end.
     let end = match starts.nth(last.checked_sub(first + 1)?) {
         Some(end) => end,
-        None if text[start..].split('\n').count() == last - first => text.len(),
+        None if text[start..].lines().count() == last - first => text.len(),
         None => return None,
     };
     let lines = &text[start..end];
@@ -107,11 +109,13 @@ mod tests {
     fn lines_are_cut_without_their_last_line_end() {
         let cut = |text, start_line, end_line| cut_lines(text, Span { start_line, end_line });
         assert_eq!(
-            [cut("a\nb\nc", 1, 1), cut("a\nb\nc", 2, 3), cut("a\nb\nc\n", 1, 3)],
-            ["a", "b\nc", "a\nb\nc"].map(Some)
+            [cut("a\nb\nc", 1, 1), cut("a\nb\nc", 2, 3), cut("a\nb\nc\n", 1, 3), cut("a\nb\n", 2, 2)],
+            ["a", "b\nc", "a\nb\nc", "b"].map(Some)
         );
         assert_eq!([cut("a\r\nb\r\n", 1, 2), cut("a", 1, 1), cut("\n\n", 2, 2)], ["a\r\nb", "a", ""].map(Some));
-        for (text, start, end) in [("a\nb", 1, 3), ("a\nb", 3, 3), ("a\nb", 0, 1), ("a\nb", 2, 1), ("", 2, 2)] {
+        let outside = [("a\nb", 1, 3), ("a\nb", 3, 3), ("a\nb", 0, 1), ("a\nb", 2, 1), ("", 2, 2)];
+        let after_final_line_end = [("a\n", 2, 2), ("a\n", 1, 2), ("\n\n", 3, 3), ("a\r\n", 2, 2), ("", 1, 1)];
+        for (text, start, end) in outside.into_iter().chain(after_final_line_end) {
             assert_eq!(cut(text, start, end), None, "{text:?} {start}-{end}");
         }
     }

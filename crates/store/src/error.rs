@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use platform::process::advise_on_io_error;
 use platform::threads::describe_thread_limits;
 
 /// An error of a store operation.
@@ -80,14 +81,8 @@ impl StoreError {
 
 /// Returns the remedy for an error of the operating system, after a semicolon; empty if none is known.
 fn advise(operation: &str, message: &str) -> String {
-    let names = |numbers: &[&str]| numbers.iter().any(|number| message.contains(&format!("(os error {number})")));
     let elsewhere = "keep the index in another folder with --index-dir or CODESCRY_INDEX_DIR";
-    match () {
-        () if names(DISK_FULL) => format!("; make room on this disk, or {elsewhere}"),
-        () if operation != "read" && names(NOT_WRITABLE) => format!("; {elsewhere}"),
-        () if names(TOO_MANY_FILES) => "; raise the limit of open files (ulimit -n)".to_owned(),
-        () => String::new(),
-    }
+    advise_on_io_error(operation, message, elsewhere)
 }
 
 /// Returns the remedy for an error of the storage engine, after a semicolon.
@@ -98,15 +93,6 @@ fn advise_engine(message: &str) -> String {
     }
     advice
 }
-
-/// The system's error numbers of a full disk, or an exceeded quota.
-const DISK_FULL: &[&str] = &["28", "122"];
-
-/// The system's error numbers of missing permissions, of a file in place of a folder, and of a read-only file system.
-const NOT_WRITABLE: &[&str] = &["1", "13", "20", "30"];
-
-/// The system's error numbers of too many open files.
-const TOO_MANY_FILES: &[&str] = &["23", "24"];
 
 /// Numbers of the operating system's errors that say nothing about the stored bytes, such as missing permissions, a
 /// failing disk, or too little memory. All other errors, such as a missing file, can come from damage.

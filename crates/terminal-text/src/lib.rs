@@ -177,7 +177,8 @@ pub fn format_bytes(bytes: u64) -> String {
     let mut unit = "B";
     let mut scaled = bytes as f64;
     for larger in ["KiB", "MiB", "GiB", "TiB"] {
-        if scaled < 1024.0 {
+        // From here on, the number would be rounded to 1024.0.
+        if scaled < if unit == "B" { 1024.0 } else { 1023.95 } {
             break;
         }
         scaled /= 1024.0;
@@ -189,12 +190,14 @@ pub fn format_bytes(bytes: u64) -> String {
 /// Formats a duration, such as `0.42 s`, `12.3 s` or `3 min 20 s`.
 pub fn format_seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    if seconds < 10.0 {
-        format!("{seconds:.2} s")
-    } else if seconds < 100.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{} min {} s", time.as_secs() / 60, time.as_secs() % 60)
+    // At its end, each range would be rounded to 10.00 or 100.0.
+    match time.as_millis() {
+        0..9_995 => format!("{seconds:.2} s"),
+        9_995..99_950 => format!("{seconds:.1} s"),
+        milliseconds => {
+            let rounded = (milliseconds + 500) / 1_000;
+            format!("{} min {} s", rounded / 60, rounded % 60)
+        }
     }
 }
 
@@ -256,7 +259,15 @@ mod tests {
     #[test]
     fn numbers_are_shown_with_units() {
         assert_eq!([format_bytes(12), format_bytes(1536), format_bytes(5 << 30)], ["12 B", "1.5 KiB", "5.0 GiB"]);
+        assert_eq!(
+            [(1 << 10) - 1, (1 << 20) - 52, (1 << 20) - 51, (1 << 30) - 1].map(format_bytes),
+            ["1023 B", "1023.9 KiB", "1.0 MiB", "1.0 GiB"]
+        );
         assert_eq!(format_seconds(Duration::from_millis(420)), "0.42 s");
+        assert_eq!(
+            [9_994, 9_995, 99_949, 99_950, 119_600].map(|ms| format_seconds(Duration::from_millis(ms))),
+            ["9.99 s", "10.0 s", "99.9 s", "1 min 40 s", "2 min 0 s"]
+        );
         assert_eq!(format_seconds(Duration::from_secs(200)), "3 min 20 s");
         assert_eq!(
             [format_age(Duration::from_secs(1)), format_age(Duration::from_secs(7_300))],

@@ -174,12 +174,17 @@ pub fn escape_name_to_length(name: &str, max_chars: usize) -> String {
     truncate_chars(&escape_name(name), max_chars)
 }
 
-/// Formats a count with its noun, such as `1 file` or `2 files`.
+/// Formats a count with its noun, such as `1 file`, `2 files`, `2 indexes` or `2 repositories`.
 pub fn pluralize(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+    match one.strip_suffix('y') {
+        _ if number == 1 => format!("1 {one}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number} {stem}ies"),
+        _ if one.ends_with(['s', 'x']) || one.ends_with("ch") => format!("{number} {one}es"),
+        _ => format!("{number} {one}s"),
+    }
 }
 
-/// Formats a duration in its largest unit, such as `3 minutes` or `1 day`.
+/// Formats a duration in its largest unit, rounded down, such as `3 minutes` or `1 day`.
 pub fn format_age(time: Duration) -> String {
     let seconds = time.as_secs();
     let (number, unit) = match seconds {
@@ -254,6 +259,21 @@ mod tests {
             assert_eq!(unescape_name(name), name);
         }
         assert_eq!(unescape_name("\\u{1b}\\u{x}\\u{202E}"), "\u{1b}\\u{x}\u{202e}");
+    }
+
+    #[test]
+    fn counts_have_the_plural_of_their_noun() {
+        let two = |noun| pluralize(2, noun);
+        assert_eq!([pluralize(0, "file"), pluralize(1, "entry"), two("file")], ["0 files", "1 entry", "2 files"]);
+        assert_eq!(["index", "match", "day"].map(two), ["2 indexes", "2 matches", "2 days"]);
+        assert_eq!([two("repository"), pluralize(0, "entry")], ["2 repositories", "0 entries"]);
+    }
+
+    #[test]
+    fn an_age_is_shown_in_the_largest_unit_that_is_full() {
+        let age = |seconds| format_age(Duration::from_secs(seconds));
+        assert_eq!([0, 59, 60, 3_599].map(age), ["0 seconds", "59 seconds", "1 minute", "59 minutes"]);
+        assert_eq!([3_600, 86_399, 86_400].map(age), ["1 hour", "23 hours", "1 day"]);
     }
 
     #[test]

@@ -17,14 +17,15 @@ pub fn decompose(text: &str) -> String {
     text.nfd().collect()
 }
 
-/// Returns whether two texts are equal when their characters are composed.
+/// Returns whether two texts are equal when their characters are composed. A few characters beyond ASCII, such as the
+/// Kelvin sign, then become characters of ASCII.
 pub fn is_same_text(a: &str, b: &str) -> bool {
-    a == b || (!a.is_ascii() && !b.is_ascii() && compose(a) == compose(b))
+    a == b || (!(a.is_ascii() && b.is_ascii()) && compose(a) == compose(b))
 }
 
 /// Returns whether two texts are equal when their characters are composed, ignoring the case of letters of ASCII.
 pub fn is_same_ignoring_ascii_case(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || (!a.is_ascii() && !b.is_ascii() && compose(a).eq_ignore_ascii_case(&compose(b)))
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && compose(a).eq_ignore_ascii_case(&compose(b)))
 }
 
 /// Returns a text in the form in which words are compared (NFKC): composed, and with full-width, half-width and other
@@ -89,6 +90,11 @@ mod tests {
             is_same_text("cafe\u{301}", "café") && is_same_text("\u{1100}\u{1161}", "가") && !is_same_text("é", "e")
         );
         assert!(is_same_ignoring_ascii_case("Cafe\u{301}.RS", "café.rs") && !is_same_ignoring_ascii_case("É", "é"));
+        // The Kelvin sign, the Greek question mark and the Greek grave accent.
+        for (other, ascii) in [("\u{212a}", "K"), ("a\u{37e}", "a;"), ("\u{1fef}b", "`b")] {
+            assert!(is_same_text(other, ascii) && is_same_text(ascii, other), "{ascii}");
+            assert!(is_same_ignoring_ascii_case(&ascii.to_lowercase(), other), "{ascii}");
+        }
         assert_eq!(unify("ＡＰＩ ﾊﾟｽﾜｰﾄﾞ ﬁ"), "API パスワード fi");
         assert!(matches!(compose("größe"), Cow::Borrowed(_)) && matches!(unify("格式"), Cow::Borrowed(_)));
     }

@@ -79,4 +79,31 @@ impl NameFilterArguments {
         let Self { languages, glob, project, .. } = self;
         Filter { languages: languages.clone(), path: glob.clone(), project: project.clone(), ..Filter::default() }
     }
+
+    /// Returns the offset of the first result after the page.
+    pub fn end(&self) -> usize {
+        self.offset.saturating_add(self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        symbol: SymbolArguments,
+    }
+
+    #[test]
+    fn a_page_ends_after_its_results_and_at_most_at_the_largest_number() {
+        let end = |offset: &str| {
+            let words = ["codescry", "parse", "--offset", offset, "--limit", "7"];
+            Arguments::try_parse_from(words).expect("arguments").symbol.filters.end()
+        };
+        assert_eq!([end("0"), end("5"), end(&usize::MAX.to_string())], [7, 12, usize::MAX]);
+    }
 }

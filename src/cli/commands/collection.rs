@@ -57,7 +57,7 @@ fn describe_list(list: &CollectionList) -> Vec<String> {
         format!("{}  {commit}{modified}, {bytes}, published {age} ago{combined}", one.name)
     };
     let mut lines: Vec<String> = list.repositories.iter().map(describe).collect();
-    let count = count_repositories(list.repositories.len() as u64);
+    let count = pluralize(list.repositories.len() as u64, "repository");
     lines.push(match list.combined_at_ms {
         Some(at_ms) => {
             let size = format_bytes(list.combined_bytes);
@@ -66,14 +66,6 @@ fn describe_list(list: &CollectionList) -> Vec<String> {
         None => format!("{count}; run `codescry collection compact {}` to make the combined index", list.location),
     });
     lines
-}
-
-fn count_repositories(count: u64) -> String {
-    if count == 1 { "1 repository".to_owned() } else { format!("{count} repositories") }
-}
-
-fn count_indexes(count: u64) -> String {
-    if count == 1 { "1 index".to_owned() } else { format!("{count} indexes") }
 }
 
 fn verify_collection(
@@ -104,8 +96,8 @@ fn describe_check(verified: &VerifiedCollection, full: bool) -> Vec<String> {
     let of = format!(
         "{} in {} of {}",
         pluralize(verified.parts, "part"),
-        count_indexes(verified.indexes),
-        count_repositories(verified.repositories)
+        pluralize(verified.indexes, "index"),
+        pluralize(verified.repositories, "repository")
     );
     let size = format_bytes(verified.bytes);
     let checked = if full { "and have their checksums" } else { "with their sizes; --full compares checksums" };
@@ -148,7 +140,7 @@ fn compact_collection(
 }
 
 fn describe_compacted(done: &CompactedCollection) -> String {
-    let count = count_repositories(done.repositories);
+    let count = pluralize(done.repositories, "repository");
     if done.was_current {
         return format!("the combined index of {count} at {} is up to date", done.location);
     }

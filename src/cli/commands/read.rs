@@ -84,7 +84,7 @@ fn parse_places(
         let is_there = |path: &str| !matches!(is_missing(searched, paths, path), Ok(true));
         let (path, lines) = match split_lines(text) {
             // A file may have such a name.
-            Some((path, lines)) if !is_there(text) => (path, Some(lines)),
+            Some((path, lines)) if !matches!(is_missing(searched, paths, text), Ok(false)) => (path, Some(lines)),
             _ => (text, None),
         };
         let is_path = lines.is_some() || is_there(path) || looks_like_path(path);

@@ -37,7 +37,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         include_definitions: arguments.definitions,
         filter: filters.filter(),
         from: ReferencePosition::default(),
-        limit: filters.offset + filters.limit,
+        limit: filters.end(),
         time_limit: TIME_LIMIT,
     };
     let OpenedFolder { searched, paths, interrupts } = open_updated_folder(shared, &folders, filters.no_index)?;
@@ -60,7 +60,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         }
         printer.flush()?;
         if !shared.quiet {
-            print_reference_notes(&answer, filters.offset, filters.limit);
+            print_reference_notes(&answer, filters.offset, filters.end());
         }
         if answer.files.iter().all(|file| file.references.is_empty()) {
             exit = CommandExit::NothingFound;
@@ -97,8 +97,8 @@ fn reference_line(file: &ReferencedFile, one: &CodeReference, palette: Palette) 
     parts.join("  ")
 }
 
-/// Prints notes about missing or omitted uses on standard error.
-fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
+/// Prints notes about missing or omitted uses on standard error. `next` is the offset of the first use that follows.
+fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, next: usize) {
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
     }
@@ -108,7 +108,7 @@ fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) 
         printer::print_note(&format!("{count} not shown; give --definitions to show them"));
     }
     if answer.next.is_some() {
-        printer::print_note(&describe_rest(answer, offset + limit));
+        printer::print_note(&describe_rest(answer, next));
     }
 }
 

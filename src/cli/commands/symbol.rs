@@ -49,7 +49,7 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
         }
         printer.flush()?;
         if !shared.quiet {
-            print_symbol_notes(name, &answer, filters.offset + filters.limit);
+            print_symbol_notes(name, &answer, filters.end());
         }
         if answer.symbols.is_empty() {
             exit = CommandExit::NothingFound;

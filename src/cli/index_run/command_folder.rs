@@ -1,12 +1,13 @@
 //! The folder that a command works on: the indexed folder, and the part of it that was named.
 //!
 //! A folder without its own index below an indexed folder is searched in that folder's index. Paths are then shown
-//! relative to the working folder, and arguments are read relative to the named folder, or else to the indexed one.
+//! relative to the working folder, and arguments are read relative to the named folder, or else to the indexed one or to
+//! the working folder.
 
 use std::path::{Path, PathBuf};
 
 use config::{Settings, UserEnvironment};
-use engine::{Engine, EngineError, RepoPath};
+use engine::{Engine, EngineError, PathError, RepoPath};
 
 use super::published_base::bring_base;
 use crate::cli::arguments::SharedArguments;
@@ -189,19 +190,26 @@ impl ShownPaths {
     }
 
     /// Calls `read` with a path relative to the named folder. If nothing is there, or the path leads out of the indexed
-    /// folder, calls it again with the path as given, which the engine takes as relative to the indexed folder. An
-    /// absolute path is read as given.
+    /// folder, calls it again with the path as given, which the engine takes as relative to the indexed folder, and then
+    /// with the path relative to the working folder, as [`ShownPaths::show`] shows it. An absolute path is read as given.
     ///
     /// # Errors
-    /// The error of `read`.
+    /// The error of `read`; if nothing is there, that for the path as given.
     pub fn read<T>(&self, path: &str, read: impl Fn(&str) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let Some(part) = self.part.as_ref().filter(|_| !Path::new(path).is_absolute()) else { return read(path) };
-        match read(&format!("{part}/{path}")) {
-            Err(EngineError::Path(engine::PathError::Missing { .. } | engine::PathError::OutsideRoot { .. })) => {
-                read(path)
-            }
-            answered => answered,
+        let is_elsewhere = |answered: &Result<T, EngineError>| {
+            matches!(answered, Err(EngineError::Path(PathError::Missing { .. } | PathError::OutsideRoot { .. })))
+        };
+        let in_part = read(&format!("{part}/{path}"));
+        if !is_elsewhere(&in_part) {
+            return in_part;
         }
+        let as_given = read(path);
+        if !is_elsewhere(&as_given) {
+            return as_given;
+        }
+        let as_shown = self.working.join(path).to_str().map(&read);
+        as_shown.filter(|answered| !is_elsewhere(answered)).unwrap_or(as_given)
     }
 }
 
@@ -223,5 +231,24 @@ mod tests {
         assert_eq!(shown("/p/docs", Some("src")), "../src/net/a.rs");
         assert_eq!(shown("/", Some("src")), "p/src/net/a.rs");
         assert_eq!(shown("/q", Some("src")), "/p/src/net/a.rs");
+    }
+
+    #[test]
+    fn shown_paths_and_those_below_the_named_or_the_indexed_folder_are_read() {
+        let read = |working: &str, path: &str| {
+            let paths = ShownPaths { root: "/p".into(), working: working.into(), part: Some(RepoPath::new("src")) };
+            let file = |path: &str| {
+                let known = ["src/net/a.rs", "/p/src/net/a.rs", "/p/src/web/../net/a.rs"];
+                let missing = || PathError::Missing { path: path.to_owned(), root: "/p".into(), nearest: None };
+                known.contains(&path).then_some(()).ok_or_else(|| EngineError::from(missing()))
+            };
+            paths.read(path, file).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            ["net/a.rs", "src/net/a.rs", "/p/src/net/a.rs"].map(|path| read("/q", path)),
+            [Ok(()), Ok(()), Ok(())]
+        );
+        assert_eq!([read("/", "p/src/net/a.rs"), read("/p/src/web", "../net/a.rs")], [Ok(()), Ok(())]);
+        assert!(read("/", "p/b.rs").is_err_and(|error| error.starts_with("p/b.rs does not exist")));
     }
 }

@@ -130,10 +130,8 @@ impl<'a> DryRunJson<'a> {
         for (_, _, reason) in &found.excluded {
             *totals.entry(reason.label()).or_default() += 1;
         }
-        let included = found
-            .included
-            .iter()
-            .map(|(path, language)| IncludedFileJson { path: path.as_str(), language: language.0 });
+        let included =
+            found.included.iter().map(|file| IncludedFileJson { path: file.path.as_str(), language: file.language.0 });
         let excluded = found.excluded.iter().map(|(path, is_folder, reason)| ExcludedPathJson {
             path: path.as_str(),
             is_folder: *is_folder,

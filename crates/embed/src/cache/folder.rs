@@ -55,9 +55,12 @@ pub(super) fn remove_oldest_segments(segments: Vec<SegmentFile>, max_bytes: u64)
     segments.into_iter().filter(keep).collect()
 }
 
-/// Removes a segment and the files that belong to it.
+/// Removes a segment and the files that belong to it; another process may have removed it before.
 fn remove_segment(path: &Path) -> io::Result<()> {
-    fs::remove_file(path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
     [KEYS, LIVE].iter().for_each(|extension| _ = fs::remove_file(path.with_extension(extension)));
     Ok(())
 }
@@ -73,12 +76,7 @@ pub(super) fn merge_small_segments(
     if segments.len() <= MANY_SEGMENTS {
         return segments;
     }
-    let is_part = |file: &&SegmentFile| file.bytes < SMALL_BYTES && !segment::is_live(&file.path);
-    let parts: Vec<&SegmentFile> = segments.iter().filter(is_part).collect();
-    if parts.len() < 2 {
-        return segments;
-    }
-    match merge_vector_segments(folder, &parts, format) {
+    match merge_vector_segments(folder, format) {
         Ok(true) => list_segments(folder),
         Ok(false) => segments,
         Err(error) => {
@@ -88,18 +86,33 @@ pub(super) fn merge_small_segments(
     }
 }
 
-fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordFormat) -> io::Result<bool> {
+/// Returns whether segments may have been merged or removed since the caller listed them.
+fn merge_vector_segments(folder: &Path, format: &RecordFormat) -> io::Result<bool> {
     let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(false),
         Err(TryLockError::Error(error)) => return Err(error),
     }
+    // Another process may have merged segments before this one held the lock, so they are listed again.
+    let is_part = |file: &SegmentFile| file.bytes < SMALL_BYTES && !segment::is_live(&file.path);
+    let segments = list_segments(folder);
+    if segments.len() <= MANY_SEGMENTS {
+        return Ok(true);
+    }
+    let parts: Vec<SegmentFile> = segments.into_iter().filter(is_part).collect();
+    if parts.len() < 2 {
+        return Ok(true);
+    }
     let path = folder.join(format!("{}-{}-joined.{VECTORS}", now_ms(), std::process::id()));
     let (mut joined, mut keys, mut merged) = (PendingFile::create(&path)?, Vec::new(), Vec::new());
     joined.write_all(&format.header())?;
-    for part in parts {
-        let mut bytes = fs::read(&part.path)?;
+    for part in &parts {
+        let mut bytes = match fs::read(&part.path) {
+            // Another process removes the oldest segments when the cache is full.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read?,
+        };
         let Some((header, records)) = bytes.split_first_chunk_mut::<HEADER_BYTES>() else { continue };
         let Some(checksum) = format.record_checksum(header) else { continue };
         merged.push(&part.path);
@@ -116,7 +129,7 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
         }
     }
     if merged.len() < 2 {
-        return Ok(false);
+        return Ok(true);
     }
     // Write the keys first, since a segment without a file of keys has to be scanned.
     replace_with_bytes(&path.with_extension(KEYS), Durability::Unsynced, &keys)?;

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use super::folder::{list_segments, merge_small_segments};
+use super::segment::RecordFormat;
 use super::{VectorCache, VectorKey, round_to_half};
 use platform::cancel::CancelToken;
 
@@ -126,6 +128,20 @@ fn many_small_segments_are_merged_without_loss() {
     assert_eq!(segments(folder.path()).len(), 2, "a live segment is not merged");
     fill(&writing, [21]);
     assert!((0..22).all(|seed| has_vector(&open_cache(folder.path()), seed)), "and its later records are found");
+}
+
+#[test]
+fn segments_that_another_process_removed_after_they_were_listed_do_not_stop_a_merge() {
+    let folder = tempfile::tempdir().expect("a folder");
+    (0..20).for_each(|seed| fill(&open_cache(folder.path()), [seed]));
+    let model = segments(folder.path())[0].parent().expect("a folder").to_owned();
+    let (format, listed) = (RecordFormat::new(MODEL, 3), list_segments(&model));
+    fs::remove_file(&listed[7].path).expect("removed");
+    let left: Vec<PathBuf> =
+        merge_small_segments(&model, listed, &format).into_iter().map(|segment| segment.path).collect();
+    assert_eq!((left.len(), &left), (1, &segments(folder.path())));
+    let cache = open_cache(folder.path());
+    assert_eq!((0..20).filter(|seed| has_vector(&cache, *seed)).count(), 19);
 }
 
 #[test]

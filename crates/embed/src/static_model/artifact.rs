@@ -30,12 +30,12 @@ impl StaticModel {
 }
 
 /// Returns the artifact with these tokens, ascending and distinct, and their rows: `[tokens, dimensions]`, row-major.
-/// Values must be finite; NaN counts as zero. `version` must be at least 1.
+/// `version` must be at least 1.
 ///
 /// # Errors
 ///
-/// Fails if there are no or too many tokens or dimensions for the format, or if the number of rows differs from the
-/// number of tokens.
+/// Fails if there are no or too many tokens or dimensions for the format, if the number of rows differs from the number
+/// of tokens, or if a value is not finite.
 pub fn encode_model(
     tokens: &[&str],
     rows: &[f32],
@@ -49,6 +49,9 @@ pub fn encode_model(
     if tokens.is_empty() || tokens.len() > MAX_TOKENS || rows.len() != tokens.len() * dimensions {
         return Err(range("count", rows.len() / dimensions));
     }
+    if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
+        return Err(StaticModelError::Value { token: at / dimensions });
+    }
     let block = tokens.join("\n");
     let mut artifact = Vec::new();
     for (what, field) in [("count", tokens.len()), ("dimensions", dimensions), ("token block", block.len())] {
@@ -57,11 +60,9 @@ pub fn encode_model(
     artifact.extend(version.to_le_bytes());
     artifact.extend(block.as_bytes());
     // Only the ratios of lengths matter, so the largest component of all rows is scaled to 1.
-    let highest = rows.iter().fold(f32::MIN_POSITIVE, |highest, value| highest.max(finite_magnitude(*value)));
-    let peaks = rows
-        .chunks_exact(dimensions)
-        .map(|row| row.iter().fold(0.0_f32, |peak, value| peak.max(finite_magnitude(*value))));
-    let peaks: Vec<f32> = peaks.collect();
+    let highest = rows.iter().fold(f32::MIN_POSITIVE, |highest, value| highest.max(value.abs()));
+    let peak = |row: &[f32]| row.iter().fold(0.0_f32, |peak, value| peak.max(value.abs()));
+    let peaks: Vec<f32> = rows.chunks_exact(dimensions).map(peak).collect();
     artifact.extend(peaks.iter().flat_map(|peak| (peak / highest / 127.0).to_le_bytes()));
     for (row, peak) in rows.chunks_exact(dimensions).zip(peaks) {
         artifact.extend(row.iter().map(|value| quantize_to_int8(*value, peak)));
@@ -69,12 +70,8 @@ pub fn encode_model(
     Ok(ARTIFACT_FORMAT.seal(&artifact))
 }
 
-fn finite_magnitude(value: f32) -> f32 {
-    if value.is_finite() { value.abs() } else { 0.0 }
-}
-
 /// Returns 127 × `value` / `peak`, rounded to an integer.
-#[expect(clippy::cast_possible_truncation, reason = "from -127 to 127; what is not a number becomes 0")]
+#[expect(clippy::cast_possible_truncation, reason = "from -127 to 127")]
 fn quantize_to_int8(value: f32, peak: f32) -> u8 {
     let share = if peak > 0.0 { value / peak } else { 0.0 };
     ((share * 127.0).round() as i8).cast_unsigned()

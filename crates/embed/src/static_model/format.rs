@@ -19,7 +19,7 @@ pub(super) const MAX_TOKENS: usize = 1 << 24;
 /// Maximum number of dimensions in an artifact.
 pub(super) const MAX_DIMENSIONS: usize = 4096;
 
-/// The reason why bytes cannot be opened as a model.
+/// The reason why bytes cannot be opened as a model, or rows not be written as one.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StaticModelError {
     #[error("cannot read the embedding model: {0}")]
@@ -32,6 +32,8 @@ pub enum StaticModelError {
     Tokens { expected: u32 },
     #[error("cannot read the embedding model: the scale of token {token} is negative or not finite")]
     Scale { token: usize },
+    #[error("cannot write the embedding model: the row of token {token} has a value that is not finite")]
+    Value { token: usize },
 }
 
 /// The numbers in an artifact's header, checked against each other and the artifact's length.

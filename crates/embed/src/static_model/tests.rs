@@ -1,7 +1,7 @@
 //! Tests of text vectors, of pieces of unknown words, and of damaged artifacts.
 
 use super::format::VERSION_1_MAGIC;
-use super::{ARTIFACT_FORMAT, StaticModel, StaticModelError};
+use super::{ARTIFACT_FORMAT, StaticModel, StaticModelError, encode_model};
 use platform::file_format;
 
 /// Returns an artifact with four tokens of two dimensions: `draw`, `json`, `parse`, `sha`.
@@ -137,6 +137,17 @@ fn an_artifact_of_version_1_gives_the_same_vectors_and_id() {
     assert_eq!(old.id(), new.id());
     assert_eq!(old.rows(), new.rows());
     assert_eq!(old.embed_text("parse draw json"), new.embed_text("parse draw json"));
+}
+
+#[test]
+fn rows_that_are_not_finite_are_not_written() {
+    let encode = |value| encode_model(&["draw", "json"], &[0.5, -1.0, 0.25, value], 2, 1);
+    let rows = StaticModel::from_bytes(encode(2.0).expect("finite")).expect("is a model").rows();
+    let ratio = rows[3] / rows[0];
+    assert!((ratio - 4.0).abs() < 0.05, "{rows:?}");
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        assert_eq!(encode(value), Err(StaticModelError::Value { token: 1 }), "{value}");
+    }
 }
 
 #[test]

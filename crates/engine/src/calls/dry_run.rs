@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use crate::error::{EngineError, fail_if_cancelled};
 use crate::state::Engine;
-use index::{DryRun, IndexError};
+use index::{ChangeCounts, DryRun, IncludedFile, IndexError};
 use platform::cancel::CancelToken;
 use source::decode_file;
 use source::language::LanguageChoices;
 use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
-use types::SkipReason;
+use types::{ContentHash, SkipReason};
 
 impl Engine {
     /// Lists the files that an index run would include and exclude, with reasons. Reads the files and writes nothing.
@@ -39,11 +39,13 @@ impl Engine {
                         Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                             Some(reason) => listing.excluded.push((entry.path, false, reason)),
                             None => {
+                                let hash = ContentHash::of_bytes(&bytes);
                                 let (source, decoding) = decode_file(&entry.path, bytes, &languages);
                                 listing.problems.extend(decoding.problem.map(|problem| (entry.path.clone(), problem)));
                                 let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
                                 listing.masked.extend(masks);
-                                listing.included.push((entry.path, source.language));
+                                let (path, language) = (entry.path, source.language);
+                                listing.included.push(IncludedFile { path, language, hash });
                             }
                         },
                     }
@@ -53,8 +55,17 @@ impl Engine {
         });
         walked.map_err(IndexError::from)?;
         fail_if_cancelled(cancel)?;
-        listing.included.sort();
+        listing.included.sort_by(|a, b| a.path.cmp(&b.path));
         listing.excluded.sort();
         Ok(listing)
+    }
+
+    /// Compares the contents of the files that a dry run included with the index; `None` without an index.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or belongs to another folder.
+    pub fn count_changes(&self, found: &DryRun) -> Result<Option<ChangeCounts>, EngineError> {
+        let Some(view) = self.open_view()? else { return Ok(None) };
+        Ok(Some(found.count_changes(&view.files()?)))
     }
 }

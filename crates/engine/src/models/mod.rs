@@ -20,7 +20,7 @@ pub use transformers::{LibraryLocation, first_visible_gpu, library_locations, lo
 pub use tuned_store::TunedModel;
 
 pub(crate) use index_models::{EmbeddingModel, IndexModels};
-pub(crate) use open_embedder::save_model_folder;
+pub(crate) use open_embedder::{embedder_word, save_model_folder};
 pub(crate) use tuned_store::{
     TuningEvaluation, read_tuned_model, remove_tuned_model, remove_unused_models, save_tuned_model,
 };

@@ -52,12 +52,26 @@ pub(super) fn open_stored_embedder(
     if is_stored_model(&by_name) {
         return by_name.map(Some);
     }
-    let Ok(folder) = fs::read_to_string(settings.index_dir.join(MODEL_FOLDER_FILE)) else { return by_name.map(Some) };
-    // The suffix gives the precision and the dimensions of the index.
-    let suffix = &name[ModelReference::parse(name).name.len()..];
-    let by_folder = open_embedder(settings, &EmbedderChoice::Model(format!("{folder}{suffix}")));
+    let Some(word) = folder_reference(settings, name) else { return by_name.map(Some) };
+    let by_folder = open_embedder(settings, &EmbedderChoice::Model(word));
     // The problem with the recorded folder is reported, because the user can fix it.
     by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
+}
+
+/// Returns the word for `--embedder` that names the model of an index: its reference, or its recorded folder if the
+/// reference does not find it. A model tuned to a folder counts as the built-in one, which it was made from.
+pub(crate) fn embedder_word(settings: &Settings, model_id: &str) -> String {
+    let Some(name) = hub::reference_from_id(model_id) else { return EmbedderChoice::BuiltIn.to_string() };
+    let is_found = hub::find_model(&settings.models, name, &[]).is_ok_and(|model| model.id() == model_id);
+    folder_reference(settings, name).filter(|_| !is_found).unwrap_or_else(|| name.to_owned())
+}
+
+/// Returns the recorded folder of the index's model with the precision and the dimensions of the reference `name`;
+/// `None` if no folder is recorded.
+fn folder_reference(settings: &Settings, name: &str) -> Option<String> {
+    let folder = fs::read_to_string(settings.index_dir.join(MODEL_FOLDER_FILE)).ok()?;
+    let suffix = &name[ModelReference::parse(name).name.len()..];
+    Some(format!("{folder}{suffix}"))
 }
 
 /// Records the folder of the index's model, if the settings name the model by a path that exists.

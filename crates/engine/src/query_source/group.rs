@@ -11,6 +11,7 @@ use std::thread;
 
 use super::{GroupRepository, LocatedPath, QuerySource};
 use crate::error::{EngineError, PathError};
+use crate::models::embedder_word;
 use crate::state::Engine;
 use embed::Embedder;
 use platform::threads::run_on_threads;
@@ -173,7 +174,8 @@ impl QuerySource for EngineGroup {
                     let model = |snapshot: &Snapshot| snapshot.manifest().fingerprint.clone();
                     match parts.first().filter(|first| !is_same_model(&model(&first.snapshot), &model(&snapshot))) {
                         Some(first) => {
-                            let reason = other_model_reason(engine, &model(&snapshot), first);
+                            let first_engine = self.find_member(&first.name).map_or(engine, |(_, engine)| engine);
+                            let reason = other_model_reason(engine, &model(&snapshot), first, first_engine);
                             left_out.insert(name.clone(), reason);
                         }
                         None => parts.push(GroupMember::new(name.clone(), snapshot)),
@@ -353,15 +355,21 @@ fn is_same_model(a: &IndexFingerprint, b: &IndexFingerprint) -> bool {
 }
 
 /// Returns the reason why a repository with vectors of another model is left out.
-fn other_model_reason(engine: &Engine, fingerprint: &IndexFingerprint, first: &GroupMember) -> String {
+fn other_model_reason(
+    engine: &Engine,
+    fingerprint: &IndexFingerprint,
+    first: &GroupMember,
+    first_engine: &Engine,
+) -> String {
+    let first_id = &first.snapshot.manifest().fingerprint.model_id;
     format!(
         "its index was made by the model {}, and that of {} by {}, whose vectors cannot be compared; index both with one \
          model, such as with `codescry index {} --embedder {}`",
         fingerprint.model_id,
         first.name,
-        first.snapshot.manifest().fingerprint.model_id,
+        first_id,
         shown(engine.root()),
-        first.snapshot.manifest().fingerprint.model_id,
+        shown(Path::new(&embedder_word(&first_engine.settings, first_id))),
     )
 }
 
@@ -432,7 +440,7 @@ mod tests {
         assert_eq!(found, ["api", "web"]);
         let notes = answer.notes.join("; ");
         assert!(notes.contains("old was not searched: its index was made by the model synthetic"), "{notes}");
-        assert!(notes.contains("--embedder"), "{notes}");
+        assert!(notes.contains("old --embedder builtin"), "{notes}");
         let filtered = SearchQuery { text: "repo:old open".to_owned(), ..query };
         let refused = group.search(&filtered, &CancelToken::default()).expect_err("it is left out").to_string();
         assert!(refused.starts_with("old is not searched: its index was made by the model"), "{refused}");
@@ -441,6 +449,30 @@ mod tests {
             all.iter().any(|one| one.name == name && one.left_out.is_some())
         };
         assert!(left_out("old") && !left_out("api"));
+    }
+
+    #[test]
+    fn the_remedy_names_a_model_in_a_user_s_folder_by_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = folder.path().canonicalize().expect("it is there");
+        let (model, fixtures) = (base.join("mine"), concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx"));
+        std::fs::create_dir_all(&model).expect("a folder");
+        for file in ["model2vec.safetensors", "tokenizer.json"] {
+            std::fs::copy(Path::new(fixtures).join(file), model.join(file)).expect("copied");
+        }
+        let description =
+            "name = \"mine\"\nkind = \"model2vec\"\ndimensions = 8\n[files]\nfp32 = \"model2vec.safetensors\"\n";
+        std::fs::write(model.join("codescry-model.toml"), description).expect("written");
+        let model = model.to_str().expect("it is UTF-8");
+        let engines = vec![index_folder(&base, "api", model), index_folder(&base, "web", "builtin")];
+        let group = EngineGroup::new(engines, Vec::new());
+        let query = SearchQuery { text: "open".to_owned(), limit: 9, ..SearchQuery::default() };
+        let notes = group.search(&query, &CancelToken::default()).expect("an answer").notes.join("; ");
+        assert!(notes.contains(&format!("web --embedder {model}:fp32")), "{notes}");
+        let again = index_folder(&base, "web", &format!("{model}:fp32"));
+        let group = EngineGroup::new(vec![index_folder(&base, "api", model), again], Vec::new());
+        let found = group.search(&query, &CancelToken::default()).expect("an answer").hits;
+        assert!(found.iter().any(|hit| hit.repository.as_deref() == Some("web")), "the remedy helps");
     }
 
     #[test]

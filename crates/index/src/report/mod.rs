@@ -8,7 +8,7 @@ mod run_record;
 mod stage;
 
 pub use bottleneck::{Bottleneck, find_bottleneck};
-pub use dry_run::DryRun;
+pub use dry_run::{ChangeCounts, DryRun, IncludedFile};
 pub use index_report::{ChangedFiles, FileList, IndexReport};
 pub use progress::{IndexPhase, IndexProgress};
 pub use run_record::{RunRecord, RunRecordError, RunRecorder, RunStatus, StageRecord, read_run_record};

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use answer::RenderedAnswer;
 use engine::{IndexStatus, Project, RunRecord, StageRecord};
 use platform::clock::now_ms;
-use text::display::{escape_name_to_length, sanitize_line, sanitize_to_length};
+use text::display::{escape_name_to_length, format_age, sanitize_line, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
@@ -213,25 +214,16 @@ fn format_root_status(output: &RootStatusOutput, state: &IndexRunState, device: 
     text
 }
 
-/// Formats the freshness of the index, such as `the folder is watched, last scanned 12 s ago, last commit 3 min ago`.
+/// Formats the freshness of the index, such as `the folder is watched, last scanned 12 seconds ago, last commit 1 hour
+/// ago`.
 fn format_freshness(output: &RootStatusOutput) -> String {
-    let commit_age = now_ms().saturating_sub(output.committed_at_ms) / 1_000;
+    let commit_age = format_age(Duration::from_millis(now_ms().saturating_sub(output.committed_at_ms)));
     let how = if output.followed { "the folder is watched" } else { "each search checks for changes first" };
     let scan = match output.last_look_s {
-        Some(seconds) => format!("last scanned {} ago", format_age_seconds(seconds)),
+        Some(seconds) => format!("last scanned {} ago", format_age(Duration::from_secs(seconds))),
         None => "not scanned yet by this server".to_owned(),
     };
-    format!("{how}, {scan}, last commit {} ago", format_age_seconds(commit_age))
-}
-
-/// Formats an age such as `40 s`, `12 min`, `3 h` or `5 days`.
-fn format_age_seconds(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
+    format!("{how}, {scan}, last commit {commit_age} ago")
 }
 
 /// Converts the record of a run to its wire type; times become percentages of the run, per thread.

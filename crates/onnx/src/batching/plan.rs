@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-/// Maximum share of padding in a batch that is not small. Ignored if the model fixes the number of tokens per row.
+/// Maximum share of padding in a batch that is not small. Ignored if the model fixes the number of rows or of tokens
+/// per row.
 const MAX_PADDING: f64 = 0.06;
 
 /// Divisor of the token limit that gives the maximum size of a small batch. A small batch may have more padding.
@@ -65,7 +66,10 @@ pub fn plan_batches(lengths: &[usize], limits: &BatchLimits) -> Vec<Range<usize>
         let rows = at - start + 1;
         let padded = limits.padded_tokens(rows, *length);
         let padding = 1.0 - (real + length) as f64 / padded as f64;
-        let is_wasteful = limits.row_tokens.is_none()
+        // A batch of a model with a fixed number of rows costs as many rows when it is cut short, and a fixed row as many
+        // tokens.
+        let is_wasteful = limits.rows.is_none()
+            && limits.row_tokens.is_none()
             && padding > MAX_PADDING
             && real > (limits.tokens / SMALL_BATCH_DIVISOR).min(MAX_SMALL_BATCH_TOKENS);
         if rows > 1 && (!limits.allows(rows, *length) || is_wasteful) {
@@ -120,5 +124,9 @@ mod tests {
         let fixed = BatchLimits { rows: Some(2), row_tokens: Some(16), ..LIMITS };
         assert_eq!(plan_batches(&[3, 4, 5, 16, 16], &fixed), [0..2, 2..4, 4..5]);
         assert_eq!(fixed.padded_tokens(1, 3), 32);
+        // Rows that fill up a batch are no reason to end it.
+        let fixed_rows = BatchLimits { rows: Some(32), ..LIMITS };
+        let ends = |batches: Vec<Range<usize>>| batches.iter().map(|batch| batch.end).collect::<Vec<_>>();
+        assert_eq!(ends(plan_batches(&[500; 40], &fixed_rows)), [32, 40]);
     }
 }

@@ -18,7 +18,7 @@ const MATRIX_PRODUCT_MODEL: &[u8] = include_bytes!("../../assets/product.onnx");
 /// Checks that a device can run a small model.
 ///
 /// # Errors
-/// Fails if the device fails or computes a wrong result; the message contains the reason.
+/// Fails if the device fails, leaves the model to the CPU or computes a wrong result; the message contains the reason.
 pub fn check_device_computes(library: &'static OrtLibrary, provider: Provider, id: u32) -> Result<(), String> {
     let model = ModelDescription::default();
     let (path, no_limit) = (Path::new("product.onnx"), |_, _| None);
@@ -36,7 +36,7 @@ pub fn check_device_computes(library: &'static OrtLibrary, provider: Provider, i
         cuda_libraries::preload_cuda_libraries(&library.path);
     }
     let message = |error: ort::Error| plain_message(&error);
-    let builder = opener.session_builder(provider, id).map_err(SessionOpenError::into_message)?;
+    let builder = opener.strict_session_builder(provider, id).map_err(SessionOpenError::into_message)?;
     let mut builder = builder.with_intra_threads(1).map_err(|error| plain_message(&error))?;
     let mut session = builder.commit_from_memory(MATRIX_PRODUCT_MODEL).map_err(message)?;
     let matrix = [1.0_f32, 2.0, 3.0, 4.0];

@@ -50,8 +50,7 @@ impl SessionOpener for OrtSessionOpener<'_> {
             cuda_libraries::preload_cuda_libraries(&self.library.path);
         }
         // First require that all operators run on the device; failing that, let some run on the CPU.
-        let strict = self.session_builder(provider, id)?.with_disable_cpu_fallback().map_err(device_error)?;
-        let (session, is_partly_cpu) = match self.load_session(strict, provider) {
+        let (session, is_partly_cpu) = match self.load_session(self.strict_session_builder(provider, id)?, provider) {
             Ok(session) => (session, false),
             Err(_) => (self.load_session(self.session_builder(provider, id)?, provider)?, true),
         };
@@ -109,6 +108,20 @@ impl OrtSessionOpener<'_> {
         // Spinning threads would take CPU time from the parsers.
         let builder = builder.with_intra_op_spinning(false).map_err(device_error)?;
         builder.with_execution_providers([self.provider_dispatch(provider, id)?]).map_err(device_error)
+    }
+
+    /// Returns a builder of sessions that fail to load if the device cannot run all of their operators. Other sessions
+    /// leave such operators to the CPU without a word.
+    ///
+    /// # Errors
+    /// Fails if the device is not available.
+    pub fn strict_session_builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, SessionOpenError> {
+        let builder = self.session_builder(provider, id)?;
+        // On the CPU, nothing falls back.
+        if provider == Provider::Cpu {
+            return Ok(builder);
+        }
+        builder.with_disable_cpu_fallback().map_err(device_error)
     }
 
     fn load_session(&self, mut builder: SessionBuilder, provider: Provider) -> Result<Session, SessionOpenError> {

@@ -240,6 +240,8 @@ fn other_formats_are_found() {
         format!("wireguard_private_key: \"{}=\"\n", &random[..43]),
         format!("const clientPrivateKey = '{random}';\n"),
         format!("    client-key-data: {random}\n"),
+        format!("name\\tprivate_key\\t{random}\\n"),
+        format!("private_key&#9;{random}\n"),
         "AGE-SECRET-KEY-1QL3Z7HJY54PW3HYWW5AYYFG7ZQGVC7W3J2ELW8ZMRJ2KG5SFN9AQMCAC8P\n".to_owned(),
         format!("<RSAKeyValue><Modulus>abc</Modulus><D>{random}</D></RSAKeyValue>"),
         format!("&lt;D&gt;{random}&lt;/D&gt;"),

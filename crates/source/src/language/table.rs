@@ -48,8 +48,8 @@ fn plain(name: &'static str, keys: LanguageKeys, content: ContentKind) -> Langua
 type LanguageKeys = (&'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 macro_rules! query {
-    ($name:literal) => {
-        include_str!(concat!("queries/", $name, ".scm"))
+    ($($name:literal),+) => {
+        concat!($(include_str!(concat!("queries/", $name, ".scm"))),+)
     };
 }
 
@@ -58,9 +58,9 @@ macro_rules! query {
 pub(super) static ROWS: std::sync::LazyLock<Vec<LanguageRow>> = std::sync::LazyLock::new(|| vec![
     plain("text", (&["txt", "text"], &["license", "readme", "notice", "changelog", "authors", "contributing"], &[]), Docs),
     parsed("python", (&["py", "pyi", "pyw", "pyx", "pxd", "ipynb"], &["sconstruct", "sconscript"], &["python"]), tree_sitter_python::LANGUAGE, query!("python")),
-    parsed("typescript", (&["ts", "mts", "cts"], &[], &["deno"]), tree_sitter_typescript::LANGUAGE_TYPESCRIPT, query!("typescript")),
-    parsed("tsx", (&["tsx"], &[], &[]), tree_sitter_typescript::LANGUAGE_TSX, query!("typescript")),
-    parsed("javascript", (&["js", "jsx", "mjs", "cjs"], &["jakefile"], &["node"]), tree_sitter_javascript::LANGUAGE, query!("javascript")),
+    parsed("typescript", (&["ts", "mts", "cts"], &[], &["deno"]), tree_sitter_typescript::LANGUAGE_TYPESCRIPT, query!("typescript", "javascript_values")),
+    parsed("tsx", (&["tsx"], &[], &[]), tree_sitter_typescript::LANGUAGE_TSX, query!("typescript", "javascript_values")),
+    parsed("javascript", (&["js", "jsx", "mjs", "cjs"], &["jakefile"], &["node"]), tree_sitter_javascript::LANGUAGE, query!("javascript", "javascript_values")),
     parsed("go", (&["go"], &[], &[]), tree_sitter_go::LANGUAGE, query!("go")),
     parsed("rust", (&["rs"], &[], &[]), tree_sitter_rust::LANGUAGE, query!("rust")),
     parsed("java", (&["java"], &[], &[]), tree_sitter_java::LANGUAGE, query!("java")),

@@ -32,8 +32,9 @@ pub fn print_dry_run(engine: &Engine, json: bool) -> anyhow::Result<CommandExit>
 fn dry_run_lines(found: &DryRun) -> Vec<String> {
     let mut rows = Vec::with_capacity(found.included.len() + found.excluded.len());
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
-    for (path, language) in &found.included {
-        rows.push((path.as_str(), format!("+ {} ({language})", escape_name(path.as_str()))));
+    for file in &found.included {
+        let path = file.path.as_str();
+        rows.push((path, format!("+ {} ({})", escape_name(path), file.language)));
     }
     for (path, is_dir, reason) in &found.excluded {
         let folder = if *is_dir { "/" } else { "" };
@@ -65,12 +66,13 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::{Language, RepoPath, SkipReason};
+    use engine::{IncludedFile, Language, RepoPath, SkipReason};
 
     #[test]
     fn included_and_excluded_paths_are_sorted_together() {
+        let hash = engine::ContentHash::of_bytes(b"");
         let found = DryRun {
-            included: vec![(RepoPath::new("b.rs"), Language("rust"))],
+            included: vec![IncludedFile { path: RepoPath::new("b.rs"), language: Language("rust"), hash }],
             masked: vec![(RepoPath::new("b.rs"), 7, "github-token")],
             problems: vec![(RepoPath::new("b.rs"), "its encoding is unknown".to_owned())],
             excluded: vec![

@@ -1,8 +1,8 @@
 //! `codescry search --batch`: reads one query per line and writes one answer per line, in order.
 //!
 //! Invariants: every input line that is not blank gets exactly one line of output, an answer or an error with the
-//! number of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
-//! held in memory.
+//! number of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line, and its
+//! line end, are held in memory.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -18,7 +18,7 @@ use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
 use crate::cli::text_output::remedies::for_command_line;
 
-/// Maximum length of an input line with its line end, in bytes; longer lines are answered with an error.
+/// Maximum length of an input line without its line end, in bytes; longer lines are answered with an error.
 const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
 
 /// One line of the input. Unknown fields are ignored.
@@ -74,11 +74,12 @@ fn parse_query_line(line: &[u8], defaults: &SearchQuery) -> Result<SearchQuery, 
 /// Reads the next line, or returns why it is rejected; `None` at the end of the input.
 fn read_query_line(input: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, String>>> {
     let mut line = Vec::new();
-    let read = input.by_ref().take(MAX_QUERY_LINE_BYTES).read_until(b'\n', &mut line)?;
+    let read = input.by_ref().take(MAX_QUERY_LINE_BYTES + 1).read_until(b'\n', &mut line)?;
     if read == 0 {
         return Ok(None);
     }
-    if line.ends_with(b"\n") || (read as u64) < MAX_QUERY_LINE_BYTES {
+    // Without a line end, the line is the last one or longer than the limit.
+    if line.ends_with(b"\n") || read as u64 <= MAX_QUERY_LINE_BYTES {
         return Ok(Some(Ok(line)));
     }
     skip_line(input)?;
@@ -114,6 +115,23 @@ mod tests {
         }
         assert!(lines[0].as_ref().is_err_and(|error| error.contains("longer than")));
         assert_eq!(lines[1..], [Ok(b"next\n".to_vec()), Ok(b"\n".to_vec()), Ok(b"last".to_vec())]);
+    }
+
+    #[test]
+    fn a_line_of_the_maximum_length_is_read_with_and_without_a_line_end() {
+        let read_all = |mut input: &[u8]| {
+            let mut lines = Vec::new();
+            while let Some(line) = read_query_line(&mut input).expect("a slice can be read") {
+                lines.push(line.map(|line| line.len()).map_err(|_| ()));
+            }
+            lines
+        };
+        let longest = MAX_QUERY_LINE_BYTES as usize;
+        let (line, longer) = (vec![b'x'; longest], vec![b'x'; longest + 1]);
+        assert_eq!(read_all(&line), [Ok(longest)]);
+        assert_eq!(read_all(&[&line[..], b"\n", &line].concat()), [Ok(longest + 1), Ok(longest)]);
+        assert_eq!(read_all(&longer), [Err(())]);
+        assert_eq!(read_all(&[&longer[..], b"\nnext"].concat()), [Err(()), Ok(4)]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-; JavaScript and JSX, which have the same grammar.
+; JavaScript and JSX, which have the same grammar. The patterns in `javascript_values.scm` follow these.
 
 [(comment) (html_comment)] @comment
 
@@ -23,6 +23,7 @@
 (field_definition property: (_) @name) @definition.property
 (field_definition property: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
+(field_definition property: (_) @name value: (class body: (_) @body)) @definition.class
 (class_body (method_definition name: (_) @name body: (_) @body) @definition.constructor
   (#eq? @name "constructor"))
 
@@ -64,44 +65,6 @@
   (variable_declarator name: [(identifier) @name
                               (object_pattern (shorthand_property_identifier_pattern) @name)]))) @definition.constant
 
-; Functions as values. Those whose body is an expression count only at the top level.
-(program (lexical_declaration (variable_declarator name: (identifier) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
-          (generator_function body: (_) @body)])) @definition.function)
-(export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
-          (generator_function body: (_) @body)]))) @definition.function
-[(lexical_declaration (variable_declarator name: (identifier) @name
-   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
- (variable_declaration (variable_declarator name: (identifier) @name
-   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function
-; `memo(() => {…})`, `debounce(function …)`.
-(program (lexical_declaration (variable_declarator name: (identifier) @name
-  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
-                                                   (function_expression body: (_) @body)])))) @definition.function)
-(export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
-  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
-                                                   (function_expression body: (_) @body)]))))) @definition.function
-; Classes as values.
-(lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
-(export_statement declaration: (lexical_declaration
-  (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
-(variable_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
-(expression_statement (assignment_expression left: (identifier) @name right: (class body: (_) @body))) @definition.class
-(pair key: (property_identifier) @name value: (class body: (_) @body)) @definition.class
-(field_definition property: (_) @name value: (class body: (_) @body)) @definition.class
-
-; Named class expressions that are passed, returned or chosen, as in `define("x-a", class A extends B {…})`.
-(arguments (class name: (_) @name body: (_) @body) @definition.class)
-(return_statement (class name: (_) @name body: (_) @body) @definition.class)
-(arrow_function body: (class name: (_) @name body: (_) @body) @definition.class)
-(parenthesized_expression (class name: (_) @name body: (_) @body) @definition.class)
-(ternary_expression (class name: (_) @name body: (_) @body) @definition.class)
-(binary_expression (class name: (_) @name body: (_) @body) @definition.class)
-(array (class name: (_) @name body: (_) @body) @definition.class)
-((assignment_expression left: (member_expression property: (_) @_property)
-  right: (class name: (_) @name body: (_) @body) @definition.class) (#eq? @_property "exports"))
-
 ; Functions in an object that is the value of a variable.
 (program [
   (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
@@ -115,12 +78,10 @@
 (export_statement value: (object (pair key: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
-; `exports.x = function`, `module.exports = class`, `Type.x = …`, `Type.prototype.x = …`.
+; `exports.x = function`, `Type.x = …`, `Type.prototype.x = …`.
 (expression_statement (assignment_expression left: (member_expression property: (_) @name)
   right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.function
-(expression_statement (assignment_expression left: (member_expression property: (_) @name)
-  right: (class body: (_) @body))) @definition.class
 ((expression_statement (assignment_expression
   left: (member_expression object: [(identifier) @receiver
                                     (member_expression object: (identifier) @receiver)]

@@ -180,9 +180,12 @@ fn unquoted(text: &str, range: Range<usize>) -> Range<usize> {
 /// Splits a key of TOML (`tool.poetry."a.b"`) at the dots outside of its quotes. The quotes around a part are left out.
 fn split_dotted_key(text: &str, key: Range<usize>) -> Vec<Range<usize>> {
     let source = text.get(key.clone()).unwrap_or_default();
-    let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);
+    let (mut parts, mut start, mut quote, mut is_escaped) = (Vec::new(), 0, None, false);
     for (at, byte) in source.bytes().enumerate() {
         match (byte, quote) {
+            _ if is_escaped => is_escaped = false,
+            // Only double quotes have escapes.
+            (b'\\', Some(b'"')) => is_escaped = true,
             (b'.', None) => {
                 parts.push(start..at);
                 start = at + 1;
@@ -194,4 +197,21 @@ fn split_dotted_key(text: &str, key: Range<usize>) -> Vec<Range<usize>> {
     }
     parts.push(start..source.len());
     parts.into_iter().map(|part| unquoted(text, key.start + part.start..key.start + part.end)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_split_at_the_dots_outside_of_their_quotes() {
+        let split = |key: &'static str| -> Vec<&str> {
+            split_dotted_key(key, 0..key.len()).into_iter().map(|part| &key[part]).collect()
+        };
+        assert_eq!(split("tool . poetry"), ["tool", "poetry"]);
+        assert_eq!(split(r#"tool."a.b".'c."d'"#), ["tool", "a.b", "c.\"d"]);
+        assert_eq!(split(r#""a\".b".c"#), [r#"a\".b"#, "c"], "an escaped quote ends nothing");
+        assert_eq!(split(r#""a\\".b"#), [r"a\\", "b"], "an escaped backslash escapes nothing");
+        assert_eq!(split(r"'a\'.b"), [r"a\", "b"], "single quotes have no escapes");
+    }
 }
