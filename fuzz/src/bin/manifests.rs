@@ -9,6 +9,6 @@ libfuzzer_sys::fuzz_target!(|file: &[u8]| {
     let resealed = seal_json(&String::from_utf8_lossy(file));
     _ = check_json_seal(resealed.as_bytes());
     if let Ok(manifest) = serde_json::from_slice::<Manifest>(resealed.as_bytes()) {
-        _ = manifest.is_readable();
+        _ = manifest.fingerprint.is_readable();
     }
 });
