@@ -1,0 +1,45 @@
+//! Requests in forms that people and models use although no document names them: filters that cannot be read, and names in
+//! the notation of their language.
+
+use serde_json::json;
+
+use crate::support::cli::Project;
+use crate::support::mcp::{RawClient, Repository};
+
+#[test]
+fn a_filter_that_cannot_be_read_is_a_word_with_a_note() {
+    let project = Project::empty();
+    project.write("src/door.py", "def open_door():\n    return 'foo'\n");
+    for filter in ["path:[", "-path:src/{a", "file:[!", "lang:klingon", "kind:verb"] {
+        let name = filter.trim_start_matches('-').split(':').next().unwrap_or_default();
+        let note = format!("`{name}:` is searched as a word: ");
+        let ran = project.run(&["search", &format!("{filter} open door")]);
+        assert!(ran.code == 0 && ran.out.contains("src/door.py"), "{filter}: {} {}", ran.out, ran.err);
+        assert!(ran.err.contains(&note), "{filter}: {}", ran.err);
+        let found = project.run(&["search", &format!("{filter} open door"), "--json"]).json();
+        assert!(found["notes"].to_string().contains(&note), "{filter}: {found}");
+    }
+    let ran = project.run(&["search", "path:[ open door"]);
+    assert!(ran.err.contains("write it like `src/**/*.rs`"), "{}", ran.err);
+    for (command, place) in [("symbol", "src/door.py:1-2"), ("references", "left out")] {
+        let ran = project.run(&[command, "open_door path:["]);
+        assert!(ran.err.contains("left out path: cannot read the glob ["), "{command}: {} {}", ran.out, ran.err);
+        assert!(ran.out.contains(place) || ran.err.contains(place), "{command}: {} {}", ran.out, ran.err);
+    }
+    let ran = project.run(&["search", "--path", "[", "open door"]);
+    assert!(ran.code == 2 && ran.err.contains("cannot read the glob ["), "an option is an error: {}", ran.err);
+}
+
+#[test]
+fn an_assistant_is_told_of_a_filter_that_cannot_be_read() {
+    let repository = Repository::new();
+    let mut raw = RawClient::initialized(&repository);
+    crate::support::mcp::index_until_ended(json!({}), |arguments| raw.call("index_project", arguments));
+    let found = raw.call("search_code", json!({ "query": "path:[ retry operation" }));
+    let text = found["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+    assert!(text.contains("src/retry.rs") && text.contains("`path:` is searched as a word"), "{found}");
+    let found = raw.call("find_symbol", json!({ "name": "evict_oldest file:{" }));
+    let text = found["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+    assert!(text.contains("evict_oldest") && text.contains("left out file: cannot read the glob {"), "{found}");
+    assert!(raw.close().success());
+}
