@@ -43,3 +43,30 @@ fn an_assistant_is_told_of_a_filter_that_cannot_be_read() {
     assert!(text.contains("evict_oldest") && text.contains("left out file: cannot read the glob {"), "{found}");
     assert!(raw.close().success());
 }
+
+#[test]
+fn a_name_is_read_in_the_notation_of_its_language() {
+    let project = Project::empty();
+    project.write(
+        "app/Http/Kernel.php",
+        "<?php\nnamespace App\\Http;\n\nclass Kernel {\n    public function handle($request) {\n        return $request;\n    }\n}\n",
+    );
+    project.write("foo.rb", "class Foo\n  def bar\n    1\n  end\nend\n");
+    project.write("pkg.py", "class Klass:\n    def method(self):\n        return 1\n");
+    for (name, place) in [
+        ("Kernel\\handle", "app/Http/Kernel.php:5-7"),
+        ("App\\Http\\Kernel", "app/Http/Kernel.php:4-8"),
+        ("\\App\\Http\\Kernel", "app/Http/Kernel.php:4-8"),
+        ("App\\Http\\Kernel::handle", "app/Http/Kernel.php:5-7"),
+        ("Foo::bar", "foo.rb:2-4"),
+        ("Foo#bar", "foo.rb:2-4"),
+        ("pkg.Klass.method", "pkg.py:2-3"),
+    ] {
+        let ran = project.run(&["read", name]);
+        assert!(ran.code == 0 && ran.out.starts_with(place), "{name}: {} {}", ran.out, ran.err);
+    }
+    for missing in ["Kernel\\close", "Kernel\\handles", "Nope\\handle", "src\\nope.php"] {
+        let ran = project.run(&["read", missing]);
+        assert!(ran.code == 2 && ran.err.contains("does not exist"), "{missing}: {} {}", ran.out, ran.err);
+    }
+}
