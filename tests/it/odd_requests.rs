@@ -70,3 +70,25 @@ fn a_name_is_read_in_the_notation_of_its_language() {
         assert!(ran.code == 2 && ran.err.contains("does not exist"), "{missing}: {} {}", ran.out, ran.err);
     }
 }
+
+/// The other places of a hit are named after the definitions that match, like the hit, and not after the first of each.
+#[test]
+fn also_names_the_definition_that_matched() {
+    let project = Project::empty();
+    let mut text = String::new();
+    for (at, who) in ["user", "host", "robot"].into_iter().enumerate() {
+        for n in at * 20..at * 20 + 14 {
+            text.push_str(&format!("def part_{n}(value):\n    total = value * {n}\n    return total\n\n\n"));
+        }
+        text.push_str(&format!(
+            "def rotate_credentials_of_{who}({who}):\n    \"\"\"Rotates the credentials of a {who}.\"\"\"\n    \
+             return {who}.rotate()\n\n\n"
+        ));
+    }
+    project.write("vault.py", text);
+    (0..8).for_each(|n| project.write(&format!("other{n}.py"), format!("def other_{n}():\n    return {n}\n")));
+    let ran = project.run(&["search", "rotate the credentials", "--limit", "1"]);
+    let also = ran.out.lines().find(|line| line.trim_start().starts_with("also: ")).unwrap_or_default();
+    assert!(ran.out.starts_with("vault.py:"), "{}", ran.out);
+    assert!(also.contains("function rotate_credentials_of_") && !also.contains("part_"), "{}", ran.out);
+}
