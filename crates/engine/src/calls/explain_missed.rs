@@ -183,7 +183,7 @@ mod tests {
         assert!(large.starts_with("large.py is not indexed; 1 file is larger than --max-file-bytes"), "{large}");
         let large = notes_of(&engine, "deploy", Some("src/deploy.py,src/large.py"));
         assert!(large.starts_with("src/large.py is not indexed: it is larger"), "{large}");
-        let large = notes_of(&engine, "large_function_of_all", None);
+        let large = notes_of(&engine, "restart_server large_function_of_all", None);
         assert!(large.contains("nowhere") && large.contains("1 file is larger") && large.contains("=4M"), "{large}");
         assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in Node.js v1.2", None), "");
     }

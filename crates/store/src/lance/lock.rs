@@ -53,7 +53,7 @@ pub(super) struct ReaderLock {
 
 impl ReaderLock {
     /// Locks a file; `None` if there is no such file, or the file system has no locks.
-    pub fn acquire(file: &Path) -> Option<Self> {
+    pub fn lock_file(file: &Path) -> Option<Self> {
         let file = File::open(file).ok()?;
         // A writer locks it only for the moment of [`ReaderLock::is_held`].
         file.lock_shared().ok()?;

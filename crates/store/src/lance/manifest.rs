@@ -277,7 +277,7 @@ impl CommitRecord {
 
     /// Locks the commit for a reader; `None` if that is not possible.
     pub fn lock_for_reader(&self, location: &IndexLocation) -> Option<ReaderLock> {
-        ReaderLock::acquire(&self.files.version_file(location)?)
+        ReaderLock::lock_file(&self.files.version_file(location)?)
     }
 
     /// Removes the retired commits that no process reads, and returns whether it removed any.
