@@ -75,19 +75,23 @@ fn differing_tasks_and_failing_questions_are_reported() {
     let retry = line("retry_with_backoff", "src/retry.rs");
     let before = write(&project, "one.jsonl", &(retry.clone() + &line("check a password", "login.py")));
     let before = write(&project, "before.json", &project.run(&["eval", &before, "--json"]).out);
-    let tasks = retry + &line("check a password", "pool.go") + &line("path:src/{a open", "src/retry.rs");
+    let tasks = retry + &line("check a password", "pool.go") + &line("lang:go -test", "src/retry.rs");
     let tasks = write(&project, "two.jsonl", &tasks);
     let ran = project.run(&["eval", &tasks, "--against", &before]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("1 question only in this run, 0 questions only in the other"), "{}", ran.err);
     assert!(ran.err.contains("1 question had other relevant locations before"), "{}", ran.err);
-    assert!(ran.err.contains("cannot be answered and scores zero: cannot read the glob"), "{}", ran.err);
+    assert!(ran.err.contains("cannot be answered and scores zero: the query has filters only"), "{}", ran.err);
     let answer = project.run(&["eval", &tasks, "--json"]).json();
     assert_eq!(answer["per_query"][2]["ndcg_at_10"], 0.0);
-    assert!(answer["per_query"][2]["error"].as_str().is_some_and(|error| error.contains("glob")), "{answer}");
-    let none = write(&project, "none.jsonl", &line("path:src/{a open", "src/retry.rs"));
+    assert!(answer["per_query"][2]["error"].as_str().is_some_and(|error| error.contains("filters")), "{answer}");
+    let none = write(&project, "none.jsonl", &line("lang:go -test", "src/retry.rs"));
     let ran = project.run(&["eval", &none]);
-    assert!(ran.code == 2 && ran.err.contains("no question can be answered: cannot read the glob"), "{}", ran.err);
+    assert!(
+        ran.code == 2 && ran.err.contains("no question can be answered: the query has filters only"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

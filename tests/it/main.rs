@@ -35,6 +35,7 @@ mod mcp_text;
 mod messages;
 mod models;
 mod names;
+mod odd_requests;
 mod onnx;
 mod packaging;
 #[cfg(target_os = "linux")]

@@ -116,6 +116,27 @@ fn an_index_of_an_earlier_version_answers_and_is_rebuilt_without_computing_vecto
     assert!(project.run(&["status", "--json"]).json()["redo_because"].is_null());
 }
 
+/// The program before this version made chunks without definitions of Objective-C.
+#[test]
+#[cfg(feature = "lance")]
+fn an_index_of_an_earlier_chunker_is_made_again_with_its_vectors() {
+    let project = Project::empty();
+    project.write("Shop.m", "@implementation Shop\n- (int)countItems {\n  return 3;\n}\n@end\n");
+    assert_eq!(project.run(&["index", "-q"]).code, 0);
+    let path = project.index_dir().join("manifest.json");
+    let sealed = fs::read_to_string(&path).expect("a manifest");
+    let (_, fields) = sealed.split_once(",\n").expect("the checksum is the first field");
+    let (before, after) = fields.split_once("\"chunker_version\": ").expect("a version");
+    let (version, after) = after.split_once(',').expect("another field");
+    let earlier = format!("{{\n{before}\"chunker_version\": 5,{after}");
+    fs::write(&path, platform::sealed_json::seal_json(&earlier)).expect("a manifest");
+    let report = project.run(&["index", "--json"]).json();
+    let because = format!("the chunker changed from version 5 to {version}");
+    assert_eq!((&report["redone_because"], &report["files_indexed"]), (&because.into(), &1.into()), "{report}");
+    assert_eq!((&report["vectors_computed"], &report["vectors_reused"]), (&0.into(), &1.into()), "{report}");
+    assert!(project.run(&["symbol", "countItems"]).out.starts_with("Shop.m:2-4"));
+}
+
 #[test]
 fn vectors_of_a_killed_run_are_not_computed_again() {
     let project = Project::empty();

@@ -7,10 +7,10 @@ pub fn format_code_block(code: &str) -> String {
     format!("\n{fence}\n{code}\n{fence}")
 }
 
-/// Returns a fence for `code`: at least three backticks, and more than any line of `code` begins with.
+/// Returns a fence for `code`: at least three backticks, and more than stand together anywhere in `code`, also after the
+/// number of a line.
 fn choose_fence(code: &str) -> String {
-    let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
-    let longest = code.lines().map(run).max().unwrap_or(0);
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     "`".repeat(3.max(longest + 1))
 }
 
@@ -21,6 +21,6 @@ mod tests {
     #[test]
     fn a_fence_is_longer_than_any_in_the_code() {
         assert_eq!(format_code_block("fn a() {}"), "\n```\nfn a() {}\n```");
-        assert_eq!(format_code_block("a\n  ````\nb ``````"), "\n`````\na\n  ````\nb ``````\n`````");
+        assert_eq!(format_code_block("a `b`\n7 ````\n8 ```"), "\n`````\na `b`\n7 ````\n8 ```\n`````");
     }
 }

@@ -11,7 +11,9 @@ use super::environment::{LocationSettings, user_folder};
 use super::error::ConfigError;
 use super::models::{ModelOptions, ModelSettings};
 use super::pipeline::{PipelineOptions, PipelineSettings};
-use super::variables::{number_or_environment, parse_bool, parse_bytes_or_zero, value_or_environment, variable_path};
+use super::variables::{
+    number_or_environment, parse_bool, parse_bytes, parse_bytes_or_zero, value_or_environment, variable_path,
+};
 
 /// Default of [`Settings::max_file_bytes`]: 1 MiB.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
@@ -111,7 +113,7 @@ impl Options {
         self.cache_dir = self.cache_dir.or_else(|| variable_path("CODESCRY_CACHE_DIR"));
         self.max_cache_bytes =
             value_or_environment(self.max_cache_bytes, "CODESCRY_MAX_CACHE_BYTES", parse_bytes_or_zero)?;
-        self.max_file_bytes = number_or_environment(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
+        self.max_file_bytes = value_or_environment(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES", parse_bytes)?;
         self.cross_file_systems =
             value_or_environment(self.cross_file_systems, "CODESCRY_CROSS_FILE_SYSTEMS", parse_bool)?;
         self.parse_time_limit_ms = number_or_environment(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;

@@ -3,6 +3,7 @@
 //! A path is resolved; it must be below the root, must not name a secret, and must not be excluded by a rule. The file
 //! is then opened without following symbolic links, so a path that changes after the check cannot lead outside.
 
+pub mod allowed_folders;
 mod stored;
 
 use std::fs;

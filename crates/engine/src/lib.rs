@@ -34,6 +34,7 @@ pub use calls::{
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;
 pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
+pub use files_on_disk::allowed_folders::{RefusedFolder, find_allowed_folder};
 pub use index::{
     BenchKind, Bottleneck, ChangeCounts, ChangedFiles, DryRun, FileList, IncludedFile, IndexError, IndexPhase,
     IndexProgress, IndexReport, IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage,

@@ -169,6 +169,10 @@ impl Indexer<'_> {
         self.check_preparse(&plan, scope, cancel)?;
         self.check_cancelled(cancel)?;
         let mut writer = RunWriter::new(self.store, fingerprint.clone(), last.as_ref(), plan.fresh, cancel);
+        // Their locks would keep the writer from removing what it replaces.
+        let before = before.cloned();
+        drop((view, last));
+        let before = before.as_ref();
         let is_returning = returning.is_some();
         let mut held_saved = None;
         if let Some(returning) = returning.filter(|_| !plan.fresh) {

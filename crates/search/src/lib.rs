@@ -25,7 +25,7 @@ pub use query::error::QueryError;
 pub use query::file_filter::FileFilter;
 pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_filters};
 pub use query::parsed_query::plan::{PlannedPart, RetrievalPlan, plan_retrieval};
-pub use query::parsed_query::{CheckedQuery, check_query};
+pub use query::parsed_query::{CheckedQuery, NAME_IS_NOWHERE, check_query};
 pub use query::path_pattern::find_nearest_path;
 pub use query::projects::{resolve_project_folders, resolve_repository};
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};

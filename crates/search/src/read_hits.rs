@@ -1,5 +1,7 @@
 //! Reads the hits of a search: the texts of the ranked places.
 
+use std::collections::HashMap;
+
 use crate::deciding_lines::LineScorer;
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
@@ -7,10 +9,11 @@ use crate::rank::hit::{Hit, RelatedChunk};
 use crate::rank::ranking::RankedPlace;
 use crate::retrieve::candidates::PartCandidates;
 use crate::snapshot::Snapshot;
+use crate::snapshot::column_block::ChunkMeta;
 use platform::cancel::CancelToken;
 use types::{Symbol, qualified_name};
 
-/// Maximum number of related chunks listed with a hit.
+/// Maximum number of related chunks listed with a hit, without those that are hits themselves.
 const MAX_RELATED_CHUNKS: usize = 3;
 
 /// Reads the hits of ranked places. Leaves out places whose stored text is damaged. Also returns the number of hits
@@ -31,15 +34,37 @@ pub(crate) fn read_hits(
     let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
     let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
     let lines = LineScorer::new(query, parts);
+    // The definition that matched, if it is not the one after which the chunk is named.
+    let find_title = |meta: &ChunkMeta<'_>, definitions: &[Symbol], best_line: Option<u32>| {
+        let own = definitions.iter().position(|symbol| symbol.name == meta.symbol).unwrap_or(0);
+        let named = |symbol: &Symbol| query.parts().any(|terms| terms.spells(std::iter::once(&symbol.name)));
+        let matched = find_matched_definition(definitions, own, best_line, named);
+        matched.filter(|symbol| query.filter.allows_kind(symbol.kind)).cloned()
+    };
+    let related = |place: &RankedPlace| -> Vec<u32> {
+        place.related.iter().copied().filter(|chunk| !shown.contains(chunk)).take(MAX_RELATED_CHUNKS).collect()
+    };
+    let has_several = |chunk: &u32| snapshot.chunk(*chunk).defines().nth(1).is_some();
+    let several: Vec<u32> = ranked.iter().flat_map(related).filter(has_several).collect();
+    let mut related_titles = HashMap::new();
+    for (chunk, text) in several.iter().zip(snapshot.read_texts(&several)?).filter(|(_, text)| !text.is_damaged) {
+        let meta = snapshot.chunk(*chunk);
+        let best_line = lines.find_lines(&text.text, meta.span).first().copied();
+        related_titles.insert(*chunk, find_title(&meta, &text.definitions, best_line));
+    }
+    let to_related = |chunk: u32| {
+        let meta = snapshot.chunk(chunk);
+        let title = related_titles.get(&chunk).and_then(Option::as_ref);
+        let (kind, container, name) = title
+            .map_or((meta.kind, meta.container, meta.symbol), |title| (title.kind, &*title.container, &*title.name));
+        RelatedChunk { span: meta.span, kind, name: qualified_name(container, name) }
+    };
     let hits = intact.map(|(place, text)| {
         let meta = snapshot.chunk(place.chunk);
         let file = &snapshot.files[snapshot.file_of_chunk(place.chunk)];
         let deciding_lines = lines.find_lines(&text.text, meta.span);
         let definitions = text.definitions;
-        let own = definitions.iter().position(|symbol| symbol.name == meta.symbol).unwrap_or(0);
-        let named = |symbol: &Symbol| query.parts().any(|terms| terms.spells(std::iter::once(&symbol.name)));
-        let matched = find_matched_definition(&definitions, own, deciding_lines.first().copied(), named);
-        let title = matched.filter(|symbol| query.filter.allows_kind(symbol.kind)).cloned();
+        let title = find_title(&meta, &definitions, deciding_lines.first().copied());
         Hit {
             path: file.path.clone(),
             language: file.language,
@@ -52,7 +77,7 @@ pub(crate) fn read_hits(
             deciding_lines,
             text: text.text,
             score: place.score,
-            also: find_related_chunks(snapshot, &place.related, &shown),
+            also: related(place).into_iter().map(to_related).collect(),
             project: None,
             repository: snapshot.repository_of_file(snapshot.file_of_chunk(place.chunk)).map(str::to_owned),
             stale: false,
@@ -81,14 +106,4 @@ fn find_matched_definition(
     siblings()
         .find(|symbol| is_named(symbol))
         .or_else(|| siblings().find(|symbol| line.is_some_and(|line| symbol.span.contains(line))))
-}
-
-/// Returns the first [`MAX_RELATED_CHUNKS`] related chunks that are not hits themselves.
-fn find_related_chunks(snapshot: &Snapshot, related: &[u32], shown: &[u32]) -> Vec<RelatedChunk> {
-    let to_related = |chunk: &u32| {
-        let meta = snapshot.chunk(*chunk);
-        let name = qualified_name(meta.container, meta.symbol);
-        RelatedChunk { span: meta.span, kind: meta.kind, name }
-    };
-    related.iter().filter(|chunk| !shown.contains(chunk)).take(MAX_RELATED_CHUNKS).map(to_related).collect()
 }

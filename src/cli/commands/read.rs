@@ -147,8 +147,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. If it looks like a file, such as `Big.go`, but there is no such file, reads the definition of that
-/// name, such as of a method `go`; if that fails too, returns the error about the file.
+/// Reads a place. If it looks like a file, such as `Big.go` or `Http\Kernel`, but there is no such file, reads the
+/// definition of that name, such as of a method `go`; if there is none either, returns the error about the file.
 fn read_place_or_name(
     searched: &Searched,
     paths: &ShownPaths,
@@ -157,18 +157,25 @@ fn read_place_or_name(
     match (read_place(searched, paths, request), name_in_place_of(request)) {
         (Err(EngineError::Path(missing)), Some(name)) if missing.is_missing() => {
             let named = ReadRequest { path: None, symbol: Some(name.to_owned()), ..request.clone() };
-            read_place(searched, paths, &named).map_err(|_| missing.into())
+            // A similar name is not what was meant.
+            let last = name.rsplit(['.', '\\', '#', ':']).next().unwrap_or(name);
+            let is_meant = |read: &CodeExcerpt| {
+                read.is_qualified && read.symbol.as_ref().is_some_and(|symbol| symbol.name.eq_ignore_ascii_case(last))
+            };
+            read_place(searched, paths, &named).ok().filter(is_meant).ok_or_else(|| missing.into())
         }
         (read, _) => read,
     }
 }
 
 /// Returns the name of a definition that a request may have meant instead of a file; `None` if the request has lines or
-/// a definition, or its path is not a name with dots.
+/// a definition, or its path is not a qualified name, such as `Big.go`, `Http\Kernel` or `\Http\Kernel::handle`.
 fn name_in_place_of(request: &ReadRequest) -> Option<&str> {
     let name = request.path.as_deref().filter(|_| request.lines.is_none() && request.symbol.is_none())?;
-    let is_dotted = name.split('.').count() > 1 && name.split('.').all(|part| !part.is_empty());
-    (is_dotted && !name.contains(['/', '\\', ':', ' '])).then_some(name)
+    let dotted = name.strip_prefix('\\').unwrap_or(name).replace("::", ".");
+    let parts = dotted.split(['.', '\\', '#']);
+    let is_qualified = parts.clone().count() > 1 && parts.clone().all(|part| !part.is_empty());
+    (is_qualified && !dotted.contains(['/', ':', ' '])).then_some(name)
 }
 
 fn read_place(searched: &Searched, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
@@ -209,8 +216,10 @@ mod tests {
             let request = ReadRequest { path: Some(path.to_owned()), lines, ..ReadRequest::default() };
             name_in_place_of(&request).map(str::to_owned)
         };
-        assert_eq!(named("Big.go", None), Some("Big.go".to_owned()));
-        for path in ["src/Big.go", "Makefile", ".go", "Big."] {
+        for name in ["Big.go", "Http\\Kernel", "\\App\\Http\\Kernel::handle", "App\\Kernel#handle"] {
+            assert_eq!(named(name, None), Some(name.to_owned()));
+        }
+        for path in ["src/Big.go", "Makefile", ".go", "Big.", "C:\\a.rs", "\\\\server\\share"] {
             assert_eq!(named(path, None), None, "{path}");
         }
         assert_eq!(named("Big.go", Some((1, 2))), None);

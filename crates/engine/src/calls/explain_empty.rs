@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use super::explain_missed::{INCLUDE_LARGE, note_large_files};
 use crate::error::EngineError;
 use crate::query_source::QuerySource;
 use crate::state::Engine;
@@ -50,7 +51,10 @@ pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
     skipped.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     if !skipped.is_empty() {
         let counts: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        let listed = "`codescry index --dry-run` lists each with its reason";
+        let mut listed = "`codescry index --dry-run` lists each with its reason".to_owned();
+        if note_large_files(snapshot).is_some() {
+            listed.push_str(&format!("; {}", INCLUDE_LARGE.replace("they", "too-large ones")));
+        }
         notes.push(format!("not indexed: {} ({listed})", counts.join(", ")));
     }
     Ok(notes)

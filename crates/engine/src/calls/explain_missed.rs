@@ -120,14 +120,19 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
 /// Returns a note that a named file, which is not in the index, may be too large for it; `None` if no file was too
 /// large.
 fn note_too_large(snapshot: &Snapshot, name: &str) -> Option<String> {
-    let count =
-        snapshot.manifest().skipped.get(SkipReason::TooLarge { size_bytes: 0 }.label()).filter(|count| **count > 0)?;
-    let are = if *count == 1 { "file is" } else { "files are" };
-    let name = escape_name(name);
-    Some(format!(
-        "{name} is not indexed; {count} {are} larger than --max-file-bytes (`codescry index --dry-run` lists them)"
-    ))
+    Some(format!("{} is not indexed; {}", escape_name(name), note_large_files(snapshot)?))
 }
+
+/// Notes the files that are too large for the index; `None` if there are none.
+pub(crate) fn note_large_files(snapshot: &Snapshot) -> Option<String> {
+    let label = SkipReason::TooLarge { size_bytes: 0 }.label();
+    let count = snapshot.manifest().skipped.get(label).filter(|count| **count > 0)?;
+    let are = if *count == 1 { "file is" } else { "files are" };
+    Some(format!("{count} {are} larger than --max-file-bytes (`codescry index --dry-run` lists them; {INCLUDE_LARGE})"))
+}
+
+/// How to index large files. An option that only one command gets would hold until the next one.
+pub(crate) const INCLUDE_LARGE: &str = "with CODESCRY_MAX_FILE_BYTES=4M in the environment they are indexed";
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +185,8 @@ mod tests {
         assert!(large.starts_with("large.py is not indexed; 1 file is larger than --max-file-bytes"), "{large}");
         let large = notes_of(&engine, "deploy", Some("src/deploy.py,src/large.py"));
         assert!(large.starts_with("src/large.py is not indexed: it is larger"), "{large}");
+        let large = notes_of(&engine, "restart_server large_function_of_all", None);
+        assert!(large.contains("nowhere") && large.contains("1 file is larger") && large.contains("=4M"), "{large}");
         assert_eq!(notes_of(&engine, "call deploy_release() of src/deploy.py, e.g. in Node.js v1.2", None), "");
     }
 }

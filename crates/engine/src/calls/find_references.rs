@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use self::containers::{ContainerFilter, FileScope, UseOwner};
 use self::spelling::spelling_in;
 use super::explain_empty::explain_empty_filter;
-use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, split_name_filters};
+use super::find_symbol::{
+    SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, note_invalid_filters, split_name_filters,
+};
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
 use crate::query_source::{LocatedPath, QuerySource, compile_filter};
@@ -229,6 +231,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         }
     }
     let other_definitions = containers.map_or(0, |containers| containers.other_definitions);
+    answer.notes.extend(note_invalid_filters(&query_filters));
     answer.notes.extend(note_uncertain(&name, answer.uncertain_uses));
     answer.notes.extend(note_others(&name, answer.uses_of_others, other_definitions));
     answer.notes.extend(search::masked_note(answer.masked));

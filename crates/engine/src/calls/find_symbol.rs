@@ -12,7 +12,8 @@ use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};
 use platform::cancel::CancelToken;
 use search::{
-    ChunkMeta, ContentFilter, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
+    ChunkMeta, ContentFilter, Filter, InvalidFilter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot,
+    find_definitions,
 };
 use source::parse;
 use source::secrets::MASK;
@@ -137,6 +138,7 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
         let (name, within) = (escape_name(text.trim()), within.unwrap_or_default());
         notes.push(format!("there is no {name}{within}; these match the name alone"));
     }
+    notes.extend(note_invalid_filters(&filters));
     let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
     notes.extend(search::masked_note(masked));
     notes.extend(copy_note(&snapshot, left_out));
@@ -145,11 +147,28 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
 }
 
 /// Splits a name from the filters that are written with it. A text that consists only of filters is taken as a name.
+/// Invalid filters are left out of the name ([`note_invalid_filters`]).
 pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
-    match QueryFilters::parse(text) {
-        (filters, name) if !name.trim().is_empty() => (filters, name),
-        _ => (QueryFilters::default(), text.to_owned()),
+    let (filters, mut name) = QueryFilters::parse(text);
+    if !filters.invalid.is_empty() {
+        let is_valid = |word: &&str| QueryFilters::parse(word).0.invalid.is_empty();
+        name = name.split_whitespace().filter(is_valid).collect::<Vec<_>>().join(" ");
     }
+    if name.trim().is_empty() { (QueryFilters::default(), text.to_owned()) } else { (filters, name) }
+}
+
+/// Returns notes on the invalid filters that are written with a name.
+pub(crate) fn note_invalid_filters(filters: &QueryFilters) -> Vec<String> {
+    let note = |filter: &InvalidFilter| match filter {
+        InvalidFilter::Language(name) => {
+            format!("left out lang:{0}, because {0} is no known language", escape_name(name))
+        }
+        InvalidFilter::Kind(name) => {
+            format!("left out kind:{0}, because {0} is no kind of definition", escape_name(name))
+        }
+        InvalidFilter::Glob(name, message) => format!("left out {name}: {message}"),
+    };
+    filters.invalid.iter().map(note).collect()
 }
 
 /// A match with the chunk that describes it.

@@ -1,7 +1,7 @@
 //! Searches the index.
 
 use super::explain_empty::explain_empty;
-use super::explain_missed::note_missed_files;
+use super::explain_missed::{note_large_files, note_missed_files};
 use crate::answer::{SearchAnswer, build_answer};
 use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
@@ -59,7 +59,9 @@ fn search_snapshot<S: QuerySource + ?Sized>(
         results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
     } else {
         let filters = (&filter, &query_filters, &folders);
+        let lacks_name = results.notes.iter().any(|note| note.contains(search::NAME_IS_NOWHERE));
         results.notes.extend(note_missed_files(source, &snapshot, &text, filters, &results.hits)?);
+        results.notes.extend(note_large_files(&snapshot).filter(|_| lacks_name));
     }
     results.notes.extend(missing_model);
     build_answer(source, &snapshot, results, cancel)

@@ -5,11 +5,11 @@
 //! checks of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is
 //! compared by components after symbolic links are resolved.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use engine::{Engine, Settings};
+use engine::{Engine, RefusedFolder, Settings, find_allowed_folder};
 use rmcp::model::JsonObject;
 use text::display::sanitize_line;
 use text::encoding::percent::percent_decode;
@@ -57,31 +57,6 @@ impl FolderAccess {
     pub fn is_open(&self) -> bool {
         self.takes_client_roots || !self.within.is_empty()
     }
-
-    /// Returns the folder that a call names by its path, absolute or relative to an allowed folder, with symbolic links
-    /// resolved.
-    ///
-    /// # Errors
-    /// When there is no such folder, it is not below an allowed folder, or a part of its path is hidden.
-    fn find_project(&self, name: &str) -> Result<PathBuf, String> {
-        let candidates = self.within.iter().map(|allowed| allowed.join(name));
-        let found = candidates.filter_map(|path| path.canonicalize().ok()).find(|path| path.is_dir());
-        let allowed = || self.within.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let Some(folder) = found else {
-            return Err(format!("there is no such folder below {}", allowed()));
-        };
-        let below = self.within.iter().find_map(|allowed| folder.strip_prefix(allowed).ok());
-        match below {
-            Some(below) if below.components().next().is_none() => Err(format!("name a project below {}", allowed())),
-            Some(below) if below.components().any(is_hidden) => Err("hidden folders are not served".to_owned()),
-            Some(_) => Ok(folder),
-            None => Err(format!("it is not below {}", allowed())),
-        }
-    }
-}
-
-fn is_hidden(component: Component<'_>) -> bool {
-    component.as_os_str().to_string_lossy().starts_with('.')
 }
 
 /// The folders of a server.
@@ -145,12 +120,14 @@ impl RootRegistry {
         let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
             return Ok(served);
         };
-        // Here a relative name, `.` included, is below an allowed folder.
-        if !is_current_folder(name) && served.select_root(Some(name)).is_ok() {
+        // Here a relative name, `.` included, is below an allowed folder. The name of a served one may be that of others.
+        let project = find_allowed_folder(&self.access.within, name);
+        let is_ambiguous = project.as_ref().is_err_and(RefusedFolder::is_ambiguous);
+        if !is_current_folder(name) && !is_ambiguous && served.select_root(Some(name)).is_ok() {
             return Ok(served);
         }
         let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));
-        let folder = self.access.find_project(name).map_err(refuse)?;
+        let folder = project.map_err(|refused| refuse(refused.to_string()))?;
         self.add_folder(&folder).await.map_err(refuse)?;
         // The call may name the folder in a way that only leads to it.
         let named: Vec<_> = self.served().list.iter().filter(|root| root.path() == folder).cloned().collect();
@@ -341,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_several_projects_is_refused_with_their_paths() {
+        let home = tempfile::tempdir().expect("a folder");
+        let base = home.path().canonicalize().expect("it is there");
+        for folder in ["one/api", "two/api"] {
+            std::fs::create_dir_all(base.join(folder)).expect("a folder");
+        }
+        let within = ["one", "two"].map(|folder| base.join(folder)).to_vec();
+        let registry = RootRegistry::new(Vec::new(), FolderAccess { within, ..access_within(&base.join("one")) });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let one = base.join("one/api");
+            let roots = registry.roots_of_call(&call(&one.to_string_lossy())).await;
+            assert_eq!(roots.unwrap_or_else(|error| panic!("{}", error.0)).list[0].path(), one);
+            let refused = registry.roots_of_call(&call("api")).await.map(|_| ()).expect_err("there are two").0;
+            assert!(refused.contains("one/api, ") && refused.contains("two/api; name one by its path"), "{refused}");
+            registry.close(Duration::from_secs(60)).await;
+        });
+    }
+
+    #[test]
     fn a_folder_that_the_client_withdraws_is_no_longer_watched() {
         let home = tempfile::tempdir().expect("a folder");
         let base = home.path().canonicalize().expect("it is there");
@@ -375,8 +372,10 @@ mod tests {
         std::os::unix::fs::symlink(base.join("elsewhere"), base.join("allowed/link")).expect("a link");
         std::os::unix::fs::symlink(base.join("allowed/app"), base.join("allowed/alias")).expect("a link");
         let access = access_within(&base.join("allowed"));
-        assert!(access.find_project("link").expect_err("it leads out").contains("is not below"));
-        assert_eq!(access.find_project("alias"), Ok(base.join("allowed/app")));
+        assert!(
+            find_allowed_folder(&access.within, "link").expect_err("it leads out").to_string().contains("is not below")
+        );
+        assert_eq!(find_allowed_folder(&access.within, "alias"), Ok(base.join("allowed/app")));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Parses filters in query texts: `lang:go path:internal/** kind:function -test retries`.
 //!
 //! A filter is a filter name, a colon and a value, or one of `-test`, `-example` and `-generated`. A word with an
-//! unknown kind or language, such as `kind:Pod`, is not a filter. Several values of one filter widen the search
+//! unknown kind or language or an invalid glob, such as `kind:Pod` or `path:[`, is not a filter. Several values of one filter widen the search
 //! (`lang:go,rust` equals `lang:go lang:rust`), different filters narrow it, and a leading `-` excludes matches.
 
+use super::path_pattern::{compile_globs, file_globs, path_globs};
 use source::language;
 use types::SymbolKind;
 
@@ -22,17 +23,19 @@ pub struct QueryFilters {
     pub no_vendored: bool,
     /// Phrases that a hit must contain unless no chunk does, ignoring case and the amount of white space.
     pub phrases: Vec<String>,
-    /// Words of a one-line query with the form of a filter and an unknown value; they remain in the query.
+    /// Words of a one-line query with the form of a filter and an invalid value; they remain in the query.
     pub invalid: Vec<InvalidFilter>,
 }
 
-/// A word with the form of a filter and an unknown value.
+/// A word with the form of a filter and an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidFilter {
     /// An unknown language: `lang:klingon`.
     Language(String),
     /// An unknown kind: `kind:verb`.
     Kind(String),
+    /// An invalid glob, `path:[`, with the name of the filter and the message about the glob.
+    Glob(&'static str, String),
 }
 
 /// The filter values written in a query, either included or excluded.
@@ -163,7 +166,8 @@ impl FilterValues {
     }
 }
 
-/// Returns the first unknown language or kind in a word with the form of a filter; `None` if there is none.
+/// Returns the first unknown language or kind or the invalid glob in a word with the form of a filter; `None` if there is
+/// none.
 fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
     let (name, value) = word.strip_prefix('-').unwrap_or(word).split_once(':')?;
     let mut values = value.trim_matches('"').split(',').map(str::trim).filter(|one| !one.is_empty());
@@ -176,8 +180,18 @@ fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
             let unknown = values.find(|one| SymbolKind::from_word(one).is_none())?;
             Some(InvalidFilter::Kind(unknown.to_owned()))
         }
+        "path" => find_invalid_glob("path", value, path_globs),
+        "file" => find_invalid_glob("file", value, file_globs),
         _ => None,
     }
+}
+
+/// Returns the value of the filter `name` if it is an invalid glob. URLs (`file://…`) and paths (`path::Path`) are no
+/// globs.
+fn find_invalid_glob(name: &'static str, value: &str, variants: fn(&str) -> Vec<String>) -> Option<InvalidFilter> {
+    let is_glob = !value.starts_with(':') && !value.starts_with("//");
+    let error = compile_globs(is_glob.then(|| value.trim_matches('"')), variants).err()?;
+    Some(InvalidFilter::Glob(name, error.to_string()))
 }
 
 /// Splits at white space outside of double quotes.
@@ -225,11 +239,25 @@ mod tests {
             ("lang: go, kind:", "", "lang: go, kind:"),
             ("kind:Pod spec", "", "kind:Pod spec"),
             ("kind:function,verb -lang:klingon open", "", "kind:function,verb -lang:klingon open"),
+            ("path:[ foo -file:{a open", "", "path:[ foo -file:{a open"),
+            ("path:a[bc].rs file:[id].tsx open", "path:a[bc].rs file:[id].tsx", "open"),
             ("it's 5\" wide  and  high", "", "it's 5\" wide  and  high"),
             ("a - b -c", "", "a - b -c"),
         ] {
             let (filters, left) = QueryFilters::parse(text);
             assert_eq!((filters.to_query_syntax().as_str(), left.as_str()), (expected, rest), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_glob_is_named_and_a_url_is_none() {
+        let invalid = |text: &str| QueryFilters::parse(text).0.invalid;
+        for (text, filter) in [("path:[ foo", "path"), ("-path:src/{a foo", "path"), ("foo file:[!", "file")] {
+            let found = invalid(text);
+            assert!(matches!(&found[..], [InvalidFilter::Glob(name, _)] if *name == filter), "{text}: {found:?}");
+        }
+        for text in ["file://[::1]/a.rs fails", "path::[u8] fails", "path: [ fails", "file:\"a b\" fails"] {
+            assert_eq!(invalid(text), [], "{text}");
         }
     }
 

@@ -19,6 +19,9 @@ use store::inverted_index;
 use text::unicode::compose;
 use text::words;
 
+/// What the note on a name that no indexed file has says of it.
+pub const NAME_IS_NOWHERE: &str = "is nowhere in the index";
+
 /// A valid query whose filters are parsed.
 pub struct CheckedQuery {
     /// The query text without its filters.
@@ -104,7 +107,7 @@ impl ParsedQuery {
         if mode != RetrievalMode::Dense {
             let corrections = find_corrections(snapshot, &terms, &allowed_files, cancel)?;
             for name in find_missing_names(snapshot, &terms, &corrections)? {
-                notes.push(format!("`{name}` is nowhere in the index; showing what is near it"));
+                notes.push(format!("`{name}` {NAME_IS_NOWHERE}; showing what is near it"));
             }
             let mut corrected = text.clone();
             for correction in &corrections {
@@ -198,11 +201,12 @@ fn check_limit(limit: usize) -> Result<(), QueryError> {
     if (1..=MAX_LIMIT).contains(&limit) { Ok(()) } else { Err(QueryError::InvalidLimit(limit)) }
 }
 
-/// Returns the note for a word with the form of a filter and an unknown value.
+/// Returns the note for a word with the form of a filter and an invalid value.
 fn invalid_filter_note(filter: &InvalidFilter) -> String {
     let (word, error) = match filter {
-        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name)),
-        InvalidFilter::Kind(name) => ("kind", QueryError::unknown_kind(name)),
+        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name).to_string()),
+        InvalidFilter::Kind(name) => ("kind", QueryError::unknown_kind(name).to_string()),
+        InvalidFilter::Glob(filter, message) => (*filter, message.clone()),
     };
     format!("`{word}:` is searched as a word: {error}")
 }
@@ -221,6 +225,7 @@ mod tests {
         assert!(matches!(check("lang:go", 5), Err(QueryError::OnlyFilters)));
         assert!(matches!(check("retry", 0), Err(QueryError::InvalidLimit(0))));
         assert!(matches!(check("retry", MAX_LIMIT + 1), Err(QueryError::InvalidLimit(_))));
-        assert!(matches!(check("path:src/{a retry", 5), Err(QueryError::InvalidGlob { .. })));
+        let words = check("path:src/{a retry", 5).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(words.text, "path:src/{a retry");
     }
 }

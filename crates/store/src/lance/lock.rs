@@ -1,9 +1,12 @@
-//! The writer lock: one writer at a time, across processes.
+//! Locks of a store, across processes: one writer at a time, and which commits are read.
 //!
-//! The operating system releases the lock when its holder ends, even after a crash. The lock file is removed only with
-//! the whole store; otherwise two writers could lock two different files of the same name.
+//! The operating system releases a lock when its holder ends, even after a crash. The file of the writer lock is removed
+//! only with the whole store; otherwise two writers could lock two different files of the same name. A reader locks an
+//! immutable file of the commit that it reads, so it needs no permission to write.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
 
 use super::location::IndexLocation;
 use crate::error::StoreError;
@@ -40,6 +43,29 @@ impl WriterLock {
         let text = describe_self();
         fs::write(location.dir.join(HOLDER), text).map_err(|error| location.io_error("write", HOLDER, error))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// A shared lock on a file of a commit, which tells writers that the commit is read.
+pub(super) struct ReaderLock {
+    _file: File,
+}
+
+impl ReaderLock {
+    /// Locks a file; `None` if there is no such file, or the file system has no locks.
+    pub fn lock_file(file: &Path) -> Option<Self> {
+        let file = File::open(file).ok()?;
+        // A writer locks it only for the moment of [`ReaderLock::is_held`].
+        file.lock_shared().ok()?;
+        Some(Self { _file: file })
+    }
+
+    /// Returns whether a process has locked a file, or that cannot be found out.
+    pub fn is_held(file: &Path) -> bool {
+        match File::open(file) {
+            Ok(file) => file.try_lock().is_err(),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 //! It never changes search results, and never removes anything that the manifest names or lists as retired or saved.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lance::dataset::cleanup::CleanupPolicy;
 use lancedb::Table;
 use lancedb::table::{CompactionOptions, OptimizeAction};
 
 use super::location::IndexLocation;
-use super::manifest::{CommitRecord, SavedCommit};
+use super::manifest::{CommitRecord, SavedCommit, TableVersion};
+use super::segments;
 use super::tables::{Tables, parse_table_number};
 
 /// Thresholds at which maintenance runs.
@@ -181,4 +182,71 @@ pub(super) async fn remove_old_versions(tables: &Tables, committed: &CommitRecor
         wrapper.get().await?.cleanup_with_policy(policy).await?;
     }
     Ok(())
+}
+
+/// Removes the retired commits that no process reads from `committed`, if what it does not use takes more room on disk than
+/// what it uses; returns whether it removed any.
+pub(super) fn drop_large_remains(location: &IndexLocation, committed: &mut CommitRecord) -> bool {
+    measure_unused(location, committed) > folder_size_bytes(&location.dir) / 2 && committed.drop_unread(location)
+}
+
+/// Returns the size of the tables, versions and segments that the current commit does not use, in bytes.
+pub(super) fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
+    let current = [&committed.chunks.name, &committed.files.name];
+    let tables = list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
+    let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
+    let versions: u64 =
+        [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
+    let segments =
+        segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
+    tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
+}
+
+/// Name of the file in which LanceDB notes the number of a table's last version.
+const VERSION_HINT: &str = "latest_version_hint.json";
+
+/// Returns the size of the files that only other versions of a table use, in bytes; 0 if the files of the version are not
+/// known.
+fn measure_old_versions(location: &IndexLocation, table: &TableVersion) -> u64 {
+    if table.metadata.is_empty() {
+        return 0;
+    }
+    let folder = location.data_dir().join(format!("{}.lance", table.name));
+    let unused = |part: &str| {
+        let files = fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
+        let is_unused = |file: &fs::DirEntry| {
+            let name = file.file_name();
+            name != VERSION_HINT && !table.metadata.contains_key(&format!("{part}/{}", name.to_string_lossy()))
+        };
+        let unused = files.filter(is_unused);
+        unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
+    };
+    ["data", "_deletions", "_versions"].map(unused).iter().sum()
+}
+
+/// Returns the number of hard links to a file. Each index that shares the file has one.
+#[cfg(unix)]
+fn link_count(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata).max(1)
+}
+
+#[cfg(not(unix))]
+fn link_count(_: &fs::Metadata) -> u64 {
+    1
+}
+
+/// Returns the total size of the files below `folder`, in bytes. Indexes that share a file count equal parts of it.
+pub(super) fn folder_size_bytes(folder: &Path) -> u64 {
+    let mut total = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                Ok(metadata) => total += metadata.len() / link_count(&metadata),
+                Err(_) => {}
+            }
+        }
+    }
+    total
 }

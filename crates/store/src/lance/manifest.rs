@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::location::IndexLocation;
-use super::lock::LOCK;
+use super::lock::{LOCK, ReaderLock};
 use crate::error::StoreError;
 use crate::inverted_index::DocNumber;
 use crate::manifest::{Manifest, SCHEMA_VERSION, SavedTree};
@@ -114,6 +115,17 @@ fn first_segment_version() -> u32 {
     1
 }
 
+/// Folder of a table in which each version has a file.
+const VERSIONS_PREFIX: &str = "_versions/";
+
+/// Parses the version in the name of a version file: LanceDB counts down from the highest number, in names of 20 digits, so
+/// that the last version is listed first.
+fn parse_version(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".manifest")?;
+    let number = digits.parse::<u64>().ok()?;
+    Some(if digits.len() == 20 { u64::MAX - number } else { number })
+}
+
 /// A version of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TableVersion {
@@ -126,6 +138,26 @@ pub(super) struct TableVersion {
 }
 
 impl TableVersion {
+    /// Returns the path of the file that names the files of this version; `None` if the checksums are not known.
+    pub fn version_file(&self, location: &IndexLocation) -> Option<PathBuf> {
+        let name = self.metadata.keys().find(|name| name.starts_with(VERSIONS_PREFIX))?;
+        Some(self.folder(location).join(name))
+    }
+
+    /// Lists the version files of the table on disk, from this version to those below `end`.
+    pub fn list_version_files(&self, location: &IndexLocation, end: u64) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.folder(location).join(VERSIONS_PREFIX)).into_iter().flatten().flatten();
+        let is_listed = |path: &PathBuf| {
+            let version = path.file_name().and_then(|name| name.to_str()).and_then(parse_version);
+            version.is_some_and(|version| version == self.version || (self.version..end).contains(&version))
+        };
+        files.map(|file| file.path()).filter(is_listed).collect()
+    }
+
+    fn folder(&self, location: &IndexLocation) -> PathBuf {
+        location.data_dir().join(format!("{}.lance", self.name))
+    }
+
     /// Returns the name and the version without the checksums.
     fn without_metadata(&self) -> Self {
         Self { name: self.name.clone(), version: self.version, metadata: BTreeMap::new() }
@@ -201,6 +233,11 @@ impl SavedCommit {
         self.manifest.generation
     }
 
+    /// Returns whether a process reads this commit.
+    pub fn is_read(&self, location: &IndexLocation) -> bool {
+        self.files.version_file(location).is_some_and(|file| ReaderLock::is_held(&file))
+    }
+
     /// Returns the name of the tag of both tables' versions.
     pub fn tag(&self) -> String {
         format!("{}{}", Self::TAG_PREFIX, self.generation())
@@ -236,6 +273,28 @@ impl CommitRecord {
     pub fn kept_saved(&self, keep_ms: u64) -> Vec<SavedCommit> {
         let now = now_ms();
         self.saved.iter().filter(|saved| saved.at_ms.abs_diff(now) < keep_ms).cloned().collect()
+    }
+
+    /// Locks the commit for a reader; `None` if that is not possible.
+    pub fn lock_for_reader(&self, location: &IndexLocation) -> Option<ReaderLock> {
+        ReaderLock::lock_file(&self.files.version_file(location)?)
+    }
+
+    /// Removes the retired commits that no process reads, and returns whether it removed any.
+    pub fn drop_unread(&mut self, location: &IndexLocation) -> bool {
+        let next = self.retired.iter().skip(1).map(|retired| &retired.files).chain([&self.files]);
+        let is_read = |(retired, next): (&RetiredCommit, &TableVersion)| {
+            let end = if next.name == retired.files.name { next.version } else { u64::MAX };
+            retired.files.list_version_files(location, end).iter().any(|file| ReaderLock::is_held(file))
+        };
+        let read: Vec<bool> = self.retired.iter().zip(next).map(is_read).collect();
+        let before = self.retired.len();
+        let mut read = read.into_iter();
+        self.retired.retain(|_| read.next() == Some(true));
+        if self.retired.is_empty() {
+            self.dropped_words.clear();
+        }
+        self.retired.len() < before
     }
 
     /// Returns the oldest version of the table `name` that this commit or a retired one uses; `None`

@@ -11,8 +11,9 @@
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
 //! tables that belong together, and readers open exactly these versions; the next writer rolls back later
-//! versions that a crash left behind. A replaced commit stays readable for at least ten minutes, unless
-//! [`LanceStore::remove_replaced`] removes it; after a rebuild, this is the whole old index. LanceDB does not sync its
+//! versions that a crash left behind. A replaced commit that a process reads stays readable for at least ten minutes; those
+//! that none reads are removed after a rebuild, by [`LanceStore::remove_replaced`], and when they take more room than the
+//! current one. LanceDB does not sync its
 //! files, so the writer syncs them before the manifest names them. Calls block on this module's own runtime; never call
 //! them from asynchronous code.
 
@@ -30,9 +31,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::fs::DirEntry;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::chunk_store::{ChunkStore, StoreView, StoreWriter};
 use crate::error::StoreError;
@@ -45,15 +45,19 @@ use location::remote::RemoteReads;
 use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
 use reader::LanceView;
+use reader::view_slot::ViewSlot;
 use writer::LanceWriter;
 
 pub use tables::parts::{IndexPart, IndexParts, OBJECTS};
 
+/// Maximum number of attempts to lock a commit for reading before a writer replaces it.
+const MAX_LOCK_ATTEMPTS: usize = 16;
+
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {
     location: IndexLocation,
-    /// The view that was last opened; `None` before, and after it is released.
-    view: Mutex<Option<Arc<LanceView>>>,
+    /// The view that was last opened.
+    view: ViewSlot,
     limits: MaintenanceLimits,
 }
 
@@ -64,7 +68,7 @@ impl LanceStore {
     /// When the asynchronous runtime cannot be started.
     pub fn open(dir: &Path, root: &Path) -> Result<Self, StoreError> {
         let location = IndexLocation::new(dir, root)?;
-        Ok(Self { location, view: Mutex::new(None), limits: MaintenanceLimits::default() })
+        Ok(Self { location, view: ViewSlot::default(), limits: MaintenanceLimits::default() })
     }
 
     /// Sets the number of chunks above which writers build search indexes, and views are searched by them
@@ -124,12 +128,11 @@ impl LanceStore {
 
     /// Returns the size of the files of a store, in bytes. On Unix, indexes that share a file count equal parts of it.
     pub fn measure(dir: &Path) -> u64 {
-        folder_size_bytes(dir)
+        maintenance::folder_size_bytes(dir)
     }
 
-    /// Removes the tables, versions and segments that the current commit does not use, those of saved trees included,
-    /// without waiting ten minutes for readers of replaced commits. Returns the number of bytes by which
-    /// [`LanceStore::measure_replaced`] decreases; 0 before the first commit.
+    /// Removes the tables and segments that neither the current commit nor a process that reads an earlier one uses, and
+    /// returns the bytes that [`LanceStore::measure_replaced`] counts less after it; 0 before the first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written, or
@@ -138,11 +141,14 @@ impl LanceStore {
         let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
-        let before = measure_unused(&location, &committed);
-        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() || !committed.saved.is_empty() {
-            committed.retired.clear();
+        let before = maintenance::measure_unused(&location, &committed);
+        let known = committed.clone();
+        committed.drop_unread(&location);
+        if committed.retired.is_empty() {
             committed.dropped_words.clear();
-            committed.saved.clear();
+        }
+        committed.saved.retain(|saved| saved.is_read(&location));
+        if committed != known {
             manifest::publish_manifest(&location, &committed)?;
         }
         maintenance::remove_unused_tables(&location, None, Some(&committed));
@@ -154,7 +160,7 @@ impl LanceStore {
             maintenance::remove_old_versions(&tables, &committed).await
         };
         location.block_on("remove old versions", removal)?;
-        Ok(before.saturating_sub(measure_unused(&location, &committed)))
+        Ok(before.saturating_sub(maintenance::measure_unused(&location, &committed)))
     }
 
     /// Returns the size of the tables, versions and segments that the current commit does not use, in bytes; 0 before
@@ -164,7 +170,8 @@ impl LanceStore {
     /// When the manifest cannot be read.
     pub fn measure_replaced(dir: &Path) -> Result<u64, StoreError> {
         let location = IndexLocation::of_any_root(dir);
-        Ok(manifest::read_manifest(&location)?.map_or(0, |committed| measure_unused(&location, &committed)))
+        Ok(manifest::read_manifest(&location)?
+            .map_or(0, |committed| maintenance::measure_unused(&location, &committed)))
     }
 
     /// Lists the files of the last commit of the store in `dir`; `None` before the first commit, and for a commit of an
@@ -203,40 +210,6 @@ impl LanceStore {
     }
 }
 
-/// Returns the size of the tables, versions and segments that `committed` does not use, in bytes.
-fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
-    let current = [&committed.chunks.name, &committed.files.name];
-    let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
-    let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
-    let versions: u64 =
-        [&committed.chunks, &committed.files].map(|table| measure_old_versions(location, table)).iter().sum();
-    let segments =
-        segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
-    tables + versions + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
-}
-
-/// Name of the file in which LanceDB notes the number of a table's last version.
-const VERSION_HINT: &str = "latest_version_hint.json";
-
-/// Returns the size of the data, deletion and version files that only other versions of a table use, in bytes; 0 if the
-/// files of the version are not known.
-fn measure_old_versions(location: &IndexLocation, table: &manifest::TableVersion) -> u64 {
-    if table.metadata.is_empty() {
-        return 0;
-    }
-    let folder = location.data_dir().join(format!("{}.lance", table.name));
-    let unused = |part: &str| {
-        let files = std::fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
-        let is_unused = |file: &DirEntry| {
-            let name = file.file_name();
-            name != VERSION_HINT && !table.metadata.contains_key(&format!("{part}/{}", name.to_string_lossy()))
-        };
-        let unused = files.filter(is_unused);
-        unused.filter_map(|file| file.metadata().ok()).map(|found| found.len()).sum::<u64>()
-    };
-    ["data", "_deletions", "_versions"].map(unused).iter().sum()
-}
-
 impl ChunkStore for LanceStore {
     fn generation(&self) -> Result<Option<Generation>, StoreError> {
         let generation = |committed: CommitRecord| Generation {
@@ -248,67 +221,47 @@ impl ChunkStore for LanceStore {
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
-        let Some(committed) = self.read_commit()? else {
+        let Some(mut committed) = self.read_commit()? else {
             return Ok(None);
         };
         if let Some(remote) = self.location.remote.as_ref().filter(|_| committed.searchable_chunks.is_none()) {
             return Err(StoreError::NoSearchIndexes { place: remote.shown_location() });
         }
-        let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.view.lock();
         if let Some(view) = held.as_ref().filter(|view| view.shows(&committed)) {
             return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
+        }
+        let mut lock = committed.lock_for_reader(&self.location);
+        for _ in 0..MAX_LOCK_ATTEMPTS {
+            // A writer that has replaced the commit in the meantime may not have seen the lock.
+            let current = self.read_commit()?.filter(|current| *current != committed);
+            let Some(current) = current else { break };
+            (lock, committed) = (current.lock_for_reader(&self.location), current);
         }
         let view = Arc::new(LanceView::open_to_read(
             self.location.clone(),
             committed,
             held.as_deref(),
             self.limits.resident_chunks,
+            lock,
         )?);
         *held = Some(Arc::clone(&view));
         Ok(Some(view))
     }
 
     fn release_view(&self) {
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.view.lock() = None;
     }
 
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
         if let Some(remote) = &self.location.remote {
             return Err(StoreError::ReadOnly { place: remote.shown_location() });
         }
-        let read = self.view.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh, read)?))
+        let readers = self.view.clone();
+        Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh, readers)?))
     }
 
     fn size_bytes(&self) -> u64 {
-        folder_size_bytes(&self.location.dir)
+        maintenance::folder_size_bytes(&self.location.dir)
     }
-}
-
-/// Returns the number of hard links to a file. Each index that shares the file has one.
-#[cfg(unix)]
-fn link_count(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(metadata).max(1)
-}
-
-#[cfg(not(unix))]
-fn link_count(_: &std::fs::Metadata) -> u64 {
-    1
-}
-
-/// Returns the total size of the files below `folder`, in bytes. On Unix, indexes that share a file count equal parts
-/// of it.
-fn folder_size_bytes(folder: &Path) -> u64 {
-    let mut total = 0;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                Ok(metadata) => total += metadata.len() / link_count(&metadata),
-                Err(_) => {}
-            }
-        }
-    }
-    total
 }

@@ -3,6 +3,7 @@
 //! A view reads exactly the table versions of its commit, so equal calls return equal results.
 
 mod search;
+pub mod view_slot;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
 use super::location::{IndexLocation, SNAPSHOT_CACHE};
+use super::lock::ReaderLock;
 use super::manifest::{self, CommitRecord, RowDigest};
 use super::rows::{self, RowLayout, TreeStats};
 use super::segments::{self, SegmentList};
@@ -61,6 +63,8 @@ pub(super) struct LanceView {
     opened_saved: Mutex<Vec<(u64, Weak<Self>)>>,
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
+    /// Tells writers that the commit is read; `None` for a writer's own views, and where files cannot be locked.
+    _lock: Option<ReaderLock>,
 }
 
 impl LanceView {
@@ -81,7 +85,8 @@ impl LanceView {
     }
 
     /// Opens the tables and segments of `committed` like [`LanceView::open`], but leaves the segments to be opened on
-    /// first use if the commit has more than `resident_chunks` chunks and search indexes.
+    /// first use if the commit has more than `resident_chunks` chunks and search indexes. Holds `lock` as long as the
+    /// view exists.
     ///
     /// # Errors
     /// Fails like [`LanceView::open`].
@@ -90,6 +95,7 @@ impl LanceView {
         committed: CommitRecord,
         before: Option<&Self>,
         resident_chunks: u64,
+        lock: Option<ReaderLock>,
     ) -> Result<Self, StoreError> {
         let is_resident = committed.searchable_chunks.is_none_or(|chunks| chunks <= resident_chunks);
         let view = if is_resident {
@@ -100,7 +106,7 @@ impl LanceView {
             tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
             Self::open_tables(location, committed)?
         };
-        Ok(Self { resident_chunks, ..view })
+        Ok(Self { resident_chunks, _lock: lock, ..view })
     }
 
     /// Opens the tables of `committed`, whose segments are already open.
@@ -130,6 +136,7 @@ impl LanceView {
             files: Mutex::default(),
             opened_saved: Mutex::default(),
             damaged_rows: AtomicU64::new(0),
+            _lock: None,
         })
     }
 
@@ -433,7 +440,9 @@ impl StoreView for LanceView {
 
     fn open_saved(&self, generation: u64) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
         let Some(saved) = self.committed.find_saved(generation) else { return Ok(None) };
-        let view = Arc::new(Self::open(self.location.clone(), saved.to_record(), Some(self))?);
+        let record = saved.to_record();
+        let lock = record.lock_for_reader(&self.location);
+        let view = Arc::new(Self { _lock: lock, ..Self::open(self.location.clone(), record, Some(self))? });
         let mut opened = self.opened_saved.lock().unwrap_or_else(PoisonError::into_inner);
         opened.retain(|(other, view)| *other != generation && view.strong_count() > 0);
         opened.push((generation, Arc::downgrade(&view)));

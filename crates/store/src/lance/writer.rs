@@ -16,6 +16,7 @@ use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
 use super::manifest::{self, CommitRecord, RowDigest, SavedCommit};
 use super::reader::LanceView;
+use super::reader::view_slot::ViewSlot;
 use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
@@ -45,8 +46,8 @@ pub(super) struct LanceWriter {
     last: Option<CommitRecord>,
     /// The commit that this writer was opened with; `None` if it started from an empty store.
     first: Option<CommitRecord>,
-    /// The view that the store last opened for readers, whose file records in memory are shared.
-    read: Option<Arc<LanceView>>,
+    /// The view that readers in this process share.
+    readers: ViewSlot,
     /// The commit to save with the next one.
     saving: Option<SavedCommit>,
     /// Generation of the saved commit that this writer extends.
@@ -83,8 +84,7 @@ struct OwnTree {
 type RowContent = (ContentRecord, bool);
 
 impl LanceWriter {
-    /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares the file records that the view
-    /// `read` has in memory.
+    /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares what `readers` have in memory.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
@@ -93,7 +93,7 @@ impl LanceWriter {
         fingerprint: IndexFingerprint,
         limits: MaintenanceLimits,
         fresh: bool,
-        read: Option<Arc<LanceView>>,
+        readers: ViewSlot,
     ) -> Result<Self, StoreError> {
         let lock = WriterLock::acquire(&location)?;
         let (last, legible) = match manifest::read_manifest(&location) {
@@ -108,7 +108,7 @@ impl LanceWriter {
         };
         let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
         let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
-        if let (Some(base), Some(read)) = (&base, &read) {
+        if let (Some(base), Some(read)) = (&base, &*readers.lock()) {
             base.share_files(read);
         }
         let files = base.as_ref().map(|view| view.read_files()).transpose()?.unwrap_or_default();
@@ -137,7 +137,7 @@ impl LanceWriter {
             first: base.as_ref().map(|base| base.committed().clone()),
             base,
             last,
-            read,
+            readers,
             saving: None,
             restored: None,
             generation,
@@ -261,6 +261,14 @@ impl LanceWriter {
         self.base = Some(Arc::new(view));
         self.dirty = false;
         Ok(manifest)
+    }
+
+    /// Publishes the last commit again without the retired commits that no process reads: the old index after a rebuild.
+    fn publish_without_unread(&mut self) -> Result<(), StoreError> {
+        let has_dropped = self.last.as_mut().is_some_and(|last| last.drop_unread(&self.location));
+        self.expired |= has_dropped;
+        let last = self.last.as_ref().filter(|_| has_dropped);
+        last.map_or(Ok(()), |last| manifest::publish_manifest(&self.location, last))
     }
 
     /// Returns the saved commits of the next commit.
@@ -413,7 +421,7 @@ impl StoreWriter for LanceWriter {
         record.rows_generation = last.rows_generation.wrapping_add(u64::from(is_renumbered));
         record.next_number = record.next_number.max(last.next_number);
         let view = LanceView::open(self.location.clone(), record, Some(base))?;
-        if let Some(opened) = self.read.as_ref().and_then(|read| read.find_opened_saved(generation)) {
+        if let Some(opened) = self.readers.lock().as_ref().and_then(|read| read.find_opened_saved(generation)) {
             view.share_files(&opened);
         }
         self.extend_view(view)?;
@@ -439,7 +447,12 @@ impl StoreWriter for LanceWriter {
             let update = search_indexes::update_search_indexes(self.tables.both(), self.fingerprint.dimensions);
             self.location.block_on_until("build the search indexes", &self.cancel, update)?;
         }
+        self.readers.release_unused();
+        self.expired |= self.last.as_mut().is_some_and(|last| maintenance::drop_large_remains(&self.location, last));
         let manifest = self.publish_commit(state, self.file_rows)?;
+        if self.first.is_none() {
+            self.publish_without_unread()?;
+        }
         self.remove_unused();
         Ok(manifest)
     }

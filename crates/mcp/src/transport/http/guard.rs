@@ -22,11 +22,15 @@ pub enum RequestClient {
     Unnamed,
 }
 
+/// The reason why a request with another host is refused.
+const OTHER_HOST: &str = "the Host header does not name this server; start it with --host NAME for each further name or \
+    address by which clients reach it";
+
 /// The access rules of one server.
 pub struct RequestGuard {
     token: Option<BearerToken>,
     clients: Option<ClientTokens>,
-    /// Accepted host names, in lower case.
+    /// Accepted host names and IP addresses, in the form of [`normalize_host`].
     host_names: Vec<String>,
     loopback_only: bool,
 }
@@ -37,7 +41,7 @@ impl RequestGuard {
         Self {
             token: options.token.clone(),
             clients: options.clients.clone(),
-            host_names: options.hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            host_names: options.hosts.iter().map(|name| normalize_host(name)).collect(),
             loopback_only: options.address.ip().is_loopback(),
         }
     }
@@ -49,7 +53,7 @@ impl RequestGuard {
     /// The reason, as text for the response.
     pub fn check_host_and_origin(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
         let host = single_header(headers, &HOST).and_then(|host| host.parse::<Authority>().ok());
-        let host = host.filter(|host| self.accepts_host(host)).ok_or("the Host header does not name this server")?;
+        let host = host.filter(|host| self.accepts_host(host)).ok_or(OTHER_HOST)?;
         if uri.authority().is_some_and(|authority| *authority != host) {
             return Err("the request URL and the Host header do not agree");
         }
@@ -75,17 +79,15 @@ impl RequestGuard {
         named.map(RequestClient::Named).or_else(|| is_common.then_some(RequestClient::Unnamed))
     }
 
-    /// Returns whether `authority` names this server: a listed name, `localhost`, or a loopback address; any other IP
-    /// address too, unless the server listens on a loopback address.
+    /// Returns whether `authority` names this server: a listed name or address, `localhost`, or a loopback address; any
+    /// other IP address too, unless the server listens on a loopback address.
     fn accepts_host(&self, authority: &Authority) -> bool {
-        let host = authority.host().to_ascii_lowercase();
+        let host = normalize_host(authority.host());
         if authority.as_str().contains('@') {
             return false;
         }
-        match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(address) => address.is_loopback() || !self.loopback_only,
-            Err(_) => host == "localhost" || self.host_names.contains(&host),
-        }
+        let is_own_address = |address: IpAddr| address.is_loopback() || !self.loopback_only;
+        host == "localhost" || self.host_names.contains(&host) || host.parse().is_ok_and(is_own_address)
     }
 
     /// Returns whether `origin` is this server under any of its names, with the port of `host`.
@@ -99,6 +101,14 @@ impl RequestGuard {
         let port = |authority: &Authority| authority.port_u16().unwrap_or(default_port);
         origin.authority().is_some_and(|from| self.accepts_host(from) && port(from) == port(host))
     }
+}
+
+/// Returns a host name in lower case without a port, or an IP address in its usual form without brackets.
+fn normalize_host(host: &str) -> String {
+    let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let without_port = || host.parse::<Authority>().map_or_else(|_| bare(host), |authority| bare(authority.host()));
+    let host = if bare(host).parse::<IpAddr>().is_ok() { bare(host) } else { without_port() };
+    host.parse::<IpAddr>().map_or(host, |address| address.to_string())
 }
 
 /// Returns the value of a header that is present exactly once; `None` for another header, or a value that is not text.
@@ -139,6 +149,13 @@ mod tests {
             assert!(!passes(&local, &[(HOST, host)]), "{host}");
         }
         assert!(!passes(&local, &[]));
+        for host in ["192.168.1.2", "192.168.1.2:7979", "[fd00::2]:7979", "proxy.example:8443"] {
+            for name in ["192.168.1.2", "[FD00:0::2]", "Proxy.Example:443"] {
+                let listed = guard("127.0.0.1:7979", &[name]);
+                let is_same = normalize_host(host) == normalize_host(name);
+                assert_eq!(passes(&listed, &[(HOST, host)]), is_same, "{host} {name}");
+            }
+        }
         let mut twice = headers(&[(HOST, "localhost")]);
         twice.append(HOST, "localhost".parse().expect("a value"));
         assert!(local.check_host_and_origin(&Uri::from_static("/mcp"), &twice).is_err());

@@ -78,17 +78,67 @@ fn a_replaced_commit_stays_readable_until_it_expires() {
     assert_eq!(texts_with(&super::store(folder.path()), "last"), ["very last"]);
 }
 
+fn rebuild(store: &LanceStore) {
+    let mut writer = store.writer(&fingerprint(), true).expect("a writer");
+    writer.commit(commit(&[("edited.rs", "new")]), &status(true)).expect("a commit");
+    writer.finish(&status(true)).expect("a finish");
+}
+
 #[test]
-fn a_rebuild_keeps_the_old_tables_until_they_expire() {
+fn what_no_process_reads_is_removed_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let count_tables = || crate::lance::maintenance::list_tables(&store.location).len();
+    edit(&store, "old");
+    rebuild(&store);
+    assert_eq!(count_tables(), 2, "the old index is gone");
+    edit(&store, "read");
+    let reader = super::store(folder.path());
+    let view = reader.view().expect("a view").expect("a commit");
+    let row = view.chunks().expect("chunks")[0].row;
+    let is_readable = || view.chunk_texts(&[row]).is_ok_and(|texts| texts[0].text == "read");
+    rebuild(&store);
+    LanceStore::remove_replaced(&store.location.dir).expect("nothing is removed");
+    assert!(count_tables() == 4 && is_readable(), "a process reads the old index");
+    edit(&store, "newest");
+    assert!(is_readable());
+    drop((view, reader));
+    assert!(LanceStore::remove_replaced(&store.location.dir).expect("removed") > 0);
+    assert_eq!((count_tables(), texts_with(&store, "newest")), (2, vec!["newest".to_owned()]));
+}
+
+#[test]
+fn an_index_in_use_keeps_what_is_read_and_stays_small() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    edit(&store, "first");
+    let first = super::store(folder.path()).view().expect("a view").expect("a commit");
+    let row = first.chunks().expect("chunks")[0].row;
+    let mut most = 0;
+    for round in 0..30 {
+        edit(&store, &format!("round{round}"));
+        assert_eq!(first.chunk_texts(&[row]).expect("texts")[0].text, "first");
+        most = most.max(count_versions(&store));
+    }
+    drop(first);
+    edit(&store, "nobody reads the others");
+    assert!(count_versions(&store) < most / 3, "{} of {most} versions", count_versions(&store));
+    let server = super::store(folder.path());
+    for round in 0..10 {
+        edit(&store, &format!("again round{round}"));
+        assert_eq!(texts_with(&server, "again"), [format!("again round{round}")]);
+    }
+    LanceStore::remove_replaced(&store.location.dir).expect("removed");
+    assert!(count_versions(&store) <= 2, "{} versions beside one that is read", count_versions(&store));
+    assert_eq!(texts_with(&server, "again"), ["again round9"]);
+}
+
+#[test]
+fn a_rebuild_keeps_the_old_tables_that_are_read_until_they_expire() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = store(folder.path());
     edit(&store, "old");
     let old = store.view().expect("a view").expect("a commit");
-    let rebuild = |store: &LanceStore| {
-        let mut writer = store.writer(&fingerprint(), true).expect("a writer");
-        writer.commit(commit(&[("edited.rs", "new")]), &status(true)).expect("a commit");
-        writer.finish(&status(true)).expect("a finish");
-    };
     rebuild(&store);
     let row = old.chunks().expect("chunks")[0].row;
     assert_eq!(old.chunk_texts(&[row]).expect("texts")[0].text, "old");

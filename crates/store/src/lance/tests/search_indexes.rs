@@ -150,8 +150,9 @@ fn a_crash_while_the_indexes_are_built_changes_no_answer() {
     let searched = searched_store(folder.path());
     write(&store(folder.path()), &borrowed(&files(9)));
     let build = |steps: usize| {
-        let writer = LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false, None)
-            .expect("a writer");
+        let writer =
+            LanceWriter::open(searched.location.clone(), fingerprint(), searched.limits, false, ViewSlot::default())
+                .expect("a writer");
         writer.build_search_indexes_partly(steps).expect("built");
         // The writer ends without a commit, as in a crash.
     };
