@@ -4,9 +4,11 @@
 
 mod listing;
 
-use std::fs::{self, DirEntry, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use listing::DiskEntry;
 
 use platform::open::{self, FileBytes};
 use types::{FileStat, RepoPath};
@@ -70,46 +72,25 @@ pub trait TreeReader {
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata>;
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata>;
 
     /// Lists a folder, whose path is absolute, like [`FileSystem::list`].
     ///
     /// # Errors
     /// When the folder cannot be read.
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>>;
-}
-
-/// An entry of a folder.
-#[derive(Debug)]
-pub struct TreeEntry {
-    /// The absolute path.
-    pub path: PathBuf,
-    /// The entry as the system listed it, which holds the folder open; `None` if its metadata is read by the path.
-    listed: Option<DirEntry>,
-}
-
-impl AsRef<Path> for TreeEntry {
-    fn as_ref(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl From<PathBuf> for TreeEntry {
-    fn from(path: PathBuf) -> Self {
-        Self { path, listed: None }
-    }
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>>;
 }
 
 /// Reads each path on its own.
 struct PathReader<'f, F: ?Sized>(&'f F);
 
 impl<F: FileSystem + ?Sized> TreeReader for PathReader<'_, F> {
-    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
         self.0.metadata(&entry.path)
     }
 
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
-        Ok(self.0.list(folder)?.into_iter().map(TreeEntry::from).collect())
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>> {
+        Ok(self.0.list(folder)?.into_iter().map(DiskEntry::from).collect())
     }
 }
 
@@ -130,11 +111,11 @@ impl FileSystem for Disk {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl TreeReader for listing::DeepReader {
-    fn metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
         self.read_metadata(entry)
     }
 
-    fn list(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>> {
         self.list_folder(folder)
     }
 }

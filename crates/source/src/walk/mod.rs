@@ -19,14 +19,13 @@ mod ignore_rules;
 mod package_folders;
 mod partial;
 mod projects;
-mod read_ahead;
 mod walker;
 
 #[cfg(test)]
 mod tests;
 
 pub use content::{inspect_content, inspect_published_content};
-pub use disk::{Disk, FileContents, FileSystem, TreeEntry, TreeReader};
+pub use disk::{Disk, DiskEntry, FileContents, FileSystem, TreeReader};
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use ignore_rules::TrackedState;
 pub use partial::{

@@ -1,5 +1,7 @@
 //! The full walk of a folder.
 
+mod read_ahead;
+
 use std::fs::{self, Metadata};
 use std::io;
 use std::ops::ControlFlow;
@@ -7,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use self::read_ahead::{EndOfWalk, FolderItem, ReadAhead, Slot};
 use platform::cancel::CancelToken;
 use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
-use super::disk::{FileSystem, TreeEntry, TreeReader};
+use super::disk::{DiskEntry, FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IgnoreVerdict};
 use super::package_folders::{is_package_folder_by_name, package_marker};
-use super::read_ahead::{EndOfWalk, FolderItem, ReadAhead, Slot};
 use crate::secrets::{secret_folder_pattern, secret_pattern};
 
 /// The options of a walk.
@@ -131,7 +133,7 @@ pub(super) fn run_walk(
                 }
                 Some(FolderItem::Folder(slot)) => slot,
             };
-            let mut items = ahead.take(&slot, |job: FolderJob| {
+            let mut items = ahead.take_items(&slot, |job: FolderJob| {
                 if !may_enter(&mut enter, &job.abs, job.is_wanted) {
                     return Vec::new();
                 }
@@ -226,7 +228,7 @@ impl FolderReader<'_> {
     }
 
     /// Judges the entries of a folder that are wanted, or above a wanted path. Ends early when the walk is cancelled.
-    fn judge_entries(&mut self, folder: &ListedFolder<'_>, listing: Vec<TreeEntry>) -> Vec<WalkItem> {
+    fn judge_entries(&mut self, folder: &ListedFolder<'_>, listing: Vec<DiskEntry>) -> Vec<WalkItem> {
         let (wanted, cancel) = (self.wanted, self.options.cancel);
         let entries = listing.into_iter().take_while(|_| !cancel.is_cancelled());
         let items = entries.filter_map(|entry| {
@@ -242,7 +244,7 @@ impl FolderReader<'_> {
     fn judge_entry(
         &mut self,
         folder: &ListedFolder<'_>,
-        entry: TreeEntry,
+        entry: DiskEntry,
         path: RepoPath,
         is_wanted: IsWanted,
     ) -> Option<WalkItem> {

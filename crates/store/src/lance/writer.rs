@@ -357,8 +357,7 @@ impl LanceWriter {
         self.location.block_on("build the search indexes", build)
     }
 
-    /// Removes tables, segments and versions that no reader needs. A failure is not returned, because it only wastes
-    /// disk space.
+    /// Removes tables, segments and versions that no reader needs. Ignores failures, which only waste disk space.
     fn remove_unused(&mut self) {
         let Some(committed) = &self.last else { return };
         maintenance::remove_unused_tables(&self.location, Some(&self.tables), Some(committed));

@@ -1,11 +1,36 @@
 //! Lists folders: by their paths, and deep ones by handles.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use by_handles::DeepReader;
+
+/// An entry of a folder.
+#[derive(Debug)]
+pub struct DiskEntry {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// The entry as the system listed it, which holds the folder open; `None` if its metadata is read by the path.
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        allow(dead_code, reason = "paths are read there")
+    )]
+    listed: Option<DirEntry>,
+}
+
+impl AsRef<Path> for DiskEntry {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl From<PathBuf> for DiskEntry {
+    fn from(path: PathBuf) -> Self {
+        Self { path, listed: None }
+    }
+}
 
 /// Returns the paths of a folder's entries, sorted.
 ///
@@ -29,7 +54,7 @@ mod by_handles {
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::{Path, PathBuf};
 
-    use super::super::TreeEntry;
+    use super::DiskEntry;
     use platform::open::FolderHandle;
 
     /// Maximum length, in bytes, of a path that is passed to the system as it is. For the metadata of a file, a path
@@ -54,7 +79,7 @@ mod by_handles {
         ///
         /// # Errors
         /// When the metadata cannot be read.
-        pub fn read_metadata(&mut self, entry: &TreeEntry) -> io::Result<Metadata> {
+        pub fn read_metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
             let path = entry.path.as_path();
             match (path.parent(), path.file_name()) {
                 (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.entry_metadata(name),
@@ -66,13 +91,13 @@ mod by_handles {
         ///
         /// # Errors
         /// When the folder cannot be read.
-        pub fn list_folder(&mut self, folder: &Path) -> io::Result<Vec<TreeEntry>> {
-            let mut entries: Vec<TreeEntry> = if is_deep(folder)? {
+        pub fn list_folder(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>> {
+            let mut entries: Vec<DiskEntry> = if is_deep(folder)? {
                 let listed = self.handle(folder)?.list_entries(usize::MAX)?;
                 listed.into_iter().map(|entry| folder.join(entry.name).into()).collect()
             } else {
                 let listed = fs::read_dir(folder)?.collect::<io::Result<Vec<DirEntry>>>()?;
-                listed.into_iter().map(|entry| TreeEntry { path: entry.path(), listed: Some(entry) }).collect()
+                listed.into_iter().map(|entry| DiskEntry { path: entry.path(), listed: Some(entry) }).collect()
             };
             // All are in one folder, so the order of the texts is that of the names.
             entries.sort_unstable_by(|left, right| left.path.as_os_str().cmp(right.path.as_os_str()));

@@ -98,7 +98,11 @@ impl<F, J> ReadAhead<F, J> {
     ///
     /// # Panics
     /// When the helper panicked.
-    pub fn take(&self, slot: &Slot<F, J>, read: impl FnOnce(J) -> Vec<FolderItem<F, J>>) -> Vec<FolderItem<F, J>> {
+    pub fn take_items(
+        &self,
+        slot: &Slot<F, J>,
+        read: impl FnOnce(J) -> Vec<FolderItem<F, J>>,
+    ) -> Vec<FolderItem<F, J>> {
         if let Some(job) = slot.begin() {
             return read(job);
         }
@@ -194,7 +198,7 @@ mod tests {
                     None => _ = open.pop(),
                     Some(FolderItem::Finding(name)) => found.push(name),
                     Some(FolderItem::Folder(slot)) => {
-                        let mut items = ahead.take(&slot, |job| {
+                        let mut items = ahead.take_items(&slot, |job| {
                             let items = read(&job);
                             ahead.offer(&items);
                             items
@@ -249,7 +253,8 @@ mod tests {
             let helper = scope.spawn(|| ahead.help(|()| panic!("as requested")));
             assert!(helper.join().is_err());
         });
-        let taken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ahead.take(&slot, |()| Vec::new()).len()));
+        let taken =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ahead.take_items(&slot, |()| Vec::new()).len()));
         assert!(taken.is_err());
     }
 }
