@@ -62,8 +62,31 @@ fn words_need_no_quotes() {
     assert!(project.paths(&["upload", "a", "src"]).contains(&"tests/upload_test.rs".to_owned()));
     let no_folder = project.run(&["search", "upload", "src/no_such_folder"]);
     assert!(no_folder.err.contains("--in FOLDER"), "{}", no_folder.err);
+    let filtered = project.run(&["search", "upload", "path:src/**"]);
+    assert!(filtered.code == 0 && !filtered.err.contains("is no folder"), "{}", filtered.err);
+    let beyond = project.run(&["search", "upload", "--offset", "40"]);
+    assert!(beyond.code == 1 && beyond.err.contains("there are no more: "), "{}", beyond.err);
     let unknown = project.run(&["search", "upload", "--lmit", "3"]);
     assert!(unknown.code == 2 && unknown.err.contains("--limit"), "{}", unknown.err);
+}
+
+#[test]
+fn filters_of_names_are_arguments_of_their_own() {
+    let project = project();
+    project.write("src/caller.rs", "fn call() {\n    upload_file(\"call\");\n}\n");
+    project.write("tests/more_test.rs", "fn again() {\n    upload_file(\"again\");\n}\n");
+    let everywhere = project.run(&["references", "upload_file"]);
+    assert!(everywhere.out.contains("tests/more_test.rs"), "{}", everywhere.out);
+    let filters = [["-test", "path:src"], ["path:src", "-path:tests/**"]];
+    for filters in filters {
+        for command in ["references", "symbol"] {
+            let found = project.run(&[&[command, "upload_file"], &filters[..]].concat());
+            assert!(!found.out.contains("tests/") && !found.err.contains("no path:"), "{filters:?}: {}", found.err);
+            assert!(found.out.contains("src/"), "{command} {filters:?}: {} {}", found.out, found.err);
+        }
+    }
+    let none = project.run(&["symbol", "-test"]);
+    assert!(none.code == 2 && none.err.contains("give a name"), "{}", none.err);
 }
 
 #[test]

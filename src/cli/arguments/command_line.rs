@@ -165,10 +165,10 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
         (_, _, Some(word)) => {
             let word = terminal_text::escape_controls(&word.to_string_lossy());
             let likely = match find_similar_command(&CliArguments::command(), &word) {
-                Some(similar) => format!("did you mean `codescry {similar}`? "),
-                None => String::new(),
+                Some(similar) => format!("did you mean `codescry {similar}`? To"),
+                None => "to".to_owned(),
             };
-            let message = format!("unknown command `{word}`; {likely}To search for it, run `codescry search {word}`");
+            let message = format!("unknown command `{word}`; {likely} search for it, run `codescry search {word}`");
             refuse(ErrorKind::InvalidSubcommand, message)
         }
         (None, false, None) => {

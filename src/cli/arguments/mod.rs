@@ -46,3 +46,4 @@ pub use shared::SharedArguments;
 pub use tune::TuneArguments;
 pub use values::ColorChoice;
 pub use values::split_folder;
+pub use words::{is_class_filter, is_filter};

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// The commands whose arguments may be filters.
-const COMMANDS_WITH_FILTERS: [&str; 3] = ["search", "references", "similar"];
+const COMMANDS_WITH_FILTERS: [&str; 4] = ["search", "references", "similar", "symbol"];
 
 /// The filters without a value.
 const CLASS_FILTERS: [&str; 7] = ["test", "tests", "example", "examples", "generated", "vendored", "vendor"];
@@ -29,6 +29,18 @@ pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<O
     arguments.into_iter().map(mark).collect()
 }
 
+/// Returns whether an argument is a filter with a value, such as `path:src/**` or `-lang:go`. Spaces around it are ignored.
+pub fn is_filter(argument: &str) -> bool {
+    let argument = argument.trim();
+    let word = argument.strip_prefix('-').unwrap_or(argument);
+    KEY_FILTERS.iter().any(|key| word.starts_with(key))
+}
+
+/// Returns whether an argument is a filter without a value, such as `-test`. Spaces around it are ignored.
+pub fn is_class_filter(argument: &str) -> bool {
+    argument.trim().strip_prefix('-').is_some_and(|word| CLASS_FILTERS.contains(&word))
+}
+
 /// Returns whether an argument begins with a dash and is part of a query: a filter, quoted text, or several words. An
 /// option with a value, such as `--path=a b`, is not.
 fn is_dash_filter(argument: &str) -> bool {
@@ -45,6 +57,16 @@ fn is_dash_filter(argument: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn filters_with_a_value_are_no_folders() {
+        for filter in ["path:src/**", " -path:src/**", "lang:go"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        for word in ["src/lib", "a:b/c", "-test", "xpath:a/b"] {
+            assert!(!is_filter(word), "{word}");
+        }
+    }
 
     #[test]
     fn filters_and_sentences_are_words_and_options_stay() {

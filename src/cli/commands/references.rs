@@ -44,8 +44,8 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
     let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
-    for name in names {
-        let query = ReferenceQuery { name: name.to_owned(), ..like.clone() };
+    for name in &names {
+        let query = ReferenceQuery { name: name.clone(), ..like.clone() };
         let mut answer = interrupts.run_cancellable(|cancel| searched.find_references(&query, cancel))?;
         leave_out_first(&mut answer, filters.offset);
         answer.files.iter_mut().for_each(|file| file.path = paths.show(&file.path));

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
 use super::result_page::{ResultPage, show_hit_paths};
-use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, split_folder};
+use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, is_filter, split_folder};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::searched::open_searched;
 use crate::cli::index_run::{call_with_repair, update_searched};
@@ -50,10 +50,11 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     }
     let search = || searched.search(&query, &engine::CancelToken::default());
     let mut answer = call_with_repair(&searched, &interrupts, shared, arguments.no_index, search)?;
+    let ranked = answer.hits.len();
     let more = page.cut(&mut answer.hits);
     // The notes come before the results.
     if !shared.quiet {
-        print_notes(&query, &answer, &words);
+        print_notes(&query, &answer, &words, ranked);
     }
     if arguments.json {
         let mut printer = Printer::new();
@@ -104,16 +105,21 @@ fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &Resu
 }
 
 /// Prints notes about the answer on standard error: a word that may be meant as a folder, an empty answer, the notes of
-/// the answer, the interpretation with `--explain`, and an incomplete index.
-fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr]) {
+/// the answer, the interpretation with `--explain`, and an incomplete index. `ranked` is the number of results with those
+/// of other pages.
+fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr], ranked: usize) {
     let coverage = &answer.coverage;
     if let [_, folder] = words
         && folder.to_string_lossy().contains(['/', '\\'])
+        && !is_filter(&folder.to_string_lossy())
     {
         let folder = folder.to_string_lossy();
         printer::print_note(&format!("{folder} is no folder, so it was searched for; name a folder with --in FOLDER"));
     }
-    if answer.hits.is_empty() {
+    if answer.hits.is_empty() && ranked > 0 {
+        let all = terminal_text::pluralize(ranked as u64, "result");
+        printer::print_note(&format!("there are no more: {all} in all; give a smaller --offset"));
+    } else if answer.hits.is_empty() {
         let files = terminal_text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!("nothing found for {:?} in {files}", query.text));
     }

@@ -37,8 +37,8 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
     let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
-    for name in names {
-        let query = SymbolQuery { name: name.to_owned(), ..like.clone() };
+    for name in &names {
+        let query = SymbolQuery { name: name.clone(), ..like.clone() };
         let find = || searched.find_symbol(&query, &engine::CancelToken::default());
         let mut answer = call_with_repair(&searched, &interrupts, shared, filters.no_index, find)?;
         answer.symbols.iter_mut().for_each(|found| found.path = paths.show(&found.path));

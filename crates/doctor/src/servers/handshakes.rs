@@ -45,7 +45,8 @@ impl EntryHandshakes {
             let words = command_words(entry).join(" ");
             let check = match count_tools(user, root, entry) {
                 Ok(tools) => {
-                    DoctorCheck::ok("handshake", format!("{} get {tools} tools from {words}", titles.join(", ")))
+                    let get = if titles.len() == 1 { "gets" } else { "get" };
+                    DoctorCheck::ok("handshake", format!("{} {get} {tools} tools from {words}", titles.join(", ")))
                 }
                 Err(problem) => {
                     let message = format!("{}: {words}: {problem}", titles.join(", "));

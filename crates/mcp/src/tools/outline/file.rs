@@ -3,7 +3,7 @@
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{FileOutline, Symbol, SymbolKind};
-use text::display::{escape_name_to_length, sanitize_to_length};
+use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use crate::call::cursor::PageCursor;
 use crate::render::symbol::{format_symbol, to_symbol_output};
@@ -43,7 +43,8 @@ fn render_first_definitions(
     let (lines, all) = (outline.lines, outline.symbols.len());
     let problem = outline.problem.as_deref().map(|problem| sanitize_to_length(problem, MAX_PROBLEM_CHARS));
     let rest = outline.symbols.get(cursor.start[0]..).unwrap_or_default();
-    let mut text = format!("{path}: {lines} lines, {all} definitions");
+    let (line_count, definitions) = (pluralize(u64::from(lines), "line"), pluralize(all as u64, "definition"));
+    let mut text = format!("{path}: {line_count}, {definitions}");
     if let Some(problem) = &problem {
         text.push_str(&format!("; problem: {problem}"));
     }

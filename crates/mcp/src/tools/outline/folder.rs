@@ -5,7 +5,7 @@
 use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, find_largest};
 use engine::{FolderEntry, FolderOutline, FolderQuery, GroupRepository};
-use text::display::{escape_name_to_length, sanitize_to_length};
+use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
@@ -124,7 +124,7 @@ fn render_first_entries(
     max_names: usize,
 ) -> RenderedAnswer<OutlineOutput> {
     let path = if map.path.is_empty() { ".".to_owned() } else { escape_name_to_length(&map.path, MAX_PATH_CHARS) };
-    let mut text = format!("{path} has {} indexed files", map.files);
+    let mut text = format!("{path} has {}", pluralize(map.files as u64, "indexed file"));
     if let Some(caveats) = format_caveats(&map.coverage, 0, note) {
         text.push_str(&format!("; {caveats}"));
     }
