@@ -48,10 +48,7 @@ fn is_dash_filter(argument: &str) -> bool {
     let word = rest.split_whitespace().next().unwrap_or_default();
     let is_option_with_value = rest.starts_with('-') && word.contains('=');
     let has_blank = rest.contains(char::is_whitespace) && !is_option_with_value;
-    has_blank
-        || rest.starts_with('"')
-        || CLASS_FILTERS.contains(&rest)
-        || KEY_FILTERS.iter().any(|key| rest.starts_with(key))
+    has_blank || rest.starts_with('"') || is_class_filter(argument) || is_filter(argument)
 }
 
 #[cfg(test)]
