@@ -3,6 +3,8 @@
 use std::path::Path;
 #[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -93,21 +95,24 @@ fn a_link_replacing_a_file_is_not_followed() {
     let served = HttpServer::start(&repository, &["--no-watch"]);
     let session = served.initialize("");
     let stop = AtomicBool::new(false);
-    let mut outlined = 0;
+    let (mut rounds, mut outlined) = (0, 0);
+    let started = Instant::now();
     std::thread::scope(|threads| {
         let _stopping = SetOnDrop(&stop);
         threads.spawn(|| swap(&root, &secret, &stop));
-        for round in 0..600 {
+        // A busy disk can hold the other thread up while the link is there, so the number of calls is not fixed.
+        while rounds < 600 || outlined == 0 || outlined == rounds {
+            assert!(started.elapsed() < Duration::from_secs(120), "the file was there in {outlined} of {rounds} calls");
             let mut said = session.call("outline", json!({ "path": "src/swapped.rs" })).to_string();
             outlined += u64::from(said.contains("harmless"));
-            if round % 200 == 0 {
+            if rounds % 200 == 0 {
                 said.push_str(&session.call("index_project", json!({ "rebuild": true })).to_string());
                 said.push_str(&everything(&session, &["src/swapped.rs".to_owned()]));
             }
-            assert!(!said.contains(SECRET), "round {round}: {said}");
+            assert!(!said.contains(SECRET), "round {rounds}: {said}");
+            rounds += 1;
         }
     });
-    assert!(outlined > 0, "the file was never there when it was looked for");
     served.assert_search_works();
 }
 
