@@ -12,7 +12,7 @@ COPY . .
 # The target folder stays in the builder's cache, because LanceDB takes long to compile.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
-    CARGO_TARGET_DIR=/target cargo build --release --locked --bin codescry \
+    CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 cargo build --release --locked --bin codescry \
     && install -D -m 755 /target/release/codescry /image/usr/local/bin/codescry \
     && install -d -m 700 -o 65532 -g 65532 /image/data \
     && install -d /image/usr/local/share/codescry \

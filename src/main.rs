@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         return workers::run_parse_worker(|_| ());
     }
     let arguments = parse_command_line();
-    logging::init_logging(&arguments.shared);
+    logging::init_logging(&arguments.shared, arguments.starts_server());
     run_command(&arguments).unwrap_or_else(|error| report_failure(&error)).into()
 }
 

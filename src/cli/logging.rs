@@ -1,27 +1,68 @@
-//! Logging on standard error.
+//! Logging on standard error: plain messages for the user of a command, log lines for servers and developers.
 //!
 //! `tracing-subscriber` reads `RUST_LOG`, a variable of that library; `config` reads all `CODESCRY_…`
 //! variables.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
+use std::sync::Mutex;
 
 use text::code_locations::strip_code_locations;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::arguments::SharedArguments;
+use super::printer::format_note;
 
 /// Installs the log subscriber of the process: warnings, or the level that `--verbose`, `--quiet` or `RUST_LOG` set.
-/// Panics are logged too.
-pub fn init_logging(shared: &SharedArguments) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(log_directives(shared.verbose, shared.quiet)));
+/// Panics are logged too. Lines have a time and a module in a server, and if `RUST_LOG` or `-vv` is given; otherwise
+/// they are messages such as `warning: …`, each of them once.
+pub fn init_logging(shared: &SharedArguments, is_server: bool) {
+    let named = EnvFilter::try_from_default_env().ok();
+    let is_log = is_server || named.is_some() || shared.verbose > 1;
+    let filter = named.unwrap_or_else(|| EnvFilter::new(log_directives(shared.verbose, shared.quiet)));
     let plain = shared.no_color.as_ref().is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = log.with_ansi(!plain && io::stderr().is_terminal());
     // Fails if a subscriber is already installed, which then stays in use.
-    _ = log.with_ansi(!plain && io::stderr().is_terminal()).try_init();
+    _ = if is_log { log.try_init() } else { log.event_format(MessageFormat::default()).try_init() };
     panic::set_hook(Box::new(log_panic));
+}
+
+/// Formats an event as a message for the user of a command. The walk and the watcher may find the same fault.
+#[derive(Default)]
+struct MessageFormat {
+    printed: Mutex<HashSet<String>>,
+}
+
+impl<S, N> FormatEvent<S, N> for MessageFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut message = format!("{}: ", level_label(event.metadata().level()));
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        if self.printed.lock().is_ok_and(|mut printed| !printed.insert(message.clone())) {
+            return Ok(());
+        }
+        writeln!(writer, "{}", format_note(&message))
+    }
+}
+
+/// Returns the beginning of a message of a level.
+fn level_label(level: &Level) -> &'static str {
+    match *level {
+        Level::ERROR => "error",
+        Level::WARN => "warning",
+        _ => "note",
+    }
 }
 
 /// Logs a panic without the folders of the machine that built the program. `RUST_BACKTRACE=1` adds a backtrace.

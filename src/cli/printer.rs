@@ -82,8 +82,12 @@ pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
 /// Prints a message of the engine or a command on standard error, with remedies for the command line. Ignores errors:
 /// the reader may have closed the pipe.
 pub fn print_note(message: &str) {
-    let message = terminal_text::escape_lines(&for_command_line(message));
-    _ = writeln!(io::stderr(), "{}", wrap_for_stderr(&message));
+    _ = writeln!(io::stderr(), "{}", format_note(message));
+}
+
+/// Formats a message for standard error, with remedies for the command line.
+pub fn format_note(message: &str) -> String {
+    wrap_for_stderr(&terminal_text::escape_lines(&for_command_line(message)))
 }
 
 /// Wraps the lines of a text at the width of the terminal, if standard error is one.

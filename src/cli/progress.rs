@@ -210,8 +210,9 @@ impl DownloadProgress {
 }
 
 /// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, the most
-/// important part first, and only the parts that fit into `columns`. If `verbose` is set, the table of stages and the
-/// sentence about the bottleneck follow after [`TABLE_AFTER`]. In the last phase, only a sentence about it is returned.
+/// important part first, and only the parts that fit into `columns`. Rates of zero are left out. If `verbose` is set,
+/// the table of stages and the sentence about the bottleneck follow after [`TABLE_AFTER`]. In the last phase, only a
+/// sentence about it is returned.
 fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();
@@ -221,11 +222,9 @@ fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> 
     let mut parts =
         vec![format!("{} of {found}{}", progress.files_done, terminal_text::pluralize(progress.files_found, "file"))];
     parts.extend(progress.remaining().map(|left| format!("{} left", terminal_text::format_age(left))));
-    parts.extend([
-        terminal_text::pluralize(progress.chunks, "chunk"),
-        format!("{:.0} files/s", rate(progress.files_redone)),
-        format!("{:.0} chunks/s", rate(progress.chunks)),
-    ]);
+    parts.push(terminal_text::pluralize(progress.chunks, "chunk"));
+    parts.extend(terminal_text::format_rate(rate(progress.files_redone), "files"));
+    parts.extend(terminal_text::format_rate(rate(progress.chunks), "chunks"));
     let mut line = parts.remove(0);
     for part in parts {
         if line.chars().count() + " · ".len() + part.len() > columns {
@@ -287,6 +286,8 @@ mod tests {
         progress.walk_ended = true;
         assert_eq!(message(&progress), "100 of 400 files · 30 seconds left · 900 chunks · 10 files/s · 90 chunks/s");
         assert_eq!(progress_message(&progress, false, 40), "100 of 400 files · 30 seconds left");
+        let young = IndexProgress { files_done: 0, files_redone: 0, chunks: 0, ..progress.clone() };
+        assert_eq!(message(&young), "0 of 400 files · 0 chunks");
         // Unchanged files take no time.
         (progress.files_done, progress.files_changed) = (350, 150);
         assert!(message(&progress).contains(" · 5 seconds left · "), "{}", message(&progress));

@@ -142,8 +142,12 @@ fn a_collection_answers_as_one_folder_with_the_same_repositories() {
 fn a_newer_index_replaces_the_older_one_when_the_collection_is_compacted() {
     let team = Team::of(&["billing", "shop", "web"]);
     ["billing", "shop", "web"].iter().for_each(|name| team.publish(name));
-    team.compact();
-    assert_eq!(team.compact()["was_current"], json!(true));
+    let first = team.compact();
+    let again = team.compact();
+    assert_eq!((&again["was_current"], &again["copied"]), (&json!(true), &json!(0)), "{again}");
+    assert_eq!((&again["files"], &again["bytes"]), (&first["files"], &first["bytes"]), "{again}");
+    let said = team.collection("compact", &[]).out;
+    assert!(said.starts_with("nothing to do: ") && said.contains("3 repositories with 6 files"), "{said}");
 
     team.write("shop", "src/lib.rs", "/// Sorts parcels by weight.\npub fn sort_parcels() {}\n");
     fs::remove_file(team.project.root().join("shop/README.md")).expect("it is there");

@@ -251,7 +251,7 @@ fn folder_bytes(folder: &Path) -> u64 {
     entries.map(size).sum()
 }
 
-/// What no process reads is removed when it takes more room than the rest, and at once after a rebuild.
+/// Unused tables are removed when it takes more room than the rest, and at once after a rebuild.
 #[cfg(feature = "lance")]
 #[test]
 fn an_index_stays_small_over_edits_and_a_rebuild_frees_the_old_one_at_once() {
@@ -452,16 +452,16 @@ fn a_title_names_the_definition_that_matched() {
 
 #[test]
 fn the_outline_of_a_folder_looks_into_modules() {
-    let project = Project::empty();
-    project.write(
-        "request.rb",
-        "module Rack\n  class Request\n    def params\n    end\n  end\n\n  class Response\n    def body\n    end\n  end\nend\n",
-    );
-    project.write("util.rb", "module Util\n  def self.escape\n  end\nend\n");
-    project.write("pool.cpp", "namespace net {\nclass Pool { int size; };\nint open() { return 1; }\n}\n");
-    project
-        .write("Shop.cs", "namespace Shop.Orders\n{\n    public class Cart { public int Size() { return 1; } }\n}\n");
-    project.write("lib.rs", "pub fn run() {}\n\nmod inner {\n    pub fn hidden() {}\n}\n");
+    let project = Project::with_files(&[
+        (
+            "request.rb",
+            "module Rack\n  class Request\n    def params\n    end\n  end\n\n  class Response\n    def body\n    end\n  end\nend\n",
+        ),
+        ("util.rb", "module Util\n  def self.escape\n  end\nend\n"),
+        ("pool.cpp", "namespace net {\nclass Pool { int size; };\nint open() { return 1; }\n}\n"),
+        ("Shop.cs", "namespace Shop.Orders\n{\n    public class Cart { public int Size() { return 1; } }\n}\n"),
+        ("lib.rs", "pub fn run() {}\n\nmod inner {\n    pub fn hidden() {}\n}\n"),
+    ]);
     let outline = project.run(&["outline", "."]);
     for line in ["Rack.Request, Rack.Response", "Util", "net.Pool, net.open", "Shop.Orders.Cart", "run, inner"] {
         assert!(outline.out.contains(line), "{line}: {}", outline.out);

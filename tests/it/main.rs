@@ -15,6 +15,8 @@ mod eval;
 mod field_faults;
 #[cfg(target_os = "linux")]
 mod fuzz;
+#[cfg(target_os = "linux")]
+mod grammars;
 mod groups;
 mod guard;
 mod guidance;
@@ -24,6 +26,7 @@ mod infrastructure;
 mod invisible_text;
 #[cfg(feature = "lance")]
 mod kills;
+mod languages;
 mod large_index;
 mod masked_tokens;
 mod mcp_http;
@@ -42,6 +45,8 @@ mod packaging;
 mod parsers;
 mod pipeline;
 mod projects;
+#[cfg(feature = "locations")]
+mod published_base;
 mod questions;
 mod readers;
 mod reports;

@@ -246,6 +246,7 @@ fn listening_on_the_network_requires_a_token() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         let said = refused(&["--http", address]);
         assert!(said.contains("--token-file") && said.contains("CODESCRY_TOKEN"), "{said}");
+        assert!(said.contains("one for each client (--client-tokens FILE)"), "{said}");
     }
     let with_file = ["--http", "0.0.0.0:0", "--token-file", &file_name];
     assert!(refused(&with_file).contains("cannot read the token"));

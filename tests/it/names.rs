@@ -292,7 +292,7 @@ fn uses_come_with_every_definition_and_leave_out_tests_on_request() {
     assert_eq!(only.len(), 3, "{only:?}");
     let (text, found) = answer(&mut raw, "find_references", json!({ "name": "Nowhere.open" }));
     let defined = "defined at src/store.rs:12-17 method Store.open, web/client.ts:4-6 method HttpClient.open";
-    assert!(text.contains("there is no Nowhere.open; these are the uses of every open"), "{text}");
+    assert!(text.starts_with("no uses of open; ") && text.contains("; there is no Nowhere.open\n"), "{text}");
     assert!(text.contains(defined) && found["definitions"].as_array().map(Vec::len) == Some(2), "{text}");
     let (text, _) = answer(&mut raw, "find_references", json!({ "name": "open_store", "kind": "write" }));
     assert!(text.starts_with("no uses of open_store of kind write, but 3 call, 1 import, 2 other"), "{text}");
@@ -408,4 +408,51 @@ fn a_page_notes_that_the_index_has_changed() {
     raw.indexed();
     let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "Store", "limit": 1, "cursor": cursor }));
     assert!(text.contains("the index has changed since the previous page"), "{text}");
+}
+
+#[test]
+fn a_typing_error_in_a_member_finds_the_member() {
+    let (_repository, mut raw) = served();
+    for name in ["Store::opn", "Store.opn", "Store#opn"] {
+        let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": name }));
+        assert!(text.starts_with("no exact match; these are spelled alike\nsrc/store.rs:12-17 "), "{name}: {text}");
+        let (text, _) = answer(&mut raw, "read_code", json!({ "symbol": name }));
+        assert!(text.contains(&format!("there is no {name}; this is Store.open, a similar name")), "{text}");
+        let (text, _) = answer(&mut raw, "find_references", json!({ "name": name }));
+        assert!(text.contains("no uses of opn; did you mean Store.open?"), "{name}: {text}");
+        assert!(text.contains(&format!("there is no {name}")) && !text.contains("these are the uses"), "{text}");
+    }
+    let refused = raw.refused("read_code", json!({ "path": "src/store.rs", "symbol": "Store.opn" }));
+    assert!(refused.contains("it defines open, "), "the similar name comes first: {refused}");
+    let project = Project::empty();
+    write(|path, text| project.write(path, text));
+    let read = project.run(&["read", "Store::opn"]);
+    assert!(read.code == 0 && read.out.contains("Store.open  [method]"), "{}{}", read.out, read.err);
+    assert!(read.err.contains("there is no Store::opn; this is Store.open, a similar name"), "{}", read.err);
+    let exact = project.run(&["read", "Store::open"]);
+    assert!(exact.code == 0 && !exact.err.contains("there is no"), "{}", exact.err);
+}
+
+#[test]
+fn a_path_filter_is_the_folder_at_the_top_and_what_it_leaves_out_is_named() {
+    let (_repository, mut raw) = served();
+    let left_out = "`open_store` is defined in src/store.rs:22, which the filters leave out";
+    let (text, _) = answer(&mut raw, "search_code", json!({ "query": "open_store", "path": "web" }));
+    assert!(text.contains(left_out), "{text}");
+    let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "open_store path:web" }));
+    assert!(text.contains(left_out), "{text}");
+    let project = Project::empty();
+    write(|path, text| project.write(path, text));
+    project.write("billing/src/bill.rs", "pub fn open_bill() {\n    open_store(\"bills\".as_ref());\n}\n");
+    let ran = project.run(&["search", "open_store", "--path", "web"]);
+    assert!(ran.err.contains(left_out), "{}", ran.err);
+    let paths = |arguments: &[&str]| project.paths(arguments);
+    for arguments in [&["open_store", "--path", "src"][..], &["open_store", "path:src"], &["open_store", "path:src/**"]]
+    {
+        let found = paths(arguments);
+        assert!(found.iter().all(|path| path.starts_with("src/")) && !found.is_empty(), "{arguments:?}: {found:?}");
+    }
+    assert_eq!(paths(&["open_store", "--path", "bill.rs"]), ["billing/src/bill.rs"], "there is none at the top");
+    let found = paths(&["open_store", "-path:src"]);
+    assert!(found.iter().all(|path| !path.contains("src/")), "left out at any depth: {found:?}");
 }

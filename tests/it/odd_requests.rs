@@ -46,13 +46,14 @@ fn an_assistant_is_told_of_a_filter_that_cannot_be_read() {
 
 #[test]
 fn a_name_is_read_in_the_notation_of_its_language() {
-    let project = Project::empty();
-    project.write(
-        "app/Http/Kernel.php",
-        "<?php\nnamespace App\\Http;\n\nclass Kernel {\n    public function handle($request) {\n        return $request;\n    }\n}\n",
-    );
-    project.write("foo.rb", "class Foo\n  def bar\n    1\n  end\nend\n");
-    project.write("pkg.py", "class Klass:\n    def method(self):\n        return 1\n");
+    let project = Project::with_files(&[
+        (
+            "app/Http/Kernel.php",
+            "<?php\nnamespace App\\Http;\n\nclass Kernel {\n    public function handle($request) {\n        return $request;\n    }\n}\n",
+        ),
+        ("foo.rb", "class Foo\n  def bar\n    1\n  end\nend\n"),
+        ("pkg.py", "class Klass:\n    def method(self):\n        return 1\n"),
+    ]);
     for (name, place) in [
         ("Kernel\\handle", "app/Http/Kernel.php:5-7"),
         ("App\\Http\\Kernel", "app/Http/Kernel.php:4-8"),

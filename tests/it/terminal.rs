@@ -56,6 +56,9 @@ fn nothing_is_cut_off_by_a_narrow_terminal() {
         "install --help",
         "uninstall --help",
         "doctor --help",
+        "publish --help",
+        "help --help",
+        "-h",
         "search where is a failed upload tried again",
         "search wide",
         "search no_such_word_anywhere --mode lexical",
@@ -70,6 +73,8 @@ fn nothing_is_cut_off_by_a_narrow_terminal() {
         "index --dry-run",
         "indexes list",
         "models list",
+        "bench pipeline --only tree-sitter",
+        "doctor",
     ];
     for columns in [60, 120] {
         for arguments in commands {
@@ -85,4 +90,15 @@ fn nothing_is_cut_off_by_a_narrow_terminal() {
     }
     let five = run_on_terminal(&project, 80, "search upload file --color never");
     assert!(five.lines().filter(|line| line.contains(".rs:") || line.contains(".md:")).count() <= 5, "{five}");
+}
+
+#[test]
+fn code_is_cut_on_a_terminal_and_whole_elsewhere() {
+    let project = project();
+    let long = format!("let text = \"{}\";", "word ".repeat(40));
+    project.write("src/long.rs", format!("fn long() {{\n    {long}\n}}\n"));
+    let shown = without_colours(&run_on_terminal(&project, 60, "read src/long.rs:1-3"));
+    let cut: Vec<&str> = shown.lines().filter(|line| line.contains("word")).collect();
+    assert!(cut.len() == 1 && cut[0].ends_with('…') && cut[0].chars().count() <= 60, "{shown}");
+    assert!(project.run(&["read", "src/long.rs:1-3"]).out.contains(&long));
 }

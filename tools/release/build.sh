@@ -8,6 +8,8 @@
 # and which knows the symbols of every glibc. Set CODESCRY_BUILD_ARGUMENTS to build something else, as a quick trial.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# Incremental compilation is for development: its results depend on what was compiled before.
+export CARGO_INCREMENTAL=0
 target="$1" mode="${2:-}"
 glibc=2.28
 profile="${CODESCRY_BUILD_PROFILE:-release}"

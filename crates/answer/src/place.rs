@@ -7,7 +7,8 @@ use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
 use crate::query_words::QueryWords;
 use crate::signature::format_signed_name;
-use crate::snippet::{choose_lines, find_signature_line, find_signature_on_one_line, signature_end, widen_lines};
+use crate::snippet::signature_lines::{HitSignatures, has_word};
+use crate::snippet::{choose_lines, widen_lines};
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -42,6 +43,8 @@ pub struct Place<'h> {
     words: &'h QueryWords,
     /// The lines of the hit's text, without blank ones at the end.
     lines: Vec<&'h str>,
+    /// The signatures among `lines`.
+    signatures: HitSignatures,
     /// Indices of the shown lines, in order.
     shown: Vec<usize>,
     /// Indices of the lines that decide whether the place answers the query, best first.
@@ -88,14 +91,15 @@ impl<'h> Place<'h> {
             deciding = words.rank_lines(&lines);
         }
         deciding.truncate(MAX_DECIDING);
-        let shown = choose_lines(&lines, &hit.signature, &deciding, max_lines);
-        Self { hit, words, lines, shown, deciding }
+        let signatures = HitSignatures::find(hit, &lines);
+        let shown = choose_lines(&lines, &signatures, &deciding, max_lines);
+        Self { hit, words, lines, signatures, shown, deciding }
     }
 
     /// Also shows lines next to the shown ones, until about `max_lines` are shown; for people, whose answers have no
     /// budget.
     pub fn widen(mut self, max_lines: usize) -> Self {
-        self.shown = widen_lines(&self.lines, &self.shown, max_lines);
+        self.shown = widen_lines(&self.lines, &self.signatures, &self.shown, max_lines);
         self
     }
 
@@ -140,7 +144,7 @@ impl<'h> Place<'h> {
         if hit.kind.is_container() || hit.symbol.is_empty() {
             return Vec::new();
         }
-        let Some(first) = find_signature_line(&self.lines, &hit.signature) else { return Vec::new() };
+        let Some(first) = self.signatures.own.as_ref().map(|own| own.lines.start) else { return Vec::new() };
         let indentation = |line: &str| line.len() - line.trim_start().len();
         let level = self.lines.get(first).map_or(0, |line| indentation(line));
         let is_sibling = |name: &&str| {
@@ -204,8 +208,7 @@ impl<'h> Place<'h> {
         if max_chars == 0 {
             return None;
         }
-        let first = find_signature_line(&self.lines, &self.hit.signature);
-        let signature = first.map_or(0..0, |first| first..signature_end(&self.lines, first, &self.hit.signature));
+        let signature = self.signatures.own.as_ref().map_or(0..0, |own| own.lines.clone());
         let at = self.deciding.iter().copied().find(|at| !signature.contains(at))?;
         let line = sanitize_to_length(self.cut_line(self.lines[at].trim(), max_chars).as_str(), max_chars + 2);
         Some(format!("{} {line}", self.line_number(at)))
@@ -228,11 +231,12 @@ impl<'h> Place<'h> {
     /// Formats the place for a model: its location, kind and name, its signature unless the code shows it, its code in
     /// a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        // A signature on several lines is not shown whole, and the signature before this later part of a definition is
+        // A signature on many lines may not be shown whole, and the signature before this later part of a definition is
         // not shown at all.
-        let is_shown =
-            self.shown.len() == self.lines.len() && find_signature_line(&self.lines, &self.hit.signature).is_some();
-        let is_shown = is_shown || find_signature_on_one_line(&self.lines, &self.hit.signature).is_some();
+        let is_shown = self.signatures.own.as_ref().is_some_and(|own| {
+            let is_all_shown = self.shown.len() == self.lines.len();
+            is_all_shown || (own.is_whole && own.lines.clone().all(|line| self.shown.contains(&line)))
+        });
         let signature_chars = if is_shown { 0 } else { MAX_SIGNATURE_CHARS };
         let mut text = format!("{} {}", self.format_location(), self.format_named_kind(signature_chars));
         if !self.shown.is_empty() {
@@ -273,6 +277,9 @@ impl<'h> Place<'h> {
         }
         let qualified = self.hit.qualified_name();
         let signed = format_signed_name(&qualified, &self.hit.symbol, &self.hit.signature, self.kind());
+        if signed.is_empty() {
+            return plain;
+        }
         let is_kind_first = signed.split(|c: char| !c.is_alphanumeric()).next() == Some(kind.as_str());
         let signed = if is_kind_first { signed } else { format!("{kind} {signed}") };
         sanitize_to_length(&signed, plain.chars().count() + signature_chars)
@@ -319,13 +326,6 @@ pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
 /// Returns whether a word means a kind of definition, as [`SymbolKind::from_word`] reads it, or is `impl`.
 pub fn shown_kind_word(word: &str) -> bool {
     SymbolKind::from_word(word).is_some() || word == "impl"
-}
-
-/// Returns whether `line` contains `word` between characters that are not part of a name.
-fn has_word(line: &str, word: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(word)
-        .any(|(at, _)| !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part))
 }
 
 #[cfg(test)]

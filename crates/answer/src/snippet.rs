@@ -1,32 +1,38 @@
 //! Chooses the lines of a hit that are shown: its signature and the lines that decide whether it answers the query.
 //!
-//! Invariants: the chosen lines are in order; unless only one is requested, they include the signature, if it is on one
-//! line, and the best deciding line. A signature on several lines is shown on one line, with the name of the place.
-//! Gaps of at most [`FILLED_GAP`] lines between chosen lines are filled, so a few more lines than requested may be
-//! chosen.
+//! Invariants: the chosen lines are in order; unless only one is requested, they include the best deciding line, and
+//! with each line of a body the first line of the signature above it. Gaps of at most [`FILLED_GAP`] lines between
+//! chosen lines are filled. So a few more lines than requested may be chosen.
+
+pub(crate) mod signature_lines;
 
 use std::collections::BTreeSet;
+
+use self::signature_lines::HitSignatures;
 
 /// Maximum number of lines of a gap, between chosen lines or before or after all of them, whose lines are chosen too,
 /// because their omission saves nothing.
 pub const FILLED_GAP: usize = 2;
 
-/// Maximum number of lines of a signature whose end [`signature_end`] determines.
-const MAX_SIGNATURE_LINES: usize = 4;
-
-/// Returns the indices of about `max_lines` lines: the signature if it is on one line, the `deciding` lines (best
-/// first) with their neighbours, and the `return` statements. Without deciding lines, the lines after the signature's
-/// first line are chosen too, and then those before it.
-pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lines: usize) -> Vec<usize> {
+/// Returns the indices of about `max_lines` lines: the first line of the own signature, the `deciding` lines (best
+/// first) with their neighbours, the rest of the signature if there is room for twice as many lines, and the `return`
+/// statements. Without deciding lines, the lines after the signature's first line are chosen too, and then those before
+/// it. `signatures` are those among the lines.
+pub(crate) fn choose_lines(
+    lines: &[&str],
+    signatures: &HitSignatures,
+    deciding: &[usize],
+    max_lines: usize,
+) -> Vec<usize> {
     let used = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let lines = &lines[..used];
     if lines.len() <= max_lines.saturating_add(if max_lines > 1 { FILLED_GAP } else { 0 }) {
         return (0..lines.len()).collect();
     }
-    let first = find_signature_line(lines, signature).unwrap_or(0);
-    let is_on_one_line = find_signature_on_one_line(lines, signature).is_some();
+    let own = signatures.own.as_ref().map(|own| own.lines.clone());
+    let first = own.as_ref().map_or(0, |own| own.start);
     let mut chosen: BTreeSet<usize> =
-        if is_on_one_line || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
+        if own.is_some() || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
     let mut add = |at: Option<usize>| {
         if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < max_lines) {
             chosen.insert(at);
@@ -34,6 +40,7 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     };
     let has_text = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
     add(deciding.first().copied());
+    own.filter(|own| own.len() * 2 <= max_lines).into_iter().flatten().for_each(|at| add(Some(at)));
     for at in deciding.iter().copied() {
         add(Some(at));
         add(at.checked_add(1).filter(has_text));
@@ -51,18 +58,36 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
             add(Some(at));
         }
     }
-    if max_lines > 1 { fill_gaps(&chosen, lines.len()) } else { chosen.into_iter().collect() }
+    if max_lines > 1 { with_signatures(lines.len(), signatures, chosen) } else { chosen.into_iter().collect() }
 }
 
 /// Adds the lines next to the `chosen` ones, nearest first, until about `max_lines` are chosen.
-pub(crate) fn widen_lines(lines: &[&str], chosen: &[usize], max_lines: usize) -> Vec<usize> {
+pub(crate) fn widen_lines(
+    lines: &[&str],
+    signatures: &HitSignatures,
+    chosen: &[usize],
+    max_lines: usize,
+) -> Vec<usize> {
     let mut widened: BTreeSet<usize> = chosen.iter().copied().collect();
     let distance = |at: usize| chosen.iter().map(|other| other.abs_diff(at)).min().unwrap_or(0);
     let mut others: Vec<usize> = (0..lines.len()).filter(|at| !widened.contains(at)).collect();
     // Of two lines with the same distance, the later one tells more: it follows a chosen line.
     others.sort_by_key(|at| (distance(*at), std::cmp::Reverse(*at)));
     widened.extend(others.into_iter().take(max_lines.saturating_sub(chosen.len())));
-    fill_gaps(&widened, lines.len())
+    with_signatures(lines.len(), signatures, widened)
+}
+
+/// Fills the gaps between the `chosen` lines, and adds the first line of the signature above each line of a body.
+fn with_signatures(line_count: usize, signatures: &HitSignatures, mut chosen: BTreeSet<usize>) -> Vec<usize> {
+    loop {
+        let filled = fill_gaps(&chosen, line_count);
+        let above = filled.iter().filter_map(|at| signatures.first_line_above(*at));
+        // A signature may be in the body of another definition, and closes a gap.
+        chosen = filled.iter().copied().chain(above).collect();
+        if chosen.len() == filled.len() {
+            return filled;
+        }
+    }
 }
 
 /// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the
@@ -88,51 +113,23 @@ fn is_return(line: &str) -> bool {
     line.strip_prefix("return").is_some_and(|rest| rest.starts_with([' ', ';', '(']) || rest.is_empty())
 }
 
-/// Returns the index of the line on which `signature` (white space collapsed) starts; `None` if it is not among the
-/// lines, as in the later parts of a long definition.
-pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> Option<usize> {
-    if signature.is_empty() {
-        return None;
-    }
-    let begins = |line: &&str| {
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        !line.is_empty() && (signature.starts_with(&line) || line.starts_with(signature))
-    };
-    lines.iter().position(begins)
-}
-
-/// Returns the index of the line on which the whole signature stands; `None` if there is no such line.
-pub(crate) fn find_signature_on_one_line(lines: &[&str], signature: &str) -> Option<usize> {
-    let first = find_signature_line(lines, signature)?;
-    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    (letters(lines[first]) >= letters(signature)).then_some(first)
-}
-
-/// Returns the index after the last line of the signature that begins on line `first`. A signature of more than
-/// [`MAX_SIGNATURE_LINES`] lines counts as one line.
-pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> usize {
-    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    let wanted = letters(signature);
-    let mut seen = 0;
-    for (number, line) in lines[first..].iter().enumerate().take(MAX_SIGNATURE_LINES) {
-        seen += letters(line);
-        if seen >= wanted {
-            return first + number + 1;
-        }
-    }
-    // The signature is longer.
-    first + 1
-}
-
 #[cfg(test)]
 mod tests {
+    use super::signature_lines::SignatureLines;
     use super::*;
+
+    /// The signature on the lines `signature` of a definition that ends with the last line.
+    fn signed(lines: &[&str], signature: std::ops::Range<usize>) -> HitSignatures {
+        let own = SignatureLines { lines: signature, is_whole: true, end: lines.len() };
+        HitSignatures { own: Some(own.clone()), all: vec![own] }
+    }
 
     #[test]
     fn a_short_text_is_shown_whole_without_blank_lines_at_its_end() {
-        assert_eq!(choose_lines(&["a", "", "b", "  "], "", &[], 12), [0, 1, 2]);
-        assert_eq!(choose_lines(&[], "", &[], 12), Vec::<usize>::new());
-        assert_eq!(choose_lines(&["a"; 14], "", &[], 12).len(), 14, "nothing is saved by two lines");
+        assert_eq!(choose_lines(&["a", "", "b", "  "], &HitSignatures::default(), &[], 12), [0, 1, 2]);
+        assert_eq!(choose_lines(&[], &HitSignatures::default(), &[], 12), Vec::<usize>::new());
+        let whole = choose_lines(&["a"; 14], &HitSignatures::default(), &[], 12);
+        assert_eq!(whole.len(), 14, "nothing is saved by two lines");
     }
 
     #[test]
@@ -140,21 +137,36 @@ mod tests {
         let mut lines = vec!["filler"; 60];
         lines[2] = "pub fn  open(path: &Path) {";
         lines[40] = "    retry_after(delay)";
-        let signature = "pub fn open(path: &Path)";
-        assert_eq!(choose_lines(&lines, signature, &[40], 6), [0, 1, 2, 39, 40, 41]);
-        assert_eq!(choose_lines(&lines, signature, &[40], 2), [0, 1, 2, 40]);
-        assert_eq!(choose_lines(&lines, signature, &[40], 1), [2]);
-        assert_eq!(choose_lines(&lines, "fn elsewhere()", &[40], 3), [39, 40, 41]);
-        (lines[2], lines[3]) = ("pub fn open(", "    path: &Path)");
-        assert_eq!(choose_lines(&lines, "pub fn open( path: &Path)", &[40], 3), [39, 40, 41], "it is in the head");
+        let on_one = signed(&lines, 2..3);
+        assert_eq!(choose_lines(&lines, &on_one, &[40], 6), [0, 1, 2, 39, 40, 41]);
+        assert_eq!(choose_lines(&lines, &on_one, &[40], 2), [0, 1, 2, 40]);
+        assert_eq!(choose_lines(&lines, &on_one, &[40], 1), [2]);
+        assert_eq!(choose_lines(&lines, &HitSignatures::default(), &[40], 3), [39, 40, 41], "it is elsewhere");
+        let on_three = signed(&lines, 4..7);
+        assert_eq!(choose_lines(&lines, &on_three, &[40], 3), [4, 40, 41], "there is no room for all of it");
+        assert_eq!(choose_lines(&lines, &on_three, &[40], 6), [4, 5, 6, 39, 40, 41]);
+    }
+
+    #[test]
+    fn no_line_of_a_body_is_shown_without_the_signature_above_it() {
+        let lines = vec!["step"; 60];
+        let signature = |lines, end| SignatureLines { lines, is_whole: true, end };
+        let (class, first, second) = (signature(0..1, 60), signature(10..11, 30), signature(31..33, 60));
+        let signatures = HitSignatures { own: Some(class.clone()), all: vec![class, first, second] };
+        assert_eq!(choose_lines(&lines, &signatures, &[50], 3), [0, 31, 50, 51]);
+        assert_eq!(choose_lines(&lines, &signatures, &[5], 3), [0, 5, 6], "a line outside of both methods");
+        assert_eq!(widen_lines(&lines, &signatures, &[20], 2), [10, 20, 21]);
     }
 
     #[test]
     fn more_lines_are_those_next_to_the_chosen_ones() {
         let lines = vec!["step"; 30];
-        assert_eq!(widen_lines(&lines, &[0, 20], 6), [0, 1, 19, 20, 21, 22]);
-        assert_eq!(widen_lines(&lines, &[0, 20], 1), [0, 20]);
-        assert_eq!(widen_lines(&["step"; 5], &[2], 4), [0, 1, 2, 3, 4], "nothing is saved by one line");
+        let widen = |lines: &[&str], chosen: &[usize], max_lines| {
+            widen_lines(lines, &HitSignatures::default(), chosen, max_lines)
+        };
+        assert_eq!(widen(&lines, &[0, 20], 6), [0, 1, 19, 20, 21, 22]);
+        assert_eq!(widen(&lines, &[0, 20], 1), [0, 20]);
+        assert_eq!(widen(&["step"; 5], &[2], 4), [0, 1, 2, 3, 4], "nothing is saved by one line");
     }
 
     #[test]
@@ -164,7 +176,7 @@ mod tests {
         lines[20] = "    if not self.ready:";
         lines[25] = "        return None";
         lines[39] = "    return handle";
-        let chosen = choose_lines(&lines, "def open(self)", &[20], 12);
+        let chosen = choose_lines(&lines, &signed(&lines, 0..1), &[20], 12);
         assert_eq!(chosen, [0, 19, 20, 21, 25, 39]);
     }
 
@@ -172,15 +184,13 @@ mod tests {
     fn about_the_requested_number_of_lines_is_chosen() {
         let lines = vec!["retry"; 60];
         let deciding: Vec<usize> = (0..60).collect();
-        assert_eq!(choose_lines(&lines, "nowhere", &deciding, 12).len(), 12);
+        assert_eq!(choose_lines(&lines, &HitSignatures::default(), &deciding, 12).len(), 12);
     }
 
     #[test]
     fn without_a_deciding_line_the_signature_is_followed_by_its_lines_or_preceded() {
-        let mut lines = vec!["filler"; 20];
-        lines[19] = "fn last()";
-        assert_eq!(choose_lines(&lines, "fn last()", &[], 3), [17, 18, 19]);
-        lines[5] = "fn first()";
-        assert_eq!(choose_lines(&lines, "fn first()", &[], 3), [5, 6, 7]);
+        let lines = vec!["filler"; 20];
+        assert_eq!(choose_lines(&lines, &signed(&lines, 19..20), &[], 3), [17, 18, 19]);
+        assert_eq!(choose_lines(&lines, &signed(&lines, 5..6), &[], 3), [5, 6, 7]);
     }
 }

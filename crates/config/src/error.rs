@@ -1,6 +1,6 @@
 //! The reasons why options cannot be turned into settings.
 
-use std::path::PathBuf;
+use std::path::{Display, Path, PathBuf};
 
 /// The reason why options cannot be resolved.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,7 @@ pub enum ConfigError {
     #[error("cannot open {path}: {source}; give a folder that exists")]
     Root { path: PathBuf, source: std::io::Error },
     /// The path does not lead to a folder.
-    #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
+    #[error("{path} is not a folder; give the folder that contains it ({})", containing_folder(.path))]
     NotAFolder { path: PathBuf },
     /// A command on a collection names a folder.
     #[error(
@@ -55,4 +55,22 @@ pub enum ConfigError {
     /// The user's data or cache folder is unknown, and none is given.
     #[error("cannot determine the user's data and cache folders: {0}; give --index-dir and --cache-dir")]
     DataFolder(String),
+}
+
+/// Returns the folder of a path, for a message.
+fn containing_folder(path: &Path) -> Display<'_> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).display()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_place_of_a_folder_is_answered_with_its_folder() {
+        for (path, folder) in [("c.py", "."), ("src/c.py", "src"), ("/c.py", "/")] {
+            let message = ConfigError::NotAFolder { path: path.into() }.to_string();
+            assert_eq!(message, format!("{path} is not a folder; give the folder that contains it ({folder})"));
+        }
+    }
 }

@@ -93,7 +93,7 @@ pub(crate) fn build_answer<S: QuerySource + ?Sized>(
     results: SearchResults,
     cancel: &CancelToken,
 ) -> Result<SearchAnswer, EngineError> {
-    let SearchResults { mut hits, mut notes, understood } = results;
+    let SearchResults { mut hits, mut notes, understood, .. } = results;
     let states = compare_hits(source, snapshot, &hits, cancel)?;
     hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
     // In a copy that no run has compared with this folder yet, a text that the file does not have is of another tree.

@@ -45,13 +45,15 @@ impl Engine {
         }
     }
 
-    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot, if there
-    /// is one, and never wait for a newer one; `run` must call [`Engine::refresh_snapshot`] after each commit.
+    /// Runs `run` and refreshes the snapshot when it ends, or closes the tables that the run has opened if there is
+    /// none. In the meantime, searches use the loaded snapshot, if there is one, and never wait for a newer one; `run`
+    /// must call [`Engine::refresh_snapshot`] after each commit.
     pub fn refresh_snapshot_during<T>(&self, run: impl FnOnce() -> T) -> T {
         self.refreshing_runs.fetch_add(1, Ordering::SeqCst);
         let done = catch_unwind(AssertUnwindSafe(run));
         self.refresh_snapshot();
         self.refreshing_runs.fetch_sub(1, Ordering::SeqCst);
+        self.snapshot.release_idle_view();
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 

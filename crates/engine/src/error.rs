@@ -151,9 +151,9 @@ pub enum RequestError {
     /// No definition of the name is indexed.
     #[error("no definition of {name} is indexed; search for it, or give path and lines")]
     UnknownName { name: String },
-    /// The file does not define the name.
-    #[error("{path} does not define {name}; it defines {}", join_names(defined))]
-    NotDefined { path: RepoPath, name: String, defined: Vec<String> },
+    /// The file does not define the name. `problem` is the reason why definitions may be missing.
+    #[error("{path} does not define {name}; it defines {}{}", join_names(defined), add_problem(problem.as_deref()))]
+    NotDefined { path: RepoPath, name: String, defined: Vec<String>, problem: Option<String> },
     /// Neither a path nor a symbol was given.
     #[error("no code to read was named; give a path or a symbol")]
     NothingToRead,
@@ -161,6 +161,10 @@ pub enum RequestError {
 
 fn join_names(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+fn add_problem(problem: Option<&str>) -> String {
+    problem.map_or_else(String::new, |problem| format!("; {problem}; give lines instead"))
 }
 
 /// The reason why a path cannot be used.

@@ -23,8 +23,8 @@ pub use calls::{
     CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery,
     FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls, ReadRequest, ReferenceAnswer,
     ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer,
-    SymbolHit, SymbolQuery, WatchState, collect_location, fetch_base, find_indexed_folder, is_source_name,
-    list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+    SymbolHit, SymbolQuery, WatchState, collect_location, explain_unused_base, fetch_base, find_indexed_folder,
+    is_source_name, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
 };
 #[cfg(feature = "locations")]
 pub use calls::{
@@ -38,16 +38,13 @@ pub use files_on_disk::allowed_folders::{RefusedFolder, find_allowed_folder};
 pub use index::{
     BenchKind, Bottleneck, ChangeCounts, ChangedFiles, DryRun, FileList, IncludedFile, IndexError, IndexPhase,
     IndexProgress, IndexReport, IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage,
-    StageRecord, StageReport, TreeUses, WATCH_TURNS, WatchError, WatchTurn, WatchTurns, find_bottleneck,
+    StageRecord, StageReport, TreeUses, TreeWatch, WATCH_TURNS, WatchError, WatchTurn, WatchTurns, find_bottleneck,
 };
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;
 pub use platform::process::lower_thread_priority;
 pub use query_source::GroupRepository;
 pub use query_source::group::{EngineGroup, LeftOutFolder};
-pub use search::metrics::{
-    JUDGED_HITS, RelevanceTarget, RetrievalMetrics, bootstrap_interval, compute_metrics, mean_metrics,
-};
 pub use search::{
     CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
     RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,

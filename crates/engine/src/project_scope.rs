@@ -1,11 +1,14 @@
 //! Finds the projects that a filter names and the projects that hits belong to.
 
+pub(crate) mod named_projects;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use self::named_projects::resolve_project_folders;
 use crate::error::EngineError;
 use crate::state::Engine;
-use search::{Filter, FilterValues, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
+use search::{Filter, FilterValues, FolderScope, Hit, QueryError, QueryFilters, Snapshot};
 use source::walk;
 use types::{FileOutcome, FileRecord, Generation, Project, RepoPath};
 

@@ -108,7 +108,8 @@ pub(crate) fn compile_filter<S: QuerySource + ?Sized>(
     query_filters: &QueryFilters,
 ) -> Result<FileFilter, EngineError> {
     let folders = source.find_folders(snapshot, filter, query_filters)?;
-    Ok(FileFilter::with_query_filters(filter, query_filters)?.in_folders(&folders).for_snapshot(snapshot))
+    let compiled = FileFilter::with_query_filters(filter, query_filters);
+    Ok(compiled.map_err(|error| error.with_languages_of(snapshot))?.in_folders(&folders).for_snapshot(snapshot))
 }
 
 /// Compares texts from the index with the lines of the file at `path`.

@@ -47,6 +47,8 @@ struct GateCounts {
     reads: usize,
     /// Number of times that the generation was read.
     generations: usize,
+    /// Number of times that the view was released.
+    releases: usize,
 }
 
 impl Gate {
@@ -89,6 +91,10 @@ impl ChunkStore for GatedStore {
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
         let with_gate = |view| Arc::new(GatedView { view, gate: Arc::clone(&self.gate) }) as Arc<dyn StoreView>;
         Ok(self.store().view()?.map(with_gate))
+    }
+
+    fn release_view(&self) {
+        self.gate.count(|counts| counts.releases += 1);
     }
 
     fn writer(&self, recipe: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
@@ -248,6 +254,17 @@ fn searches_load_nothing_while_an_index_run_refreshes_the_snapshot() {
 }
 
 #[test]
+fn an_index_run_in_a_folder_without_searches_leaves_no_view_open() {
+    let fixture = EngineFixture::new();
+    fixture.engine.refresh_snapshot_during(|| fixture.index("a.rs", "fn alpha() {}\n"));
+    assert!(fixture.counts().releases > 0);
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    let before = fixture.counts().releases;
+    fixture.engine.refresh_snapshot_during(|| fixture.index("b.rs", "fn alpha() {}\n"));
+    assert_eq!(fixture.counts().releases, before, "the snapshot of the search uses the view");
+}
+
+#[test]
 fn a_deleted_and_rebuilt_index_is_noticed() {
     let fixture = EngineFixture::new();
     fixture.index("a.rs", "fn alpha() {}\n");
@@ -376,7 +393,7 @@ fn a_text_that_its_unchanged_file_does_not_have_is_left_out_and_reported() {
     assert_eq!((damaged.hits.len(), damaged.hits[0].path.as_str(), find()), (1, "b.rs", 0));
     assert!(damaged.notes[0].contains("damaged") && damaged.notes[0].contains("index_project"), "{:?}", damaged.notes);
     assert!(fixture.engine.needs_repair(), "the next run checks the index");
-    // A file that has changed since is marked instead: nobody can tell whether its old text is right.
+    // A file that has changed since is marked instead: its old text may be right or wrong.
     fs::write(fixture.folder.path().join("a.rs"), "fn alpha() { changed() }\n").expect("a file");
     let stale = search();
     let states: Vec<_> = stale.hits.iter().map(|hit| (hit.path.as_str(), hit.stale)).collect();

@@ -37,5 +37,6 @@ pub use report::{
 };
 pub use request::{IndexRequest, IndexScope};
 pub use run::Indexer;
+pub use watch::tree_watch::TreeWatch;
 pub use watch::turns::{TreeUses, WATCH_TURNS, WatchTurn, WatchTurns};
 pub use watch::{FileChanges, FolderWatcher, WatchError};

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod tests;
+pub(crate) mod tree_watch;
 pub(crate) mod turns;
 
 use std::collections::{BTreeSet, HashSet};

@@ -42,6 +42,8 @@ pub struct PublishedRepository {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CombinedIndex {
     pub entry: BaseEntry,
+    /// The text of the index's `manifest.json`.
+    pub index: String,
     /// The published indexes that it consists of, sorted by project.
     pub members: Vec<BaseMember>,
 }
@@ -97,7 +99,7 @@ async fn list_from(storage: &Storage) -> Result<Collection, LocationError> {
     let combined = match read_list(storage, COMBINED).await?.bases.into_iter().next() {
         Some(entry) => {
             let base = read_base(storage, COMBINED, &entry.file).await?;
-            base.map(|base| CombinedIndex { entry, members: base.members })
+            base.map(|base| CombinedIndex { entry, index: base.index, members: base.members })
         }
         None => None,
     };

@@ -1,9 +1,10 @@
 //! Publishing: the parts that are not there yet, then the manifest, then the list of bases by a conditional write.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use crate::layout::{
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
-use crate::storage::Storage;
+use crate::storage::{ListedObject, Storage};
 use crate::url::LocationUrl;
 use config::LocationSettings;
 use platform::cancel::CancelToken;
@@ -109,10 +110,16 @@ async fn publish_to(
     observe: &TransferObserver<'_>,
 ) -> Result<PublishReport, LocationError> {
     write_header(storage).await?;
-    if let Some(base) = find_published(storage, request).await? {
+    let published = find_published(storage, request).await?;
+    let found = match &published {
+        Some(base) => find_parts(storage, &base.parts).await?,
+        None => FoundParts::default(),
+    };
+    let is_whole = |base: &BaseManifest| base.parts.iter().all(|part| found.has(part));
+    if let Some(base) = published.filter(is_whole) {
         return Ok(PublishReport { was_there: true, ..report_on(base) });
     }
-    let uploader = Uploader::new(storage, request, observe);
+    let uploader = Uploader::new(storage, request, found, observe);
     let uploaded: Vec<UploadedPart> =
         stream::iter(request.files.iter().map(|(path, bytes)| uploader.upload(path, *bytes)))
             .buffered(CONCURRENT_PARTS)
@@ -154,8 +161,8 @@ async fn publish_to(
     })
 }
 
-/// Returns the newest published index of the project if it is whole and has the contents and the commit of the request;
-/// `None` if the request has no checksum of contents or uploads again.
+/// Returns the newest published index of the project if it has the contents and the commit of the request; `None` if the
+/// request has no checksum of contents or uploads again.
 async fn find_published(
     storage: &Storage,
     request: &PublishRequest<'_>,
@@ -170,16 +177,33 @@ async fn find_published(
             && entry.is_modified == request.is_modified
     };
     let Some(entry) = list.bases.first().filter(is_same) else { return Ok(None) };
-    let Some(base) = read_base(storage, request.project, &entry.file).await? else { return Ok(None) };
-    let sizes: Vec<(u64, Option<u64>)> = stream::iter(base.parts.iter().map(|part| async {
-        let found = storage.find(&part_object(&part.sha256)).await?;
-        Ok::<_, LocationError>((part.bytes, found.map(|found| found.bytes)))
-    }))
-    .buffered(CONCURRENT_PARTS)
-    .try_collect()
-    .await?;
-    let is_whole = sizes.iter().all(|(bytes, found)| *found == Some(*bytes));
-    Ok(is_whole.then_some(base))
+    read_base(storage, request.project, &entry.file).await
+}
+
+/// The objects of parts that were looked for; `None` for those that are not there.
+#[derive(Default)]
+struct FoundParts(HashMap<String, Option<ListedObject>>);
+
+impl FoundParts {
+    /// Returns whether the object of a part is there and has its size.
+    fn has(&self, part: &BasePart) -> bool {
+        let found = self.0.get(&part_object(&part.sha256));
+        found.is_some_and(|found| found.as_ref().is_some_and(|found| found.bytes == part.bytes))
+    }
+}
+
+/// Looks for the objects of parts.
+///
+/// # Errors
+/// When the location fails or refuses.
+async fn find_parts(storage: &Storage, parts: &[BasePart]) -> Result<FoundParts, LocationError> {
+    let find = async |part: &BasePart| {
+        let object = part_object(&part.sha256);
+        let found = storage.find(&object).await?;
+        Ok::<_, LocationError>((object, found))
+    };
+    let found: HashMap<_, _> = stream::iter(parts.iter().map(find)).buffered(CONCURRENT_PARTS).try_collect().await?;
+    Ok(FoundParts(found))
 }
 
 /// Returns the report on a published index of which nothing was uploaded.
@@ -273,6 +297,8 @@ struct Uploader<'u> {
     dir: PathBuf,
     observe: &'u TransferObserver<'u>,
     again: bool,
+    /// The objects that were looked for before; each is taken once, because it may be removed later.
+    found: Mutex<FoundParts>,
     memory: Arc<Semaphore>,
     total: TransferProgress,
     done_parts: AtomicU64,
@@ -280,12 +306,18 @@ struct Uploader<'u> {
 }
 
 impl<'u> Uploader<'u> {
-    fn new(storage: &'u Storage, request: &PublishRequest<'_>, observe: &'u TransferObserver<'u>) -> Self {
+    fn new(
+        storage: &'u Storage,
+        request: &PublishRequest<'_>,
+        found: FoundParts,
+        observe: &'u TransferObserver<'u>,
+    ) -> Self {
         Self {
             storage,
             dir: request.dir.to_owned(),
             observe,
             again: request.again,
+            found: Mutex::new(found),
             memory: Arc::new(Semaphore::new(UPLOAD_MIB as usize)),
             total: TransferProgress {
                 parts: request.files.len() as u64,
@@ -317,11 +349,19 @@ impl<'u> Uploader<'u> {
         self.upload_content(BLOCK_SUMS, FileContent::new(sums.encode())).await
     }
 
+    /// Takes the answer of an earlier look for an object; `None` if there was none.
+    fn take_found(&self, object: &str) -> Option<Option<ListedObject>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).0.remove(object)
+    }
+
     async fn upload_content(&self, path: &str, content: FileContent) -> Result<UploadedPart, LocationError> {
         let FileContent { bytes: content, sha256, sums } = content;
         let bytes = content.len() as u64;
         let object = part_object(&sha256);
-        let found = self.storage.find(&object).await?;
+        let found = match self.take_found(&object) {
+            Some(found) => found,
+            None => self.storage.find(&object).await?,
+        };
         let is_whole = found.as_ref().is_some_and(|found| found.bytes == bytes) && !self.again;
         if found.is_none() {
             self.storage.create(&object, content).await?;
@@ -360,5 +400,41 @@ async fn read_file(file: PathBuf, path: &str, dir: &Path, bytes: u64) -> Result<
             Err(LocationError::Io { operation: "read", path: dir.join(path), source })
         }
         _ => Err(changed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_found_is_not_looked_for_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = LocationUrl::parse(folder.path().as_os_str()).expect("a location");
+        let settings = LocationSettings { variables: Vec::new(), time_limit: Duration::from_secs(5) };
+        let storage = Storage::open(&url, &settings, true).expect("a storage");
+        let request = PublishRequest {
+            dir: folder.path(),
+            files: &[],
+            index: String::new(),
+            project: "app",
+            commit: None,
+            is_modified: false,
+            model_id: "model@1",
+            content: None,
+            again: false,
+            combined: None,
+        };
+        let content = || FileContent::new(b"rows".to_vec());
+        let name = part_object(&content().sha256);
+        let listed = ListedObject { name: name.clone(), bytes: 4, written_ms: now_ms() };
+        let found = FoundParts(HashMap::from([(name, Some(listed))]));
+        let observe = |_: &TransferProgress| ();
+        let uploader = Uploader::new(&storage, &request, found, &observe);
+        let upload = || {
+            let uploading = uploader.upload_content("data/a", content());
+            run_until(&CancelToken::default(), uploading).expect("uploaded").is_new
+        };
+        assert_eq!([upload(), upload(), upload()], [false, true, false], "only the second finds that it is missing");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
@@ -48,7 +48,7 @@ impl LocationUrl {
                 location: word.to_string_lossy().into_owned(),
                 problem: error.to_string(),
             })?;
-            return Ok(Self { place: LocationPlace::Folder(folder), project: None });
+            return Self::of_folder(&folder, None);
         };
         // A message names no credentials, not even in a URL that is refused for them.
         let shown = match text.split_once("://") {
@@ -67,13 +67,25 @@ impl LocationUrl {
         let project = url.fragment().filter(|name| !name.is_empty()).map(str::to_owned);
         if url.scheme() == "file" {
             let folder = url.to_file_path().map_err(|()| refuse("it names no folder of this machine"))?;
-            return Ok(Self { place: LocationPlace::Folder(folder), project });
+            return Self::of_folder(&folder, project);
         }
         let scheme = STORES.into_iter().find(|scheme| *scheme == url.scheme());
         let scheme = scheme.ok_or_else(|| refuse("the schemes are file, s3, gs and az"))?;
         let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| refuse("it names no bucket"))?;
-        let folder = url.path().trim_matches('/').to_owned();
+        // No object store of this program has names with empty parts, such as `a//b`.
+        let parts: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
+        let folder = parts.join("/");
         Ok(Self { place: LocationPlace::Bucket { scheme, bucket: bucket.to_owned(), folder }, project })
+    }
+
+    /// Returns the location in a folder, which need not exist.
+    fn of_folder(folder: &Path, project: Option<String>) -> Result<Self, LocationError> {
+        let folder = clean_folder(folder);
+        if folder.is_file() {
+            let location = folder.display().to_string();
+            return Err(LocationError::Syntax { location, problem: "it is a file".to_owned() });
+        }
+        Ok(Self { place: LocationPlace::Folder(folder), project })
     }
 
     /// Returns the address of a project's indexes at this location.
@@ -89,6 +101,23 @@ impl LocationUrl {
             LocationPlace::Bucket { .. } => None,
         }
     }
+}
+
+/// Returns an absolute path without `.`, `..` and doubled separators, so that a location has one address. A folder
+/// that `..` leaves may be a link; if it exists, the parent is that of its target.
+fn clean_folder(folder: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in folder.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean = clean.canonicalize().unwrap_or(clean);
+                clean.pop();
+            }
+            component => clean.push(component),
+        }
+    }
+    clean
 }
 
 impl fmt::Display for LocationUrl {
@@ -117,11 +146,32 @@ mod tests {
             ("az://box/x", "az://box/x"),
             ("file:///srv/indexes", "/srv/indexes"),
             ("/srv/indexes", "/srv/indexes"),
+            ("s3://bucket//a//b/", "s3://bucket/a/b"),
+            ("file:///srv//indexes/", "/srv/indexes"),
+            ("//srv//./no-such-folder/../indexes//", "/srv/indexes"),
         ] {
             assert_eq!(parse(word).expect(word).to_string(), shown);
         }
         assert_eq!(parse("s3://bucket/a#web").expect("a URL").project.as_deref(), Some("web"));
         assert!(parse("indexes").expect("a folder").folder().is_some_and(Path::is_absolute));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_parent_of_a_link_is_that_of_its_target() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let home = home.path().canonicalize().expect("it is there");
+        std::fs::create_dir_all(home.join("far/inner")).expect("a folder");
+        std::os::unix::fs::symlink(home.join("far/inner"), home.join("link")).expect("a link");
+        let shown = |path: &str| {
+            let word = home.join(path).to_string_lossy().into_owned();
+            PathBuf::from(parse(&word).expect("a folder").to_string())
+        };
+        assert_eq!(shown("link/../indexes"), home.join("far/indexes"));
+        assert_eq!(shown("link/indexes"), home.join("link/indexes"), "a link without `..` keeps its name");
+        std::fs::write(home.join("c.py"), "").expect("a file");
+        let refused = parse(&home.join("c.py").to_string_lossy()).expect_err("no folder");
+        assert!(refused.contains("it is a file; give a folder, or a URL"), "{refused}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum McpError {
     /// The address is reachable from other machines, and no token protects it.
     #[cfg(feature = "http")]
     #[error(
-        "{0} is reachable from other machines, but there is no token; give a secret in a file with --token-file or in CODESCRY_TOKEN, or one a client with --client-tokens, or listen on 127.0.0.1"
+        "other machines can reach {0}, but the server has no token; give one token for all clients (--token-file FILE or CODESCRY_TOKEN) or one for each client (--client-tokens FILE), or listen on 127.0.0.1"
     )]
     NoToken(std::net::SocketAddr),
     /// The token is too short or has characters that a header cannot carry.

@@ -27,7 +27,6 @@ pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_
 pub use query::parsed_query::plan::{PlannedPart, RetrievalPlan, plan_retrieval};
 pub use query::parsed_query::{CheckedQuery, NAME_IS_NOWHERE, check_query};
 pub use query::path_pattern::find_nearest_path;
-pub use query::projects::{resolve_project_folders, resolve_repository};
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
 pub use query::scope::{SearchScope, UnmatchedPath, describe_scope};
 pub use query::terms::{IndexLookup, QueryKind};
@@ -36,7 +35,6 @@ pub use rank::feature_set::WeightSign;
 pub use rank::features::{FEATURE_COUNT, Feature, Features};
 pub use rank::hit::{Explanation, Hit, RelatedChunk, ScoreTerm};
 pub use rank::weights::{ClassWeights, FeatureWeights, InvalidWeights, PlaceWeights, RankingWeights};
-pub use rank::{learn, metrics};
 pub use search::{
     MeasuredChunk, MeasuredFile, QueryFeatures, SearchContext, SearchResults, masked_note, measure_query, search,
 };

@@ -37,6 +37,8 @@ pub struct SearchResults {
     pub notes: Vec<String>,
     /// A description of how the query was interpreted.
     pub understood: String,
+    /// The names of a query that is a name, with their containers and after corrections; empty for other queries.
+    pub names: Vec<String>,
 }
 
 /// The features of a query's candidates, from which weights are learned.
@@ -99,7 +101,7 @@ pub fn search(
     if hits.is_empty() {
         notes.iter_mut().for_each(|note| note.truncate(note.find("; showing ").unwrap_or(note.len())));
     }
-    Ok(SearchResults { hits, notes, understood: query.understood })
+    Ok(SearchResults { hits, notes, understood: query.understood, names: query.terms.qualified_names() })
 }
 
 /// Returns the note for an answer with masked credentials in `places` places; `None` for 0.

@@ -37,7 +37,7 @@ pub trait ChunkStore: Send + Sync {
     /// When the store cannot be opened, or is read in place and has no search indexes.
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
 
-    /// Drops the store's own reference to the last view, to free memory. Views in use stay open.
+    /// Closes the last view, to free memory, unless it is in use. The next call that needs it opens it again.
     fn release_view(&self) {}
 
     /// Opens the store for writing and takes the writer lock.
@@ -208,8 +208,8 @@ pub trait StoreWriter: Send {
     /// Defers the publication of commits until one with a complete [`CommitStatus`], usually by
     /// [`StoreWriter::finish`].
     ///
-    /// Readers keep the previous generation until then. For a writer that starts from an empty store;
-    /// commits that are never published are lost.
+    /// Readers keep the previous generation until then, and commits that are never published are lost. For a writer
+    /// that starts from an empty store, and for a small commit just before the last one.
     fn defer_publication(&mut self);
 
     /// Keeps the generation that this writer began with as a saved tree, from its next published commit on. `sample`

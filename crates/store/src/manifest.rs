@@ -39,6 +39,12 @@ impl IndexFingerprint {
     pub fn is_readable(&self) -> bool {
         (OLDEST_READABLE_SCHEMA..=SCHEMA_VERSION).contains(&self.schema_version)
     }
+
+    /// Returns whether rows with this fingerprint fit into the tables of a store with the fingerprint `stored`. If not, a
+    /// writer starts from an empty store.
+    pub(crate) fn fits_tables_of(&self, stored: &Self) -> bool {
+        (self.schema_version, self.dimensions) == (stored.schema_version, stored.dimensions)
+    }
 }
 
 /// The public part of a commit record: the indexed folder, the fingerprint of the index and the progress of the run.

@@ -74,9 +74,7 @@ impl ChunkStore for MemoryStore {
         }
         shared.locked = true;
         let generation = shared.view.as_ref().map_or(0, |view| view.manifest.generation);
-        let same_schema =
-            |view: &Arc<MemoryView>| view.manifest.fingerprint.schema_version == fingerprint.schema_version;
-        let base = shared.view.clone().filter(|view| !fresh && same_schema(view));
+        let base = shared.view.clone().filter(|view| !fresh && fingerprint.fits_tables_of(&view.manifest.fingerprint));
         let rows_generation = base
             .as_ref()
             .map_or_else(|| NEXT_ROWS_GENERATION.fetch_add(1, Ordering::Relaxed), |view| view.rows_generation);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-pub use text::display::{format_age, pluralize};
+pub use text::display::{format_age, format_bytes, format_rate, pluralize};
 use text::display::{is_shown_escaped, push_escape};
 
 /// The distance of tab stops in columns.
@@ -93,13 +93,18 @@ pub fn fits_columns(line: &str, width: usize) -> bool {
 }
 
 /// Splits a line, which may have escape sequences of colours, between words so that each part has at most `columns`
-/// columns. The parts after the first are indented by [`hanging_indent`]. A single word that is longer, such as a path,
-/// stays whole.
+/// columns. The parts after the first are indented by [`hanging_indent`], or by less if their first word, such as a
+/// path, would not fit. A single word that is longer than a line stays whole.
 pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
     if shown_columns(line) <= columns {
         return vec![line.to_owned()];
     }
     let indent = hanging_indent(line, columns);
+    let least = (own_indent(&console::strip_ansi_codes(line)) + 2).min(indent);
+    let indent_before = |word: &str| match shown_columns(word) {
+        width if indent + width <= columns => indent,
+        width => least.min(columns.saturating_sub(width)),
+    };
     let (mut lines, mut current, mut width) = (Vec::new(), String::new(), 0);
     let mut has_word = false;
     let pieces: Vec<&str> = line.split_inclusive(' ').collect();
@@ -112,6 +117,7 @@ pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
             after.filter(|after| is_count_of(piece, after)).map_or(0, |after| shown_columns(after.trim_end()) + 1);
         if has_word && !word.is_empty() && !is_kept && width + shown_columns(word) + kept > columns {
             lines.push(current.trim_end().to_owned());
+            let indent = indent_before(word);
             (current, width, has_word) = (" ".repeat(indent), indent, false);
         }
         has_word |= !word.is_empty();
@@ -144,7 +150,7 @@ pub fn wrap_lines(text: &str, columns: usize) -> String {
 /// two unless the line is a description, and at most two fifths of the width.
 fn hanging_indent(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
-    let own = plain.len() - plain.trim_start_matches(' ').len();
+    let own = own_indent(&plain);
     let limit = columns * 2 / 5;
     // A deeply indented line is a description below its subject.
     let further = if own >= DESCRIPTION_INDENT { own } else { own + 2 };
@@ -167,24 +173,14 @@ fn hanging_indent(line: &str, columns: usize) -> usize {
     }
 }
 
+/// Returns the number of spaces at the beginning of a line without escape sequences.
+fn own_indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
 /// Returns the width of a line in columns, without the escape sequences of colours.
 fn shown_columns(line: &str) -> usize {
     console::strip_ansi_codes(line).chars().map(char_columns).sum()
-}
-
-/// Formats a size, such as `1.5 MiB`.
-pub fn format_bytes(bytes: u64) -> String {
-    let mut unit = "B";
-    let mut scaled = bytes as f64;
-    for larger in ["KiB", "MiB", "GiB", "TiB"] {
-        // From here on, the number would be rounded to 1024.0.
-        if scaled < if unit == "B" { 1024.0 } else { 1023.95 } {
-            break;
-        }
-        scaled /= 1024.0;
-        unit = larger;
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{scaled:.1} {unit}") }
 }
 
 /// Formats a duration, such as `0.42 s`, `12.3 s` or `3 min 20 s`.
@@ -247,6 +243,9 @@ mod tests {
         let variable = "  CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the time for parsing";
         let indented = format!("{}time for parsing", " ".repeat(32));
         assert_eq!(wrap_line(variable, 60), ["  CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the", &indented]);
+        let folder = "folder     /a/long/path/to/a/folder here";
+        assert_eq!(wrap_line(folder, 30), ["folder", "  /a/long/path/to/a/folder", "           here"]);
+        assert_eq!(wrap_line(folder, 24), ["folder", "/a/long/path/to/a/folder", "  here"]);
         let row = "model   builtin, which has a long description";
         assert_eq!(wrap_line(row, 30), ["model   builtin, which has a", "        long description"]);
         assert_eq!(

@@ -196,9 +196,37 @@ pub fn format_age(time: Duration) -> String {
     pluralize(number, unit)
 }
 
+/// Formats a rate, such as `450 chunks/s`; `None` if it rounds to zero, which says nothing.
+pub fn format_rate(per_second: f64, unit: &str) -> Option<String> {
+    let rounded = per_second.round();
+    (rounded >= 1.0).then(|| format!("{rounded:.0} {unit}/s"))
+}
+
+/// Formats a size, such as `1.5 MiB`.
+pub fn format_bytes(bytes: u64) -> String {
+    let mut unit = "B";
+    let mut scaled = bytes as f64;
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        // From here on, the number would be rounded to 1024.0.
+        if scaled < if unit == "B" { 1024.0 } else { 1023.95 } {
+            break;
+        }
+        scaled /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{scaled:.1} {unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_of_zero_is_left_out() {
+        assert_eq!(format_rate(449.6, "chunks").as_deref(), Some("450 chunks/s"));
+        assert_eq!([0.0, 0.4, f64::NAN].map(|rate| format_rate(rate, "files")), [None, None, None]);
+        assert_eq!(format_rate(0.5, "files").as_deref(), Some("1 files/s"));
+    }
 
     #[test]
     fn invisible_characters_become_escapes() {

@@ -34,7 +34,8 @@ pub enum SkipReason {
     NotRegular,
     /// The folder lies on another file system than the root.
     OtherFileSystem,
-    /// The file is bulk data, such as CSV, SVG, or JSON that is neither configuration nor a contract.
+    /// The file is bulk data, such as rows, logs, pictures (SVG), translations, or JSON that is neither configuration
+    /// nor a contract.
     Data,
     /// The file is a dependency lock file.
     LockFile,
@@ -108,6 +109,7 @@ impl fmt::Display for SkipReason {
             Self::Credentials { found } => write!(f, "secret: holds {found}"),
             Self::TooLarge { size_bytes } => write!(f, "too-large: {size_bytes} bytes"),
             Self::Unreadable { message } => write!(f, "unreadable: {message}"),
+            Self::Data => f.write_str("data: rows, logs or other records, not code"),
             other => f.write_str(other.label()),
         }
     }

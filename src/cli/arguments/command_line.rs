@@ -16,6 +16,7 @@ use super::collection::CollectionArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::doctor::DoctorArguments;
 use super::eval::EvalArguments;
+use super::help::{rewrite_help_of_help, shape_help, suggest_filter};
 use super::index::{IndexArguments, StatusArguments, WatchArguments};
 use super::indexes::IndexesArguments;
 use super::install::{InstallArguments, UninstallArguments};
@@ -58,6 +59,13 @@ pub struct CliArguments {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub shared: SharedArguments,
+}
+
+impl CliArguments {
+    /// Returns whether the arguments start a server.
+    pub fn starts_server(&self) -> bool {
+        matches!(self.command, None | Some(CliCommand::Serve(_)))
+    }
 }
 
 /// The commands with their arguments.
@@ -133,23 +141,15 @@ pub fn parse_command_line() -> CliArguments {
 /// Parses arguments, the first of which names the program.
 fn parse_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<CliArguments, clap::Error> {
     let is_narrow = find_columns(&Term::stdout()).is_some_and(|columns| columns < NARROW_COLUMNS);
-    let mut command = CliArguments::command();
-    if is_narrow {
-        command = describe_on_next_line(command);
-    }
-    let matches = command.try_get_matches_from(mark_dash_filters(arguments))?;
+    let mut command = shape_help(CliArguments::command(), is_narrow);
+    let arguments = rewrite_help_of_help(mark_dash_filters(arguments), &command);
+    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| suggest_filter(error, &arguments))?;
     let arguments = CliArguments::from_arg_matches(&matches)?;
-    check_arguments(&arguments).map(|()| arguments)
-}
-
-/// Makes the help of a command and its subcommands put the description of each argument below its name.
-fn describe_on_next_line(command: Command) -> Command {
-    command.next_line_help(true).mut_subcommands(describe_on_next_line)
+    check_arguments(&arguments, &mut command).map(|()| arguments)
 }
 
 /// Checks the rules that clap's attributes cannot express.
-fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
-    let mut command = CliArguments::command();
+fn check_arguments(arguments: &CliArguments, command: &mut Command) -> Result<(), clap::Error> {
     let mut refuse = |kind, message: String| Err(command.error(kind, message));
     match (&arguments.command, arguments.stdio, arguments.paths.first()) {
         (Some(CliCommand::Search(search)), false, _)
@@ -173,7 +173,7 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
         }
         (None, false, None) => {
             let help = command.render_help().to_string();
-            Err(CliArguments::command().error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
+            Err(command.error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
         }
     }
 }
@@ -208,6 +208,48 @@ mod tests {
     #[test]
     fn the_declaration_is_valid() {
         CliArguments::command().debug_assert();
+        shape_help(CliArguments::command(), true).debug_assert();
+    }
+
+    /// Returns the text that the arguments print instead of running a command.
+    fn printed(words: &[&str]) -> String {
+        parse(words).map(|_| ()).expect_err("a text").to_string()
+    }
+
+    #[test]
+    fn a_command_lists_its_own_options_and_where_the_others_are() {
+        for words in [["search", "-h"], ["search", "--help"], ["help", "search"]] {
+            let help = printed(&words);
+            assert!(help.contains("--explain") && help.contains("`codescry --help` lists the options"), "{help}");
+            assert!(!help.contains("--parse-workers") && !help.contains("--max-file-bytes"), "{help}");
+        }
+        let help = printed(&["models", "install", "--help"]);
+        assert!(help.contains("`codescry --help`") && !help.contains("--parse-workers"), "{help}");
+        let help = printed(&["--help"]);
+        assert!(
+            ["--parse-workers", "--max-file-bytes", "CODESCRY_BASE"].iter().all(|part| help.contains(part)),
+            "{help}"
+        );
+        let help = printed(&["-h"]);
+        assert!(help.contains("tune") && help.contains("Exit codes: 0") && !help.contains("--parse-workers"), "{help}");
+    }
+
+    #[test]
+    fn help_has_a_help_text() {
+        for words in [&["help", "--help"][..], &["help", "-h"], &["help", "help"]] {
+            let help = printed(words);
+            assert!(help.contains("Usage: codescry help [COMMAND]"), "{words:?}: {help}");
+        }
+        assert_eq!(printed(&["help", "search", "--help"]), printed(&["help", "search"]));
+        assert!(printed(&["models", "help", "--help"]).contains("Usage: codescry models help [COMMAND]"));
+        assert!(printed(&["search", "help", "--help"]).contains("Usage: codescry search"));
+    }
+
+    #[test]
+    fn an_option_that_search_has_as_a_filter_is_suggested_as_one() {
+        let message = printed(&["search", "retry", "--kind", "function"]);
+        assert!(message.contains("codescry search QUERY kind:function") && !message.contains("--in"), "{message}");
+        assert!(printed(&["search", "retry", "--lmit", "3"]).contains("--limit"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod eval;
 mod folders;
+mod help;
 mod http;
 mod index;
 mod indexes;

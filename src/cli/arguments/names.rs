@@ -26,7 +26,8 @@ pub struct NameFilterArguments {
     /// Only files in this language; may be repeated, or a list separated by commas
     #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
     pub languages: Vec<String>,
-    /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
+    /// Only files whose path inside the folder matches, such as 'src/**/*.rs', a folder or a file name; a name that is
+    /// not at the top of the folder matches at any depth
     #[arg(long = "path", value_name = "GLOB")]
     pub glob: Option<String>,
     /// Only this project, by the name in its manifest or by its folder; `codescry status` lists projects
@@ -41,7 +42,7 @@ pub struct NameFilterArguments {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct SymbolArguments {
-    /// The names to find: `parse`, `Config::load`, `Config.load`, `parse*`; exactly two arguments of which the
+    /// The names to find: `parse`, `Config::load`, `Config.load`, `'parse*'`; exactly two arguments of which the
     /// second is a folder are a name and the folder to search
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<OsString>,

@@ -83,7 +83,8 @@ pub struct SimilarArguments {
     /// Only files in this language; may be repeated, or a list separated by commas
     #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
     pub languages: Vec<String>,
-    /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
+    /// Only files whose path inside the folder matches, such as 'src/**/*.rs', a folder or a file name; a name that is
+    /// not at the top of the folder matches at any depth
     #[arg(long = "path", value_name = "GLOB")]
     pub glob: Option<String>,
     /// Search the existing index without updating it first

@@ -12,7 +12,7 @@ use super::values::{ContentName, EXIT_CODES, ModeName, parse_limit};
 #[command(after_help = EXIT_CODES)]
 pub struct SearchArguments {
     /// The query, without quotes: words, a name, a path, a stack trace or code; may contain filters such as
-    /// lang:go, path:src/**, kind:function or -test. Exactly two arguments of which the second is a folder are
+    /// lang:go, 'path:src/**', kind:function or -test. Exactly two arguments of which the second is a folder are
     /// a query and the folder to search (with --batch: the folder alone)
     #[arg(value_name = "QUERY", required_unless_present = "batch")]
     pub words: Vec<OsString>,
@@ -39,7 +39,8 @@ pub struct SearchArguments {
     /// Only files in this language; may be repeated, or a list separated by commas
     #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
     pub languages: Vec<String>,
-    /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
+    /// Only files whose path inside the folder matches, such as 'src/**/*.rs', a folder or a file name; a name that is
+    /// not at the top of the folder matches at any depth
     #[arg(long = "path", value_name = "GLOB")]
     pub glob: Option<String>,
     /// Only this project, by the name in its manifest or by its folder; `codescry status` lists projects

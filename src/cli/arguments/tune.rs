@@ -6,9 +6,9 @@ use clap::Args;
 
 const ABOUT: &str = "Tuning learns from the code itself: doc comments and the code they document, names and their \
     definitions, definitions and their bodies. A fifth of the definitions is held out to \
-    measure the result. Nothing leaves this machine; the tuned model is stored beside the index and is used for this \
-    folder only.\n\nTuning takes seconds for a small folder and a few minutes for thousands of files; a progress bar \
-    shows how far it is. Ctrl-C ends it and keeps the present model.";
+    measure the result, so the folder needs at least about 150 documented definitions. Nothing leaves this machine; the \
+    tuned model is stored beside the index and is used for this folder only.\n\nTuning takes seconds for a small folder \
+    and a few minutes for thousands of files; a progress bar shows how far it is. Ctrl-C ends it and keeps the present model.";
 
 /// The arguments of `codescry tune`.
 #[derive(Debug, Args)]

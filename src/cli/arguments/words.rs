@@ -41,6 +41,34 @@ pub fn is_class_filter(argument: &str) -> bool {
     argument.trim().strip_prefix('-').is_some_and(|word| CLASS_FILTERS.contains(&word))
 }
 
+/// Returns the filter that stands for an option which a command does not have, such as `kind:function` for `--kind
+/// function`, in single quotes if a shell needs them. The value is that of `arguments`, or else an example. `None` if
+/// there is no such filter.
+pub fn filter_of_option(option: &str, arguments: &[OsString]) -> Option<String> {
+    let name = option.strip_prefix("--")?;
+    if let Some(class) = CLASS_FILTERS.iter().find(|class| **class == name) {
+        return Some(format!("-{class}"));
+    }
+    let key = KEY_FILTERS.iter().find(|key| key.strip_suffix(':') == Some(name))?;
+    let inline = format!("{option}=");
+    let value = arguments.iter().enumerate().find_map(|(at, argument)| {
+        let argument = argument.to_str()?;
+        match argument.strip_prefix(&inline) {
+            Some(value) => Some(value),
+            None if argument == option => arguments.get(at + 1)?.to_str(),
+            None => None,
+        }
+    });
+    let example = match *key {
+        "kind:" => "function",
+        "file:" => "config.rs",
+        _ => "NAME",
+    };
+    let filter = format!("{key}{}", terminal_text::escape_controls(value.unwrap_or(example)));
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:,".contains(c);
+    Some(if filter.chars().all(is_plain) { filter } else { format!("'{filter}'") })
+}
+
 /// Returns whether an argument begins with a dash and is part of a query: a filter, quoted text, or several words. An
 /// option with a value, such as `--path=a b`, is not.
 fn is_dash_filter(argument: &str) -> bool {
@@ -63,6 +91,19 @@ mod tests {
         for word in ["src/lib", "a:b/c", "-test", "xpath:a/b"] {
             assert!(!is_filter(word), "{word}");
         }
+    }
+
+    #[test]
+    fn an_option_that_is_a_filter_is_shown_as_one() {
+        let filter = |option: &str, words: &[&str]| {
+            let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            filter_of_option(option, &arguments)
+        };
+        assert_eq!(filter("--kind", &["search", "q", "--kind", "struct"]).as_deref(), Some("kind:struct"));
+        assert_eq!(filter("--file", &["search", "q", "--file=*.rs"]).as_deref(), Some("'file:*.rs'"));
+        assert_eq!(filter("--kind", &["search", "q", "--kind"]).as_deref(), Some("kind:function"));
+        assert_eq!(filter("--test", &["search", "--test"]).as_deref(), Some("-test"));
+        assert_eq!([filter("--lmit", &[]), filter("-k", &[])], [None, None]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::IndexReportJson;
 use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::palette::Palette;
 
 /// Runs `codescry bench`.
 ///
@@ -100,7 +101,7 @@ fn bench_pipeline(shared: &SharedArguments, arguments: &PipelineBenchArguments) 
     if arguments.json {
         printer.json(&rows)?;
     } else {
-        for line in bench_table(&rows) {
+        for line in bench_table(&rows, Palette::for_stdout(shared).columns) {
             printer.line(&line)?;
         }
     }

@@ -140,18 +140,20 @@ fn compact_collection(
 }
 
 fn describe_compacted(done: &CompactedCollection) -> String {
-    let count = pluralize(done.repositories, "repository");
+    let (count, files) = (pluralize(done.repositories, "repository"), pluralize(done.files, "file"));
+    let size = format_bytes(done.bytes);
     if done.was_current {
-        return format!("the combined index of {count} at {} is up to date", done.location);
+        let location = &done.location;
+        return format!(
+            "nothing to do: the combined index of {count} with {files}, {size}, at {location} is up to date"
+        );
     }
     let removed = if done.removed > 0 { format!(", {} removed", done.removed) } else { String::new() };
     format!(
-        "combined {count} with {} at {}: {} copied{removed}, {} of {} uploaded",
-        pluralize(done.files, "file"),
+        "combined {count} with {files} at {}: {} copied{removed}, {} of {size} uploaded",
         done.location,
         done.copied,
-        format_bytes(done.uploaded_bytes),
-        format_bytes(done.bytes)
+        format_bytes(done.uploaded_bytes)
     )
 }
 

@@ -76,6 +76,17 @@ impl DoctorReport {
     }
 }
 
+/// Width of the column of names: the longest ones are titles of clients.
+const NAME_COLUMNS: usize = 17;
+
+/// Column in which the findings begin: after the state and the name.
+const FINDING_COLUMN: usize = "warn  ".len() + NAME_COLUMNS + "  ".len();
+
+/// Minimum width of a terminal, in columns, at which a long finding is wrapped beside the name.
+const WIDE_COLUMNS: usize = 80;
+
+/// Formats a check as its state, name and finding, and the remedy on the next line. On a narrow terminal, a finding
+/// that does not fit is below the name.
 fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
     let (word, role) = match check.state {
         CheckState::Ok => ("ok  ", TextRole::Good),
@@ -86,11 +97,17 @@ fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
         0 => String::new(),
         ms => format!(" ({})", terminal_text::format_seconds(Duration::from_millis(ms))),
     };
-    let finding = terminal_text::escape_controls(&format!("{:<15} {}{duration}", check.name, check.message));
-    let mut lines = vec![format!("{}  {finding}", palette.paint(role, word))];
-    lines.extend(
-        check.remedy.iter().map(|remedy| format!("{:22}{}", "", palette.paint(TextRole::Name, &format!("→ {remedy}")))),
-    );
+    let finding = terminal_text::escape_controls(&format!("{}{duration}", check.message));
+    let room = palette.columns.saturating_sub(FINDING_COLUMN);
+    let is_beside = palette.columns >= WIDE_COLUMNS || terminal_text::fits_columns(&finding, room);
+    let indent = if is_beside { FINDING_COLUMN } else { "warn  ".len() };
+    let state = palette.paint(role, word);
+    let mut lines = match is_beside {
+        true => vec![format!("{state}  {:<NAME_COLUMNS$}  {finding}", check.name)],
+        false => vec![format!("{state}  {}", check.name), format!("{:indent$}{finding}", "")],
+    };
+    let remedy = check.remedy.iter().map(|remedy| palette.paint(TextRole::Name, &format!("→ {remedy}")));
+    lines.extend(remedy.map(|remedy| format!("{:indent$}{remedy}", "")));
     lines
 }
 
@@ -104,8 +121,20 @@ mod tests {
         let check = DoctorCheck { ms: 420, ..DoctorCheck::warn("program", "not on \x1bPATH", "add it") };
         assert_eq!(
             check_lines(&check, plain),
-            ["warn  program         not on \\u{1b}PATH (0.42 s)", "                      → add it"]
+            ["warn  program            not on \\u{1b}PATH (0.42 s)", "                         → add it"]
         );
-        assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), plain), ["ok    disk            much"]);
+        assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), plain), ["ok    disk               much"]);
+    }
+
+    #[test]
+    fn a_long_finding_is_below_its_name_on_a_narrow_terminal() {
+        let narrow = Palette { is_coloured: false, columns: 60 };
+        let check = DoctorCheck::warn("JetBrains Copilot", "the file has no entry for codescry", "add it");
+        assert_eq!(check_lines(&check, narrow).len(), 2, "it fits");
+        let check = DoctorCheck::warn("JetBrains Copilot", "the file has no entry for this program yet", "add it");
+        assert_eq!(
+            check_lines(&check, narrow),
+            ["warn  JetBrains Copilot", "      the file has no entry for this program yet", "      → add it"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `codescry eval`: measures search quality on labelled questions, and compares settings or runs.
 
 mod comparison;
+mod metrics;
 mod tasks;
 
 use std::fs;
@@ -8,12 +9,10 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
-use engine::{
-    ContentFilter, Engine, Filter, JUDGED_HITS, QueryCalls as _, RetrievalMetrics, RetrievalMode, SearchQuery,
-    compute_metrics, mean_metrics,
-};
+use engine::{ContentFilter, Engine, Filter, QueryCalls as _, RetrievalMode, SearchQuery};
 
 use self::comparison::{compare_evaluations, comparison_notes, print_comparison};
+use self::metrics::{JUDGED_HITS, RetrievalMetrics, compute_metrics, mean_metrics};
 use self::tasks::{LabelledQuestion, format_target, read_tasks};
 use crate::cli::arguments::{EvalArguments, EvalBaseline, EvalSetting, SharedArguments};
 use crate::cli::exit::CommandExit;

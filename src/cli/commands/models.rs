@@ -13,8 +13,11 @@ use crate::cli::printer::{self, Printer};
 use crate::cli::progress::DownloadProgress;
 use crate::cli::text_output::palette::Palette;
 
-/// Minimum width of a terminal, in columns, on which models are listed with their descriptions on the same line.
-const TABLE_COLUMNS: usize = 120;
+/// Minimum width, in columns, at which a model with its longest description is one line.
+const TABLE_COLUMNS: usize = 150;
+
+/// Width of the column of names.
+const NAME_COLUMNS: usize = 29;
 
 /// Runs `codescry models`.
 ///
@@ -82,26 +85,22 @@ fn print_models(shared: &SharedArguments, settings: &ModelSettings, json: bool) 
         printer.finish()?;
         return Ok(CommandExit::Done);
     }
-    // A narrow terminal has no room for descriptions beside the names.
-    let is_wide = Palette::for_stdout(shared).columns >= TABLE_COLUMNS;
-    let row = |name: &str, place: &str, width: &str, precisions: &str, about: &str| match is_wide {
-        true => vec![format!("{name:<30}{place:<12}{width:>5}  {precisions:<16}{about}")],
-        false => vec![format!("{name:<30}{place:<12}{width:>5}  {precisions}"), format!("  {about}")],
-    };
-    let mut lines = row("model", "location", "width", "precisions", if is_wide { "description" } else { "" });
-    lines.extend(row("builtin", "program", "256", "", "trained for code; built in"));
+    let columns = Palette::for_stdout(shared).columns;
+    let heads = ["model", "location", "width", "precisions", "description"].map(str::to_owned);
+    let builtin = ["builtin", "program", "256", "", "trained for code; built in"].map(str::to_owned);
+    let mut lines = model_lines(&heads, columns);
+    lines.extend(model_lines(&builtin, columns));
     for model in &rows {
-        let width = model.dimensions.map(|width| width.to_string()).unwrap_or_default();
-        let (name, here) = (terminal_text::escape_controls(model.name), model.precisions.join(" "));
-        lines.extend(row(
-            &name,
-            model.place,
-            &width,
-            &here,
-            &terminal_text::escape_controls(model.problem.unwrap_or(model.about)),
-        ));
+        let cells = [
+            terminal_text::escape_controls(model.name),
+            model.place.to_owned(),
+            model.dimensions.map(|width| width.to_string()).unwrap_or_default(),
+            model.precisions.join(" "),
+            terminal_text::escape_controls(model.problem.unwrap_or(model.about)),
+        ];
+        lines.extend(model_lines(&cells, columns));
     }
-    lines.iter().filter(|line| !line.trim().is_empty()).try_for_each(|line| printer.line(line.trim_end()))?;
+    lines.iter().try_for_each(|line| printer.line(line))?;
     printer.line("")?;
     printer.line(&terminal_text::escape_controls(&format!("models folder: {}", settings.models_dir.display())))?;
     if !cfg!(feature = "onnx") {
@@ -109,6 +108,23 @@ fn print_models(shared: &SharedArguments, settings: &ModelSettings, json: bool) 
     }
     printer.finish()?;
     Ok(CommandExit::Done)
+}
+
+/// Formats a row of the list: name, location, width, precisions and description. On a narrow terminal, precisions and
+/// description are indented below.
+fn model_lines([name, place, width, precisions, about]: &[String; 5], columns: usize) -> Vec<String> {
+    let facts = format!("{place:<12}{width:>5}");
+    let head = format!("{name:<NAME_COLUMNS$} {facts}");
+    if columns >= TABLE_COLUMNS {
+        return vec![format!("{head}  {precisions:<15} {about}").trim_end().to_owned()];
+    }
+    let mut lines = match terminal_text::fits_columns(name, NAME_COLUMNS) {
+        true => vec![head.trim_end().to_owned()],
+        false => vec![name.clone(), format!("{:NAME_COLUMNS$} {facts}", "").trim_end().to_owned()],
+    };
+    let below = [precisions.as_str(), about.as_str()].into_iter().filter(|text| !text.is_empty());
+    lines.push(format!("  {}", below.collect::<Vec<_>>().join(": ")));
+    lines
 }
 
 fn download_model(shared: &SharedArguments, settings: &ModelSettings, name: &str) -> anyhow::Result<CommandExit> {
@@ -148,7 +164,7 @@ fn print_verified_files(settings: &ModelSettings, name: &str) -> anyhow::Result<
     let mut printer = Printer::new();
     for file in &checked {
         let state = file.problem.as_deref().unwrap_or("ok");
-        printer.line(&terminal_text::escape_controls(&format!("{:<32}{state}", file.file)))?;
+        printer.line(&terminal_text::escape_controls(&format!("{:<30}  {state}", file.file)))?;
     }
     printer.finish()?;
     if checked.iter().any(|file| file.problem.is_some()) {
@@ -157,4 +173,26 @@ fn print_verified_files(settings: &ModelSettings, name: &str) -> anyhow::Result<
         );
     }
     Ok(CommandExit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, precisions: &str) -> [String; 5] {
+        [name, "hub cache", "1024", precisions, "600 M parameters; many languages, long texts"].map(str::to_owned)
+    }
+
+    #[test]
+    fn a_model_is_one_line_on_a_wide_terminal_and_is_folded_on_a_narrow_one() {
+        let known = row("qwen3-embedding-0.6b", "fp16 fp32");
+        let head = "qwen3-embedding-0.6b          hub cache    1024";
+        let about = "600 M parameters; many languages, long texts";
+        assert_eq!(model_lines(&known, usize::MAX), [format!("{head}  fp16 fp32       {about}")]);
+        assert_eq!(model_lines(&known, 120), [head.to_owned(), format!("  fp16 fp32: {about}")]);
+        let own = row("a-model-of-my-own-with-a-long-name", "");
+        let lines = model_lines(&own, 60);
+        assert_eq!(lines[1..], [format!("{:30}hub cache    1024", ""), format!("  {about}")]);
+        assert!(lines.iter().all(|line| line.len() <= 60), "{lines:?}");
+    }
 }

@@ -36,8 +36,7 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     if may_have_names && broad.is_ok() && !arguments.no_index {
         update_searched(&searched, &Interrupts::listen()?, shared)?;
     }
-    // Long lines are wrapped rather than cut: this command shows all of the code.
-    let palette = Palette { columns: usize::MAX, ..Palette::for_stdout(shared) };
+    let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     for (at, request) in requests.iter().enumerate() {
@@ -50,6 +49,11 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
             }
             read => read?,
         };
+        if let Some(note) = request.symbol.as_deref().and_then(|name| excerpt.name_note(name)).filter(|_| !shared.quiet)
+        {
+            printer.flush()?;
+            printer::print_note(&note);
+        }
         if arguments.json {
             printer.json(&ExcerptJson::new(&excerpt))?;
             continue;
@@ -157,7 +161,7 @@ fn read_place_or_name(
     match (read_place(searched, paths, request), name_in_place_of(request)) {
         (Err(EngineError::Path(missing)), Some(name)) if missing.is_missing() => {
             let named = ReadRequest { path: None, symbol: Some(name.to_owned()), ..request.clone() };
-            // A similar name is not what was meant.
+            // A definition of a similar name is no answer to a missing file.
             let last = name.rsplit(['.', '\\', '#', ':']).next().unwrap_or(name);
             let is_meant = |read: &CodeExcerpt| {
                 read.is_qualified && read.symbol.as_ref().is_some_and(|symbol| symbol.name.eq_ignore_ascii_case(last))

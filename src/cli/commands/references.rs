@@ -8,6 +8,7 @@ use answer::caveats::format_kinds_asked;
 use text::display::escape_name;
 
 use super::name_arguments::split_names;
+use super::result_page::describe_page_beyond;
 use crate::cli::arguments::{ReferencesArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::{OpenedFolder, open_updated_folder};
@@ -47,6 +48,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
     for name in &names {
         let query = ReferenceQuery { name: name.clone(), ..like.clone() };
         let mut answer = interrupts.run_cancellable(|cancel| searched.find_references(&query, cancel))?;
+        let count_before: usize = answer.files.iter().map(|file| file.references.len()).sum();
         leave_out_first(&mut answer, filters.offset);
         answer.files.iter_mut().for_each(|file| file.path = paths.show(&file.path));
         if filters.json {
@@ -60,7 +62,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         }
         printer.flush()?;
         if !shared.quiet {
-            print_reference_notes(&answer, filters.offset, filters.end());
+            print_reference_notes(&answer, count_before, filters.end());
         }
         if answer.files.iter().all(|file| file.references.is_empty()) {
             exit = CommandExit::NothingFound;
@@ -97,9 +99,13 @@ fn reference_line(file: &ReferencedFile, one: &CodeReference, palette: Palette) 
     parts.join("  ")
 }
 
-/// Prints notes about missing or omitted uses on standard error. `next` is the offset of the first use that follows.
-fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, next: usize) {
-    if answer.files.is_empty() && offset == 0 {
+/// Prints notes about missing or omitted uses on standard error. `count_before` is the number of uses on this page and
+/// the pages before it, `next` the offset of the first use that follows.
+fn print_reference_notes(answer: &ReferenceAnswer, count_before: usize, next: usize) {
+    let is_empty = answer.files.iter().all(|file| file.references.is_empty());
+    if is_empty && count_before > 0 && answer.next.is_none() {
+        printer::print_note(&describe_page_beyond(count_before, "use"));
+    } else if answer.files.is_empty() {
         printer::print_note(&describe_no_use(answer));
     }
     answer.notes.iter().for_each(|note| printer::print_note(note));

@@ -18,6 +18,11 @@ pub fn show_hit_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
     answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
 }
 
+/// Describes an empty page after the last result; `total` is the number of results, each of which `one` names.
+pub fn describe_page_beyond(total: usize, one: &str) -> String {
+    format!("there are no more: {} in all; give a smaller --offset", terminal_text::pluralize(total as u64, one))
+}
+
 /// A page of results: at most `limit` of them, after the first `offset`.
 #[derive(Clone, Copy, Debug)]
 pub struct ResultPage {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
-use super::result_page::{ResultPage, show_hit_paths};
+use super::result_page::{ResultPage, describe_page_beyond, show_hit_paths};
 use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, is_filter, split_folder};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::searched::open_searched;
@@ -117,8 +117,7 @@ fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr], ran
         printer::print_note(&format!("{folder} is no folder, so it was searched for; name a folder with --in FOLDER"));
     }
     if answer.hits.is_empty() && ranked > 0 {
-        let all = terminal_text::pluralize(ranked as u64, "result");
-        printer::print_note(&format!("there are no more: {all} in all; give a smaller --offset"));
+        printer::print_note(&describe_page_beyond(ranked, "result"));
     } else if answer.hits.is_empty() {
         let files = terminal_text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!("nothing found for {:?} in {files}", query.text));

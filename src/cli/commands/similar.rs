@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use engine::{EngineError, Filter, SimilarTarget};
 
-use super::result_page::{ResultPage, show_hit_paths};
+use super::result_page::{ResultPage, describe_page_beyond, show_hit_paths};
 use crate::cli::arguments::{SharedArguments, SimilarArguments, split_folder};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::{OpenedFolder, call_with_repair, open_updated_folder};
@@ -42,6 +42,7 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
         None => find(&SimilarTarget::Snippet(text.clone())),
     };
     let mut answer = call_with_repair(&searched, &interrupts, shared, arguments.no_index, search)?;
+    let ranked = answer.hits.len();
     let more = page.cut(&mut answer.hits);
     if arguments.json {
         show_hit_paths(&mut answer, &paths);
@@ -54,6 +55,9 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
         hits::print_hits(Palette::for_stdout(shared), &view, "", &answer)?;
     }
     if !shared.quiet {
+        if answer.hits.is_empty() && ranked > 0 {
+            printer::print_note(&describe_page_beyond(ranked, "result"));
+        }
         answer.notes.iter().for_each(|note| printer::print_note(note));
         page.print_more(more, arguments.json);
     }

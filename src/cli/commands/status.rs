@@ -145,13 +145,15 @@ fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
         RunStatus::Died => format!("process {} died during the last run", run.process),
     };
     let mut line = format!(
-        "{how}: {} of {found}{} examined in {}, {} at {:.0} chunks/s",
+        "{how}: {} of {found}{} examined in {}, {}",
         run.files_done,
         terminal_text::pluralize(run.files_found, "file"),
         terminal_text::format_seconds(elapsed),
         terminal_text::pluralize(run.chunks, "chunk"),
-        run.chunks_per_second
     );
+    if let Some(rate) = terminal_text::format_rate(run.chunks_per_second, "chunks") {
+        line.push_str(&format!(" at {rate}"));
+    }
     if let Some(left) = run.remaining_ms {
         line.push_str(&format!(", {} left", terminal_text::format_age(Duration::from_millis(left))));
     }

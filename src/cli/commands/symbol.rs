@@ -5,6 +5,7 @@ use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 use text::display::escape_name;
 
 use super::name_arguments::split_names;
+use super::result_page::describe_page_beyond;
 use crate::cli::arguments::{SharedArguments, SymbolArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::{OpenedFolder, call_with_repair, open_updated_folder};
@@ -39,8 +40,14 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
     let mut exit = CommandExit::Done;
     for name in &names {
         let query = SymbolQuery { name: name.clone(), ..like.clone() };
-        let find = || searched.find_symbol(&query, &engine::CancelToken::default());
-        let mut answer = call_with_repair(&searched, &interrupts, shared, filters.no_index, find)?;
+        let find = |query: &SymbolQuery| {
+            let find = || searched.find_symbol(query, &engine::CancelToken::default());
+            call_with_repair(&searched, &interrupts, shared, filters.no_index, find)
+        };
+        let mut answer = find(&query)?;
+        let is_behind = answer.symbols.is_empty() && query.offset > 0;
+        let before = SymbolQuery { offset: 0, limit: query.offset, ..query.clone() };
+        let count_before = if is_behind { find(&before)?.symbols.len() } else { 0 };
         answer.symbols.iter_mut().for_each(|found| found.path = paths.show(&found.path));
         if filters.json {
             printer.json(&DefinitionsJson::new(name, &answer))?;
@@ -49,7 +56,7 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
         }
         printer.flush()?;
         if !shared.quiet {
-            print_symbol_notes(name, &answer, filters.end());
+            print_symbol_notes(name, &answer, count_before, filters.end());
         }
         if answer.symbols.is_empty() {
             exit = CommandExit::NothingFound;
@@ -78,9 +85,11 @@ fn definition_line(found: &SymbolHit, palette: Palette) -> String {
     parts.join("  ")
 }
 
-/// Prints notes about missing, inexact or omitted definitions on standard error.
-fn print_symbol_notes(name: &str, answer: &SymbolAnswer, next: usize) {
+/// Prints notes about missing, inexact or omitted definitions on standard error. `count_before` is the number of
+/// definitions before an empty page, `next` the offset of the page that follows.
+fn print_symbol_notes(name: &str, answer: &SymbolAnswer, count_before: usize, next: usize) {
     let note = match answer.symbols.first().map(|found| found.how) {
+        None if count_before > 0 => Some(describe_page_beyond(count_before, "definition")),
         None => Some(format!("no definition of {name:?} found; try a part of the name, or `codescry search`")),
         Some(NameMatch::Fuzzy) => Some(format!("no symbol is named {name:?}; showing similar names")),
         Some(_) => None,

@@ -10,10 +10,13 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::printer;
 use crate::cli::progress::TransferProgressBar;
 
-/// Copies the published index that `settings` name to a folder that has no index yet; see [`engine::fetch_base`].
+/// Copies the published index that `settings` name to a folder that has no index yet; see [`engine::fetch_base`]. If
+/// the folder has an index, prints a note that the published one is not used, if `--base` names it and
+/// `shared.quiet` is not set.
 ///
 /// # Errors
-/// If [`engine::fetch_base`] fails, also because Ctrl-C cancels it.
+/// If [`engine::fetch_base`] fails, also because Ctrl-C cancels it; with `--trust-base`, also if the folder has an
+/// index.
 pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Result<()> {
     if settings.base.is_none() {
         return Ok(());
@@ -29,9 +32,27 @@ pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Resu
         return Ok(());
     }
     let remedy = "or leave out --base (CODESCRY_BASE) to index the folder here";
-    let Some(report) = fetched.map_err(|error| anyhow::anyhow!("{error}; {remedy}"))? else { return Ok(()) };
-    if !shared.quiet {
-        printer::print_note(&report.describe());
+    match fetched.map_err(|error| anyhow::anyhow!("{error}; {remedy}"))? {
+        Some(report) if !shared.quiet => printer::print_note(&report.describe()),
+        Some(_) => {}
+        None => report_unused_base(shared, settings)?,
+    }
+    Ok(())
+}
+
+/// Prints a note if the folder's own index is used instead of the published one. The variable may be meant for other
+/// folders, so that for it the note is only logged.
+///
+/// # Errors
+/// If answers are to come from the published index alone.
+fn report_unused_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Result<()> {
+    let Some(reason) = engine::explain_unused_base(settings) else { return Ok(()) };
+    let is_trusted = settings.base.as_ref().is_some_and(|base| base.is_trusted);
+    anyhow::ensure!(!is_trusted, "{reason}; or leave out --trust-base to search the index of this folder");
+    match shared.base {
+        Some(_) if !shared.quiet => printer::print_note(&reason),
+        Some(_) => {}
+        None => tracing::info!("{reason}"),
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use config::ConfigError;
 use engine::{Engine, EngineGroup, Language, LeftOutFolder, QueryCalls, TokenClass};
 
 use super::command_folder::{CommandFolder, ShownPaths, check_device, refuse_broad, settings_to_index};
@@ -61,7 +62,8 @@ impl Searched {
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
-            let (engine, paths) = CommandFolder::resolve_to_index(shared, folder.as_deref())?.open(shared)?;
+            let folder = CommandFolder::resolve_to_index(shared, folder.as_deref()).map_err(suggest_path_filter)?;
+            let (engine, paths) = folder.open(shared)?;
             check_device(shared, &engine)?;
             Ok((Searched::Folder(Box::new(engine)), paths))
         }
@@ -72,6 +74,18 @@ pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyho
             }
             Ok((Searched::Group(group), ShownPaths::of_group()))
         }
+    }
+}
+
+/// Adds to the error about a file in place of a folder how to search this file alone.
+fn suggest_path_filter(error: anyhow::Error) -> anyhow::Error {
+    let name = match error.downcast_ref() {
+        Some(ConfigError::NotAFolder { path }) => path.file_name(),
+        _ => None,
+    };
+    match name {
+        Some(name) => anyhow::anyhow!("{error}, and --path {} to search this file alone", name.display()),
+        None => error,
     }
 }
 

@@ -12,6 +12,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("call index_project", "run `codescry index`"),
     ("list the files with outline", "list the files with `codescry outline`"),
     ("list its files with outline", "list its files with `codescry outline`"),
+    ("read_code shows it", "`codescry read` shows it"),
     ("or give path and lines", "or give a file with lines, such as src/a.rs:10-40"),
 ];
 

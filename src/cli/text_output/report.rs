@@ -13,16 +13,20 @@ const MAX_PROBLEMS: usize = 10;
 /// Returns the summary of a run, with the table of its stages if `verbose` is set.
 pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Vec<String> {
     let seconds = terminal_text::format_seconds(report.elapsed);
-    let mut lines = vec![match report.files_indexed {
+    let mut summary = match report.files_indexed {
         0 => format!("up to date: {} in {seconds}", terminal_text::pluralize(report.files_unchanged, "file")),
         _ => format!(
-            "indexed {} ({}, {}) in {seconds}: {:.0} files/s",
+            "indexed {} ({}, {}) in {seconds}",
             palette.paint(TextRole::Name, &terminal_text::pluralize(report.files_indexed, "file")),
             terminal_text::pluralize(report.chunks, "chunk"),
             terminal_text::format_bytes(report.bytes),
-            terminal_text::count_per_second(report.files_indexed, report.elapsed),
         ),
-    }];
+    };
+    let rate = terminal_text::count_per_second(report.files_indexed, report.elapsed);
+    if let Some(rate) = terminal_text::format_rate(rate, "files") {
+        summary.push_str(&format!(": {rate}"));
+    }
+    let mut lines = vec![summary];
     lines.push(found_line(report));
     if report.files_vanished > 0 {
         lines.push(format!(
@@ -37,15 +41,18 @@ pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Ve
         lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
     }
     lines.extend(problem_lines(&report.problems, palette));
-    if report.files_indexed > 0 && (verbose || report.device.is_some()) {
+    let device = report.device.as_ref().filter(|_| report.files_indexed > 0);
+    if verbose || device.is_some() {
         lines.push(String::new());
-        if verbose {
-            let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
-            lines.extend(stage_table(&records, report.elapsed));
-            lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
-        }
-        lines.extend(report.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
     }
+    if verbose && report.stages.is_empty() {
+        lines.push("no stage of the pipeline had work".to_owned());
+    } else if verbose {
+        let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
+        lines.extend(stage_table(&records, report.elapsed));
+        lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
+    }
+    lines.extend(device.map(|device| terminal_text::escape_controls(&device.summary())));
     lines
 }
 
@@ -69,11 +76,12 @@ fn found_line(report: &IndexReport) -> String {
 pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let total: u64 = skipped.values().sum();
     let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-    (total > 0).then(|| format!("left out {total} files and folders: {}", reasons.join(", ")))
+    let paths = if total == 1 { "file or folder" } else { "files and folders" };
+    (total > 0).then(|| format!("left out {total} {paths}: {}", reasons.join(", ")))
 }
 
-/// Explains how to list the skipped paths with their reasons, and how to include those that a user may include. `None`
-/// if a user may include none of them.
+/// Explains how to list the skipped paths with their reasons, what data are, and how to include the paths that a user may
+/// include. `None` if a user may include none of them and none is data.
 pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
     let remedies = [
@@ -83,6 +91,7 @@ pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
         ),
         (has(&["secret"]), "`codescry index --help` tells how to include a file that only looks like a secret"),
         (has(&["other-file-system"]), "--cross-file-systems includes folders on other file systems (mounts)"),
+        (has(&["data"]), "data are rows, logs and other records, which are never indexed"),
     ];
     let due: Vec<&str> = remedies.into_iter().filter(|(is_due, _)| *is_due).map(|(_, remedy)| remedy).collect();
     let hint = || format!("`codescry index --dry-run` lists each path with its reason; {}", due.join("; "));
@@ -189,9 +198,29 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_of_zero_is_left_out() {
+        let slow = IndexReport { files_indexed: 1, elapsed: Duration::from_secs(9), ..report() };
+        assert_eq!(report_lines(&slow, false, PLAIN)[0], "indexed 1 file (40 chunks, 2.0 KiB) in 9.00 s");
+    }
+
+    #[test]
+    fn a_run_without_changes_has_its_stages_with_verbose() {
+        let stages = vec![engine::StageReport { items: 2, ..engine::StageReport::new(engine::Stage::Walk) }];
+        let unchanged = IndexReport { files_found: 2, files_indexed: 0, stages, ..report() };
+        let verbose = report_lines(&unchanged, true, PLAIN);
+        assert!(verbose.iter().any(|line| line.starts_with("stage ")), "{verbose:?}");
+        assert!(verbose.iter().any(|line| line.starts_with("walk ")), "{verbose:?}");
+        assert!(!report_lines(&unchanged, false, PLAIN).iter().any(|line| line.starts_with("stage ")));
+        let none = IndexReport { stages: Vec::new(), ..unchanged };
+        assert!(report_lines(&none, true, PLAIN).contains(&"no stage of the pipeline had work".to_owned()));
+    }
+
+    #[test]
     fn there_is_one_hint_for_all_reasons() {
         let hint = |reasons: &[&str]| skip_hint(&reasons.iter().map(|reason| ((*reason).to_owned(), 1)).collect());
         assert_eq!(hint(&["binary"]), None);
+        let data = hint(&["data"]).expect("a hint");
+        assert!(data.ends_with("; data are rows, logs and other records, which are never indexed"), "{data}");
         let both = hint(&["secret", "ignored"]).expect("a hint");
         assert_eq!(both.matches("--dry-run").count(), 1);
         assert!(both.contains(".codescryignore") && both.contains("index --help"), "{both}");

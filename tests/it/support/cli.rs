@@ -36,6 +36,13 @@ impl Project {
         Self { home, root }
     }
 
+    /// Creates a project with these files.
+    pub fn with_files(files: &[(&str, &str)]) -> Self {
+        let project = Self::empty();
+        files.iter().for_each(|(path, text)| project.write(path, text));
+        project
+    }
+
     /// Returns the folder to search.
     pub fn root(&self) -> &Path {
         &self.root

@@ -19,9 +19,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use engine::{CancelToken, DefinedName, Engine, IndexRequest, Options, RankingWeights, SearchQuery, Settings};
-use search::learn::{LearningOptions, TrainingQuery, learn_weights, ndcg_at_10};
 use search::{Feature, FeatureWeights};
 use serde_json::Value;
+
+use self::learn::{LearningOptions, TrainingQuery, learn_weights, ndcg_at_10};
+
+mod learn;
 
 /// Learns the weights of the ranking from labelled questions, and measures them
 #[derive(clap::Args)]

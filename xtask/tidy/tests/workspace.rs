@@ -106,6 +106,7 @@ const ENGINES: &[EngineRule] = &[
         crate_name: "url",
         homes: &["crates/locations/src/url.rs", "crates/store/src/lance/location/remote.rs"],
     },
+    EngineRule { crate_name: "zstd", homes: &["crates/store/src/lance/rows/tree_stats.rs"] },
 ];
 
 /// Third-party crates that any package may use.

@@ -125,3 +125,47 @@ fn a_long_line_is_cut_around_the_word_of_the_query() {
     let lines: Vec<&str> = code.lines().collect();
     assert!(lines[1].contains("retry_now();") && lines[1].chars().count() < 70, "{code}");
 }
+
+#[test]
+fn the_line_with_the_name_is_shown_above_each_shown_line_of_a_body() {
+    let step = "    step()\n".repeat(20);
+    let text = format!(
+        "@route(\"/items\")\ndef list_items(\n    limit: int,\n) -> list:\n    \"\"\"Lists the items.\"\"\"\n{step}    \
+         return sort(found)\n\n\ndef count_items():  # cheap\n    \"\"\"Counts.\"\"\"\n{step}    number = total(found)\n"
+    );
+    let mut hit = hit(&text);
+    let in_lines = |name: &str, signature: &str, start_line, end_line| Symbol {
+        signature: signature.to_owned(),
+        span: Span { start_line, end_line },
+        ..definition(name)
+    };
+    hit.container = String::new();
+    hit.symbol = "list_items".to_owned();
+    hit.signature = "def list_items( limit: int, ) -> list".to_owned();
+    hit.definitions =
+        vec![in_lines("list_items", &hit.signature, 10, 35), in_lines("count_items", "def count_items()", 38, 60)];
+    let words = QueryWords::default();
+    for (line, above) in [(35, "11 def list_items("), (60, "38 def count_items():  # cheap")] {
+        hit.deciding_lines = vec![line];
+        for place in [Place::new(&hit, &words, 3), Place::new(&hit, &words, 6), Place::new(&hit, &words, 3).widen(12)] {
+            let code = place.code(60);
+            let shown = code.lines().any(|row| row == above);
+            assert!(shown && code.contains(&format!("\n{line} ")), "{line}: {code}");
+        }
+    }
+    let code = Place::new(&hit, &words, 8).code(60);
+    assert!(code.contains("11 def list_items(\n12     limit: int,\n13 ) -> list:\n"), "{code}");
+}
+
+#[test]
+fn a_place_without_a_name_has_no_gap_after_its_kind() {
+    let mut hit = hit("from users\nwhere id = 1\n");
+    (hit.kind, hit.symbol, hit.container, hit.signature) =
+        (SymbolKind::Block, String::new(), String::new(), String::new());
+    hit.also.clear();
+    let words = QueryWords::default();
+    let lengths = BriefLengths { signature: 60, line: 60 };
+    assert_eq!(Place::new(&hit, &words, 1).format_brief(lengths), "src/\\u{202e}a.rs:10-11 block: from users");
+    let whole = Place::new(&hit, &words, 5).format(DETAIL);
+    assert!(whole.starts_with("src/\\u{202e}a.rs:10-11 block\n"), "{whole}");
+}

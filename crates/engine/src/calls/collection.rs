@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::copier::Copier;
 use crate::error::EngineError;
-use crate::state::published::{TransferState, observe_transfer};
+use crate::state::published::{PublishableIndex, TransferState, observe_transfer};
 use config::{LocationSettings, Settings};
 use locations::{
     BaseEntry, BaseMember, COMBINED, Collection, CombinedOrigin, FetchRequest, LocationError, LocationUrl,
@@ -83,7 +83,7 @@ pub struct CompactedCollection {
     pub removed: u64,
     /// Repositories that are left out, each with the reason.
     pub left_out: Vec<(String, String)>,
-    /// Number of files in the combined index; 0 if nothing had to be done.
+    /// Number of files in the combined index.
     pub files: u64,
     /// Number of chunks that were copied.
     pub copied_chunks: u64,
@@ -264,7 +264,8 @@ impl Compactor<'_> {
         report.repositories = wanted.len() as u64;
         report.removed = removed.len() as u64;
         if let Some(combined) = known.filter(|_| changed.is_empty() && removed.is_empty()) {
-            report.bytes = combined.entry.bytes;
+            let manifest = LanceStore::parse_manifest(Path::new(&report.location), &combined.index)?;
+            (report.files, report.bytes) = (manifest.files_found, combined.entry.bytes);
             report.was_current = true;
             return Ok(report);
         }
@@ -331,15 +332,11 @@ impl Compactor<'_> {
         origin: CombinedOrigin<'_>,
         report: &mut CompactedCollection,
     ) -> Result<(), EngineError> {
-        let location = self.url.to_string();
-        let parts = LanceStore::list_parts(index_dir)?.filter(|parts| parts.manifest.complete);
-        let parts = parts.ok_or_else(|| EngineError::Unpublishable { root: index_dir.to_owned() })?;
-        let files: Vec<(String, u64)> = parts.files.iter().map(|part| (part.path.clone(), part.size_bytes)).collect();
-        let index = parts.manifest_file(Path::new(&location))?;
+        let index = PublishableIndex::list(index_dir, index_dir, &self.url.to_string())?;
         let request = PublishRequest {
             dir: index_dir,
-            files: &files,
-            index: String::from_utf8_lossy(&index).into_owned(),
+            files: &index.files,
+            index: index.manifest_text,
             project: COMBINED,
             commit: None,
             is_modified: false,

@@ -128,7 +128,9 @@ fn describe(reason: &SkipReason) -> String {
             format!("a {kind} of the repository around it (a rule such as `!FOLDER/` in .codescryignore includes it)")
         }
         SkipReason::OtherFileSystem => "on another file system (--cross-file-systems includes it)".to_owned(),
-        SkipReason::Data => "a data file".to_owned(),
+        SkipReason::Data => {
+            "a data file (rows, logs or other records), which no setting includes; read_code shows it".to_owned()
+        }
         SkipReason::LockFile => "a lock file".to_owned(),
         other => other.to_string(),
     }
@@ -193,7 +195,7 @@ mod tests {
             ("src/large.rs", "it is larger than --max-file-bytes"),
             ("src/made.rs", "it is generated"),
             ("keys/server.pem", "it may hold credentials (it matches *.pem)"),
-            ("data/rows.csv", "it is a data file"),
+            ("data/rows.csv", "it is a data file (rows, logs or other records), which no setting includes; read_code"),
             ("keys", "it holds no file that is indexed"),
             ("src/stor.rs", "no indexed file matches path src/stor.rs; the nearest is src/store.rs"),
             ("lib/store.rs", "no indexed file matches path lib/store.rs; the nearest is src/store.rs"),

@@ -14,11 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::containers::{ContainerFilter, FileScope, UseOwner};
+use self::remarks::{find_similar_member, note_missing, note_others, note_uncertain};
 use self::spelling::spelling_in;
 use super::explain_empty::explain_empty_filter;
-use super::find_symbol::{
-    SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, note_invalid_filters, split_name_filters,
-};
+use super::find_symbol::{SymbolAnswer, find_symbol_in, note_invalid_filters, split_name_filters};
+use super::matching_symbols::{SymbolHit, SymbolQuery};
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
 use crate::query_source::{LocatedPath, QuerySource, compile_filter};
@@ -29,10 +29,10 @@ use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identi
 use source::decode_source_as;
 use source::language::{self, LanguageChoices};
 use source::parse::{FileReferences, ReferenceKind, ReferenceSite};
-use text::display::{escape_name, pluralize};
 use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
 
 mod containers;
+mod remarks;
 mod spelling;
 
 /// The name whose uses to find, and which of them to return.
@@ -220,8 +220,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
     }
     if query.from == ReferencePosition::default() {
         if !qualifiers.is_empty() && containers.is_none() {
-            let (missing, name) = (escape_name(text.trim()), escape_name(&name));
-            answer.notes.push(format!("there is no {missing}; these are the uses of every {name}"));
+            answer.notes.push(note_missing(text.trim(), &name, answer.files.is_empty()));
         }
         let named = QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref() };
         match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
@@ -231,7 +230,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         }
     }
     let other_definitions = containers.map_or(0, |containers| containers.other_definitions);
-    answer.notes.extend(note_invalid_filters(&query_filters));
+    answer.notes.extend(note_invalid_filters(&query_filters, &snapshot));
     answer.notes.extend(note_uncertain(&name, answer.uncertain_uses));
     answer.notes.extend(note_others(&name, answer.uses_of_others, other_definitions));
     answer.notes.extend(search::masked_note(answer.masked));
@@ -251,25 +250,6 @@ struct QualifiedName<'q> {
     containers: Option<&'q ContainerFilter>,
 }
 
-/// Returns a remark on the uses of a name that may be of other definitions than the requested one.
-fn note_uncertain(name: &str, uses: usize) -> Option<String> {
-    let (uses_text, name) = (pluralize(uses as u64, "use"), escape_name(name));
-    let (have, come) = if uses == 1 { ("has", "comes") } else { ("have", "come") };
-    (uses > 0).then(|| {
-        format!("{uses_text} of {name} {have} a receiver of unknown type, may be of another {name}, and {come} last")
-    })
-}
-
-/// Returns a remark on the uses of a name that belong to definitions in other containers.
-fn note_others(name: &str, uses: usize, definitions: usize) -> Option<String> {
-    let left_out = [(uses, "use"), (definitions, "definition")].into_iter().filter(|(count, _)| *count > 0);
-    let left_out: Vec<_> = left_out.map(|(count, word)| pluralize(count as u64, word)).collect();
-    let name = escape_name(name);
-    (uses > 0).then(|| {
-        format!("left out: {} of {name} in other containers; ask for {name} to see them", left_out.join(" and "))
-    })
-}
-
 /// Sets the definitions of a name, and a similar name if no file that was read spells it.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
@@ -287,7 +267,11 @@ fn add_definitions<S: QuerySource + ?Sized>(
     let SymbolAnswer { symbols, more, .. } = find(filtered.replacen(text, &plain, 1), MAX_DEFINITIONS)?;
     if answer.files_spelled == 0 && answer.next.is_none() {
         let other = symbols.iter().map(|hit| &hit.symbol.name).find(|name| **name != plain);
-        answer.similar_name = other.cloned();
+        let member = match containers {
+            None if text.trim() != plain => find_similar_member(find(filtered.to_owned(), 1)?),
+            _ => None,
+        };
+        answer.similar_name = member.or_else(|| other.cloned());
     }
     let (mut definitions, mut has_more) = (symbols, more);
     if let Some(containers) = containers {

@@ -51,6 +51,7 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     };
     let snapshot = load_part(&snapshot, &PartRequest::Vector { vector: &vector, filter: &compiled })?;
     let except = at.and_then(|(path, line)| snapshot.chunk_at_line(path.as_str(), line));
+    let compiled = compiled.for_snapshot(&snapshot);
     let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
     let mut results = track_damage(source, found.map_err(EngineError::from))?;
     if results.hits.is_empty() {

@@ -1,57 +1,21 @@
 //! Finds definitions by name, using the index alone.
-//!
-//! A chunk stores the lines, kind, container and signature of each definition whose name it contains.
 
 use retrieval::{PartRequest, load_part};
-use std::sync::Arc;
 
 use super::explain_empty::explain_empty_filter;
+use super::explain_left_out::note_left_out_definition;
+use super::matching_symbols::{DescribedSymbol, SymbolHit, SymbolQuery, page_of_symbols};
 use crate::answer::{IndexCoverage, copy_note};
 use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};
 use platform::cancel::CancelToken;
 use search::{
-    ChunkMeta, ContentFilter, Filter, InvalidFilter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot,
-    find_definitions,
+    ContentFilter, InvalidFilter, NameMatch, NameQuery, QueryError, QueryFilters, Snapshot, find_definitions,
 };
-use source::parse;
 use source::secrets::MASK;
-use store::ChunkText;
 use text::display::escape_name;
-use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
-
-/// The name whose definitions to find, and which of them to return.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SymbolQuery {
-    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix. Filters may follow, as in a
-    /// search: `bar -test path:src`.
-    pub name: String,
-    /// The enclosing definition, such as `Foo` or `outer.Foo`.
-    pub container: Option<String>,
-    /// Kinds to return; empty for all. `function` includes methods, constructors, tests and macros, `method` includes
-    /// constructors, `type` includes classes, structs, enums, interfaces and the like.
-    pub kinds: Vec<SymbolKind>,
-    pub filter: Filter,
-    /// Number of the best definitions to skip.
-    pub offset: usize,
-    /// Maximum number of definitions to return.
-    pub limit: usize,
-}
-
-/// A definition that matches a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SymbolHit {
-    pub path: RepoPath,
-    pub language: Language,
-    pub symbol: Symbol,
-    /// The kind of match between the requested name and the definition's name.
-    pub how: NameMatch,
-    /// Whether the file on disk differs from the indexed one.
-    pub stale: bool,
-    /// Whether the definition only declares a function or a type, as [`is_declaration`] says.
-    pub is_declaration: bool,
-}
+use types::SymbolKind;
 
 /// Matching definitions, best first.
 #[derive(Clone, Debug, Default)]
@@ -68,12 +32,6 @@ pub struct SymbolAnswer {
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
-
-/// Number of matches whose texts are read at once.
-const TEXTS_PER_READ: usize = 32;
-
-/// Maximum number of matches examined for a page; matches that are skipped unread do not count.
-const MAX_EXAMINED: usize = 2_000;
 
 /// Finds the definitions of a name.
 ///
@@ -110,14 +68,14 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     let mut is_qualified = true;
     let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
     if found.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
-        (found, more) = find(&name.anywhere(), query)?;
+        (found, more) = find(&name.clone().anywhere(), query)?;
         is_qualified = found.is_empty();
     }
     let (mut left_out, is_copy) = (0, snapshot.manifest().is_unconfirmed_copy());
     let mut symbols = Vec::with_capacity(found.len());
-    for DescribedSymbol { mut hit, span, text } in found {
+    for DescribedSymbol { mut hit, chunk, text } in found {
         fail_if_cancelled(cancel)?;
-        let state = compare_texts(source, &snapshot, &hit.path, &[(span, &text)]);
+        let state = compare_texts(source, &snapshot, &hit.path, &[(snapshot.chunk(chunk).span, &text)]);
         hit.stale = state != [TextState::Current];
         match state == [TextState::Damaged] {
             true => request_repair(source),
@@ -133,12 +91,24 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     let is_empty = symbols.is_empty() && query.offset == 0;
     let mut notes =
         if is_empty { explain_empty_filter(source, &snapshot, &query.filter, &filters)? } else { Vec::new() };
+    let is_same = symbols.first().is_some_and(|first| first.how <= NameMatch::Normalized);
+    let outside = if query.offset == 0 && !(is_same && is_qualified) {
+        let folders = source.find_folders(&snapshot, &query.filter, &filters)?;
+        let of_call = (&query.filter, &filters, &folders);
+        let note = note_left_out_definition(&snapshot, (&name, text.as_str()), &query.kinds, of_call, cancel);
+        track_damage(source, note)?
+    } else {
+        None
+    };
     if !is_qualified {
         let within = query.container.as_deref().map(|container| format!(" in {}", escape_name(container.trim())));
         let (name, within) = (escape_name(text.trim()), within.unwrap_or_default());
-        notes.push(format!("there is no {name}{within}; these match the name alone"));
+        let missing = outside.unwrap_or_else(|| format!("there is no {name}{within}"));
+        notes.push(format!("{missing}; these match the name alone"));
+    } else {
+        notes.extend(outside);
     }
-    notes.extend(note_invalid_filters(&filters));
+    notes.extend(note_invalid_filters(&filters, &snapshot));
     let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
     notes.extend(search::masked_note(masked));
     notes.extend(copy_note(&snapshot, left_out));
@@ -158,10 +128,11 @@ pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
 }
 
 /// Returns notes on the invalid filters that are written with a name.
-pub(crate) fn note_invalid_filters(filters: &QueryFilters) -> Vec<String> {
+pub(crate) fn note_invalid_filters(filters: &QueryFilters, snapshot: &Snapshot) -> Vec<String> {
     let note = |filter: &InvalidFilter| match filter {
         InvalidFilter::Language(name) => {
-            format!("left out lang:{0}, because {0} is no known language", escape_name(name))
+            let name = escape_name(name);
+            format!("left out lang:{name}: {}", QueryError::unknown_language(&name, Some(snapshot)))
         }
         InvalidFilter::Kind(name) => {
             format!("left out kind:{0}, because {0} is no kind of definition", escape_name(name))
@@ -169,133 +140,4 @@ pub(crate) fn note_invalid_filters(filters: &QueryFilters) -> Vec<String> {
         InvalidFilter::Glob(name, message) => format!("left out {name}: {message}"),
     };
     filters.invalid.iter().map(note).collect()
-}
-
-/// A match with the chunk that describes it.
-struct DescribedSymbol {
-    hit: SymbolHit,
-    /// The lines of the chunk.
-    span: Span,
-    /// The stored text of the chunk.
-    text: String,
-}
-
-/// Returns the requested page of matches, and whether more follow or were not examined. Leaves out matches whose stored
-/// text is damaged.
-fn page_of_symbols(
-    snapshot: &Arc<Snapshot>,
-    found: &[NamedDefinition],
-    name: &NameQuery,
-    query: &SymbolQuery,
-    cancel: &CancelToken,
-) -> Result<(Vec<DescribedSymbol>, bool), EngineError> {
-    // Without a kind or a container to check, skipped matches need not be read.
-    let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
-    let (unread, pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
-    let rest = found.get(unread..).unwrap_or_default();
-    let needed = pass.saturating_add(query.limit);
-    let mut symbols = Vec::new();
-    for step in rest[..rest.len().min(MAX_EXAMINED)].chunks(TEXTS_PER_READ) {
-        fail_if_cancelled(cancel)?;
-        // No later match fits better than the next one may.
-        let next = step.first().map(|named| named.order_key(named.best_fit));
-        if symbols.iter().filter(|(key, _)| Some(*key) <= next).count() > needed {
-            break;
-        }
-        let chunks: Vec<_> = step.iter().map(|named| named.chunk).collect();
-        let texts = snapshot.read_texts(&chunks)?;
-        for (named, text) in step.iter().zip(texts).filter(|(_, text)| !text.is_damaged) {
-            let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
-            let symbol = describe_match(snapshot, named, &text);
-            let is_kind =
-                query.kinds.is_empty() || query.kinds.iter().any(|requested| kind_includes(*requested, symbol.kind));
-            let fit = name.fit(&symbol.name, &symbol.container, &file.path);
-            if !is_kind || fit.is_none() {
-                continue;
-            }
-            let (path, language) = (file.path.clone(), file.language);
-            let own = symbol_text(&symbol.span, snapshot.chunk(named.chunk).span, &text.text);
-            let is_declaration = is_declaration(language, symbol.kind, &own);
-            let hit = SymbolHit { path, language, symbol, how: named.name_match, stale: false, is_declaration };
-            let described = DescribedSymbol { hit, span: snapshot.chunk(named.chunk).span, text: text.text };
-            symbols.push((named.order_key(fit), described));
-        }
-    }
-    let more = symbols.len() > needed || rest.len() > MAX_EXAMINED;
-    symbols.sort_by_key(|(key, _)| *key);
-    Ok((symbols.into_iter().skip(pass).take(query.limit).map(|(_, symbol)| symbol).collect(), more))
-}
-
-/// Returns whether a request for one kind includes the other.
-fn kind_includes(requested: SymbolKind, kind: SymbolKind) -> bool {
-    use SymbolKind::{Class, Constructor, Enum, Function, Interface, Macro, Method, Struct, Test, Trait, Type, Union};
-    let also: &[SymbolKind] = match requested {
-        Function => &[Method, Constructor, Test, Macro],
-        Method => &[Constructor],
-        Type => &[Class, Struct, Union, Enum, Interface, Trait],
-        _ => &[],
-    };
-    requested == kind || also.contains(&kind)
-}
-
-/// Describes the definition that a match in a chunk refers to.
-fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &ChunkText) -> Symbol {
-    let chunk = snapshot.chunk(named.chunk);
-    let name = chunk.defines().nth(named.position).unwrap_or_default();
-    let stored = text.definitions.get(named.position).filter(|definition| definition.name == name);
-    stored.cloned().unwrap_or_else(|| symbol_by_line(&chunk, name, &text.text))
-}
-
-/// Returns the lines of a definition that are in the text of the lines `around`.
-fn symbol_text(span: &Span, around: Span, text: &str) -> String {
-    let first = span.start_line.saturating_sub(around.start_line) as usize;
-    let count = (span.end_line + 1).saturating_sub(span.start_line.max(around.start_line)) as usize;
-    text.lines().skip(first).take(count).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns whether a definition with this text has no body: an overload in a type checker's sense, an abstract method,
-/// a prototype or a forward declaration. Always false for languages other than Python, C, C++, CUDA, TypeScript, Java,
-/// C# and PHP.
-pub(crate) fn is_declaration(language: Language, kind: SymbolKind, text: &str) -> bool {
-    use SymbolKind::{Class, Constructor, Enum, Function, Method, Struct, Union};
-    let text = text.trim_end();
-    match (language.0, kind) {
-        ("python", Function | Method | Constructor) => {
-            let is_overload = |line: &str| line.starts_with('@') && line.ends_with("overload");
-            text.ends_with(": ...")
-                || text.lines().next_back().is_some_and(|line| line.trim() == "...")
-                || text.lines().any(|line| is_overload(line.trim()))
-        }
-        ("c" | "cpp" | "cuda", Function | Method | Constructor | Class | Struct | Union | Enum)
-        | ("typescript" | "tsx" | "java" | "csharp" | "php", Function | Method | Constructor) => {
-            !text.contains('{') && !text.contains("=>")
-        }
-        _ => false,
-    }
-}
-
-/// Returns the kind of a function inside of a container of this kind.
-fn kind_inside(around: SymbolKind) -> SymbolKind {
-    match around {
-        SymbolKind::Module | SymbolKind::Section => SymbolKind::Function,
-        _ => SymbolKind::Method,
-    }
-}
-
-/// Describes a definition by the first line with its name in the chunk, for an index of schema 3, which stores only the
-/// names.
-fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
-    let last = name.rsplit(['.', ':']).next().unwrap_or(name);
-    let at = parse::find_whole_word(text, last).next().unwrap_or(0);
-    let index = text[..at].matches('\n').count();
-    let line = text.lines().nth(index).unwrap_or_default().trim();
-    let start_line = chunk.span.start_line + u32::try_from(index).expect("a chunk has fewer than 2^32 lines");
-    let is_around = chunk.kind.is_container();
-    Symbol {
-        name: name.to_owned(),
-        kind: if is_around { kind_inside(chunk.kind) } else { chunk.kind },
-        container: if is_around { qualified_name(chunk.container, chunk.symbol) } else { chunk.container.to_owned() },
-        signature: line.chars().take(160).collect::<String>().trim_end_matches(['{', ' ', ':']).to_owned(),
-        span: Span { start_line, end_line: start_line },
-    }
 }

@@ -10,6 +10,7 @@ use crate::state::Engine;
 use crate::state::published::TransferState;
 use config::LocationSettings;
 use platform::cancel::CancelToken;
+use text::display::{format_bytes, pluralize};
 
 /// A published index, and its output as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,15 +56,11 @@ impl PublishedBase {
         };
         let state = if self.was_there { "is there already:" } else { "published at" };
         let rebased = if self.rebases > 0 { ", beside others who published at the same time" } else { "" };
-        let new = format!("{} with {:.1} MB", self.uploaded_parts, megabytes(self.uploaded_bytes));
+        let (parts, size) = (pluralize(self.parts, "part"), format_bytes(self.bytes));
+        let (new, new_size) = (self.uploaded_parts, format_bytes(self.uploaded_bytes));
         [
             format!("{of} {state} {}{rebased}", self.location),
-            format!(
-                "{} parts with {:.1} MB, of these {new} new; model {}",
-                self.parts,
-                megabytes(self.bytes),
-                self.model_id
-            ),
+            format!("{parts} with {size}, of these {new} new with {new_size}; model {}", self.model_id),
         ]
     }
 }
@@ -72,20 +69,16 @@ impl CollectedLocation {
     /// Describes in two lines the objects that were removed, or would be in a dry run.
     pub fn describe(&self, dry_run: bool) -> [String; 2] {
         let removed = if dry_run { "would remove" } else { "removed" };
-        let (parts, bases, size) = (self.removed_parts, self.removed_bases, megabytes(self.removed_bytes));
-        let (kept_parts, kept_bases, kept) = (self.kept_parts, self.kept_bases, megabytes(self.kept_bytes));
+        let (parts, bases) = (pluralize(self.removed_parts, "part"), pluralize(self.removed_bases, "manifest"));
+        let (kept_parts, kept_bases) = (pluralize(self.kept_parts, "part"), pluralize(self.kept_bases, "manifest"));
+        let (size, kept) = (format_bytes(self.removed_bytes), format_bytes(self.kept_bytes));
+        let young = pluralize(self.young_objects, "unused object");
+        let is_young = if self.young_objects == 1 { "is" } else { "are" };
         [
-            format!("{removed} {parts} parts and {bases} manifests with {size:.1} MB from {}", self.location),
-            format!(
-                "{kept_parts} parts and {kept_bases} manifests with {kept:.1} MB are in use; {} unused objects are too young",
-                self.young_objects
-            ),
+            format!("{removed} {parts} and {bases} with {size} from {}", self.location),
+            format!("{kept_parts} and {kept_bases} with {kept} are in use; {young} {is_young} too young"),
         ]
     }
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
 
 impl Engine {
@@ -103,30 +96,29 @@ impl Engine {
         observe: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {
         use crate::state::published::checkout::{Checkout, has_changes};
-        use crate::state::published::observe_transfer;
+        use crate::state::published::{PublishableIndex, observe_transfer};
         use locations::{LocationUrl, PublishRequest};
-        use store::lance::LanceStore;
 
         let url = LocationUrl::parse(location)?;
         let root = self.settings.root.as_path();
         let view = self.require_view()?;
-        let manifest = view.manifest();
-        let parts = LanceStore::list_parts(&self.settings.index_dir)?
-            .filter(|parts| parts.manifest.complete && manifest.complete)
-            .ok_or_else(|| EngineError::Unpublishable { root: root.to_owned() })?;
+        if !view.manifest().complete {
+            return Err(EngineError::Unpublishable { root: root.to_owned() });
+        }
+        let PublishableIndex { parts, files, manifest_text } =
+            PublishableIndex::list(&self.settings.index_dir, root, &url.to_string())?;
         let checkout = Checkout::find(root);
         let project = url.project.clone().unwrap_or(checkout.project);
         let is_modified = if checkout.commit.is_some() { has_changes(root) } else { Some(false) };
-        let files: Vec<(String, u64)> = parts.files.iter().map(|part| (part.path.clone(), part.size_bytes)).collect();
-        let index = parts.manifest_file(std::path::Path::new(&url.to_string()))?;
         let request = PublishRequest {
             dir: &self.settings.index_dir,
             files: &files,
-            index: String::from_utf8_lossy(&index).into_owned(),
+            index: manifest_text,
             project: &locations::project_name(&project),
             commit: checkout.commit.as_deref(),
             is_modified: is_modified.unwrap_or(true),
             model_id: &parts.manifest.fingerprint.model_id,
+            // Also with `again`: later publishers compare it.
             content: Some(hash_contents(view.as_ref(), &parts)?),
             again,
             combined: None,
@@ -225,4 +217,41 @@ pub fn collect_location(
     _: &CancelToken,
 ) -> Result<CollectedLocation, EngineError> {
     Err(EngineError::NoLocations { option: "the location" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_sizes_are_shown_in_their_own_unit_and_single_things_as_such() {
+        let published = PublishedBase {
+            location: "/srv/indexes".to_owned(),
+            project: "app".to_owned(),
+            model_id: "m".to_owned(),
+            parts: 12,
+            bytes: 48_300,
+            uploaded_parts: 1,
+            uploaded_bytes: 900,
+            ..PublishedBase::default()
+        };
+        assert_eq!(published.describe()[1], "12 parts with 47.2 KiB, of these 1 new with 900 B; model m");
+        let collected = CollectedLocation {
+            location: "/srv/indexes".to_owned(),
+            removed_parts: 1,
+            removed_bytes: 2_048,
+            kept_parts: 12,
+            kept_bases: 1,
+            kept_bytes: 48_300,
+            young_objects: 1,
+            ..CollectedLocation::default()
+        };
+        assert_eq!(
+            collected.describe(false),
+            [
+                "removed 1 part and 0 manifests with 2.0 KiB from /srv/indexes",
+                "12 parts and 1 manifest with 47.2 KiB are in use; 1 unused object is too young",
+            ]
+        );
+    }
 }

@@ -100,6 +100,49 @@ pub fn fetch_base(
     Ok(Some(BaseReport { origin, fetched_bytes: fetched.fetched_bytes, offline, is_in_place: false }))
 }
 
+/// Returns why the published index that `settings` name is not used, with the remedy: the folder has an index already
+/// that did not begin as a copy of one from there. `None` if it did, if there is no index that can be read, or if the
+/// settings name no published index, a collection, one that is read in place, or the location where index runs publish.
+#[cfg(feature = "locations")]
+pub fn explain_unused_base(settings: &Settings) -> Option<String> {
+    use locations::LocationUrl;
+    use store::lance::LanceStore;
+
+    let base = settings.base.as_ref().filter(|base| !base.publishes && !base.is_collection && !base.is_in_place)?;
+    let manifest = LanceStore::read_manifest(&settings.index_dir).ok()??;
+    let (root, url) = (settings.root.as_path(), LocationUrl::parse(&base.location).ok()?);
+    let made = match (BaseOrigin::read(&settings.index_dir), &manifest.origin) {
+        (Some(origin), _) => {
+            let has_project = url.project.as_ref().is_none_or(|project| *project == origin.project);
+            if has_project && origin.location == url.to_string() {
+                return None;
+            }
+            format!("started from {}", origin.describe())
+        }
+        (None, Some(copied)) => format!("started from the index of {}", copied.root.display()),
+        (None, None) => "was made here".to_owned(),
+    };
+    let state = if manifest.complete { "index runs keep it up to date" } else { "it is not complete yet" };
+    let is_in_data_folder = config::data_folder().is_ok_and(|data| settings.index_dir.parent() == Some(data.as_path()));
+    let index_dir = match is_in_data_folder {
+        true => String::new(),
+        false => format!(" --index-dir {}", settings.index_dir.display()),
+    };
+    (manifest.root == root).then(|| {
+        format!(
+            "the published index of --base (CODESCRY_BASE) is not used: {root} has an index that {made}, and {state}; \
+             to start from the published one, remove that first: codescry indexes remove {root}{index_dir}",
+            root = root.display()
+        )
+    })
+}
+
+/// Returns nothing: this program cannot read locations.
+#[cfg(not(feature = "locations"))]
+pub fn explain_unused_base(_: &Settings) -> Option<String> {
+    None
+}
+
 /// Brings the combined index of the collection that `settings` name into the cache, unless the newest one is there.
 /// With `again`, fetches it again although it is there, because it is damaged.
 ///

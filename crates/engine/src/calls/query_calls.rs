@@ -2,18 +2,19 @@
 
 use super::find_references::{ReferenceAnswer, ReferenceQuery, find_references_in};
 use super::find_similar::{SimilarTarget, find_similar_in};
-use super::find_symbol::{SymbolAnswer, SymbolQuery, find_symbol_in};
+use super::find_symbol::{SymbolAnswer, find_symbol_in};
+use super::matching_symbols::SymbolQuery;
 use super::outline_file::{FileOutline, outline_in};
 use super::outline_folder::{FolderOutline, FolderQuery, is_folder_in, outline_folder_in};
 use super::read_code::{CodeExcerpt, ReadRequest, read_code_in};
-use super::search::search_in;
+use super::search::{check_query_in, search_in};
 use crate::answer::SearchAnswer;
 use crate::error::EngineError;
 use crate::query_source::QuerySource;
 use crate::query_source::group::EngineGroup;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{CheckedQuery, Filter, RankingWeights, SearchQuery, check_query};
+use search::{CheckedQuery, Filter, RankingWeights, SearchQuery};
 
 /// The calls that read the index of a folder, or those of a group of folders as one.
 ///
@@ -24,7 +25,7 @@ pub trait QueryCalls: QuerySource {
     /// # Errors
     /// [`EngineError::Request`] if the query is invalid.
     fn check_query(&self, query: &SearchQuery) -> Result<CheckedQuery, EngineError> {
-        Ok(check_query(query)?)
+        check_query_in(self, query)
     }
 
     /// Searches the newest commit of the index, whichever process made it. While another call loads that commit, or an

@@ -1,16 +1,18 @@
 //! Reads a range of lines or a definition from disk.
 
-use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, is_declaration};
+use super::find_symbol::{SymbolAnswer, find_symbol_in};
+use super::matching_symbols::{SymbolHit, SymbolQuery, is_declaration};
 use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use retrieval::{PartRequest, load_part};
-use search::NameQuery;
+use search::{NameMatch, NameQuery, match_similar_name};
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
 use source::{count_lines, decode_source_as, language};
+use text::display::escape_name;
 use text::unicode::{is_same_ignoring_ascii_case, is_same_text};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
 
@@ -62,6 +64,8 @@ pub struct CodeExcerpt {
     pub also: Vec<SymbolHit>,
     /// False if the definition does not lie in the container that the name requests; otherwise true.
     pub is_qualified: bool,
+    /// Whether no definition has the requested name, and that of this one is similar.
+    pub is_similar: bool,
 }
 
 /// Maximum number of masked credentials that a note names.
@@ -71,6 +75,17 @@ impl CodeExcerpt {
     /// Returns whether the file is a notebook, whose lines are those of its cells.
     pub fn is_notebook(&self) -> bool {
         source::is_notebook(&self.path)
+    }
+
+    /// Returns a note that the definition is not the requested one, which `name` names; `None` if it is.
+    pub fn name_note(&self, name: &str) -> Option<String> {
+        let symbol = self.symbol.as_ref()?;
+        let (asked, shown) = (escape_name(name.trim()), types::qualified_name(&symbol.container, &symbol.name));
+        match (self.is_similar, self.is_qualified) {
+            (true, _) => Some(format!("there is no {asked}; this is {}, a similar name", escape_name(&shown))),
+            (false, false) => Some(format!("there is no {asked}; this is the nearest of that name")),
+            (false, true) => None,
+        }
     }
 
     /// Returns a note about the credentials that are masked; `None` if there are none.
@@ -119,11 +134,12 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
             let opened = open_source_in(source, path)?;
             let found = find_symbol_in_file(&opened.symbols, name).map(|found| opened.with_body(found));
             let found = found.ok_or_else(|| {
-                let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone());
+                let defined = list_names(&opened.symbols, name);
                 RequestError::NotDefined {
                     path: opened.path.clone(),
                     name: name.to_owned(),
-                    defined: defined.collect(),
+                    defined,
+                    problem: opened.problem.clone(),
                 }
             })?;
             let is_qualified = NameQuery::parse(name)
@@ -147,11 +163,12 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
             let best = found.iter().position(is_body).unwrap_or(0);
             let best = found.remove(best);
             let also = found.into_iter().filter(|other| other.how == best.how).take(MAX_ALSO).collect();
+            let is_similar = best.how > NameMatch::Normalized;
             let opened = open_source_in(source, best.path.as_str())?;
             // The file may have changed since it was indexed.
             let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
             let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
-            Ok(CodeExcerpt { also, is_qualified, ..excerpt })
+            Ok(CodeExcerpt { also, is_qualified, is_similar, ..excerpt })
         }
         (Some(path), None) => read_lines(source, path, request),
         (None, None) => Err(RequestError::NothingToRead.into()),
@@ -184,9 +201,9 @@ impl Engine {
         let freshness = self.freshness(&path, &read);
         let file = decode_source_as(&path, read.bytes, &self.language_choices());
         let lines = count_lines(&file.text);
-        let (symbols, _) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
+        let (symbols, problem) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
         let SourceFile { language, text, masks, .. } = file;
-        Ok(OpenedSource { path, language, text, masks, lines, symbols, freshness })
+        Ok(OpenedSource { path, language, text, masks, lines, symbols, problem, freshness })
     }
 
     /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read or has no
@@ -240,6 +257,17 @@ fn find_symbol_in_file<'s>(symbols: &'s [Symbol], name: &str) -> Option<&'s Symb
         .or_else(|| symbols.iter().find(same))
 }
 
+/// Lists the first [`MAX_LISTED_NAMES`] names of definitions; names similar to `name` come before the others.
+fn list_names(symbols: &[Symbol], name: &str) -> Vec<String> {
+    let query = NameQuery::parse(name);
+    let similarity = query.as_ref().map(match_similar_name);
+    let mut names: Vec<&str> = symbols.iter().map(|symbol| symbol.name.as_str()).collect();
+    names.sort_by_key(|name| {
+        similarity.as_ref().and_then(|find| find(name)).map_or((1, None), |found| (0, Some(found)))
+    });
+    names.into_iter().take(MAX_LISTED_NAMES).map(str::to_owned).collect()
+}
+
 /// A text file, parsed.
 struct OpenedSource {
     path: RepoPath,
@@ -248,6 +276,8 @@ struct OpenedSource {
     masks: Vec<TextMask>,
     lines: u32,
     symbols: Vec<Symbol>,
+    /// The reason why `symbols` may lack definitions; `None` if there is none.
+    problem: Option<String>,
     freshness: Freshness,
 }
 
@@ -289,6 +319,7 @@ impl OpenedSource {
             masked,
             also: Vec::new(),
             is_qualified: true,
+            is_similar: false,
         }
     }
 }

@@ -12,12 +12,11 @@ use std::thread;
 use super::{GroupRepository, LocatedPath, QuerySource};
 use crate::error::{EngineError, PathError};
 use crate::models::embedder_word;
+use crate::project_scope::named_projects::{resolve_project_folders, resolve_repository};
 use crate::state::Engine;
 use embed::Embedder;
 use platform::threads::run_on_threads;
-use search::{
-    Filter, FolderScope, GroupMember, Hit, QueryFilters, Snapshot, resolve_project_folders, resolve_repository,
-};
+use search::{Filter, FolderScope, GroupMember, Hit, QueryFilters, Snapshot};
 use store::IndexFingerprint;
 use text::display::escape_name;
 use types::{Project, RepoPath};

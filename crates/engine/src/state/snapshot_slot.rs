@@ -62,7 +62,15 @@ impl SnapshotSlot {
     fn clear_unused(&self) {
         let is_unused = |snapshot: &mut Arc<Snapshot>| Arc::strong_count(snapshot) == 1;
         let dropped = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take_if(is_unused);
-        if dropped.is_some() {
+        // It uses the view.
+        drop(dropped);
+        self.release_idle_view();
+    }
+
+    /// Closes the view of the store if there is no snapshot and nothing uses the view. An index run opens one; it holds
+    /// tables, segments and caches of LanceDB, about a megabyte.
+    pub fn release_idle_view(&self) {
+        if self.peek().is_none() {
             self.store.release_view();
         }
     }

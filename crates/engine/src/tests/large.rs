@@ -157,3 +157,28 @@ fn edits_change_the_answers_of_both_retrievers_alike() {
         both.compare(question, |engine| places(engine, question));
     }
 }
+
+#[test]
+fn a_name_with_brackets_is_taken_literally_by_both_retrievers() {
+    let both = Both::new();
+    for (folder, name) in [("[slug]", "slug"), ("s", "plain"), ("other", "other")] {
+        let path = both.root.join("app").join(folder);
+        fs::create_dir_all(&path).expect("a folder");
+        let function = format!("export function {name}Page() {{\n  return null;\n}}\n");
+        fs::write(path.join("page.tsx"), format!("/** Renders the page of a zebra. */\n{function}")).expect("a file");
+    }
+    both.index();
+    for filter in ["path:app/[slug]", "path:[slug] file:page.tsx"] {
+        let question = format!("{filter} page of a zebra");
+        let (found, _) = both.compare(filter, |engine| places(engine, &question));
+        let is_there = |place: &String| place.starts_with("app/[slug]/page.tsx:");
+        assert!(!found.is_empty() && found.iter().all(is_there), "{filter}: {found:?}");
+    }
+    let filter = Filter { path: Some("app/[slug]".to_owned()), ..Filter::default() };
+    let target = SimilarTarget::Snippet("export function zebraPage() { return null; }".to_owned());
+    let found = both.compare("similar", |engine| {
+        let answer = engine.find_similar(&target, 5, &filter, &CancelToken::default()).expect("an answer");
+        answer.hits.iter().map(|hit| hit.path.to_string()).collect::<Vec<_>>()
+    });
+    assert_eq!(found, ["app/[slug]/page.tsx"]);
+}

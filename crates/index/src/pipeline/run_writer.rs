@@ -6,6 +6,10 @@ use platform::cancel::CancelToken;
 use store::{ChunkStore, Commit, CommitStatus, Generation, IndexFingerprint, StoreError, StoreView, StoreWriter};
 use types::RepoPath;
 
+/// Number of chunks of the last commit of a run from which on it is published by itself. A run that is interrupted
+/// before it completes makes fewer chunks again, with their vectors from the cache.
+const MIN_PUBLISHED_CHUNKS: usize = if cfg!(test) { 1 } else { 4_096 };
+
 /// The writer of one run. It takes the store's lock when it is first needed, so an update that changes nothing needs no
 /// lock.
 pub(crate) struct RunWriter<'s> {
@@ -15,6 +19,9 @@ pub(crate) struct RunWriter<'s> {
     /// The generation that this run compared the folder with; `None` if there was none.
     base: Option<Generation>,
     cancel: CancelToken,
+    /// Whether a small last commit is published together with the end of the run. Not for an index that is searched
+    /// by its search indexes, whose update at the end may take minutes.
+    joins_last_commit: bool,
     /// The saved tree to begin with: its generation, and the sample of the tree that the folder has left.
     returning: Option<(u64, Vec<(String, String)>)>,
     writer: Option<Box<dyn StoreWriter>>,
@@ -45,7 +52,9 @@ impl<'s> RunWriter<'s> {
         cancel: &CancelToken,
     ) -> Self {
         let base = view.map(|view| view.generation());
-        Self { store, fingerprint, fresh, base, cancel: cancel.clone(), returning: None, writer: None }
+        let joins_last_commit = view.is_some_and(|view| !fresh && Arc::clone(view).search_indexes().is_none());
+        let cancel = cancel.clone();
+        Self { store, fingerprint, fresh, base, cancel, joins_last_commit, returning: None, writer: None }
     }
 
     /// Makes the writer begin with the saved tree `generation` instead of the last commit. The last commit is then
@@ -86,6 +95,21 @@ impl<'s> RunWriter<'s> {
         Ok(self.writer.insert(writer).as_mut())
     }
 
+    /// Writes a commit. If it is the last one of the run and small, readers see it when the run completes: each
+    /// publication syncs files, and has a server refresh its snapshot.
+    ///
+    /// # Errors
+    /// Fails like [`RunWriter::lock`], and when the store cannot be written.
+    pub fn write_commit(&mut self, commit: Commit, status: &CommitStatus, is_last: bool) -> Result<(), WriteError> {
+        let is_joined = is_last && self.joins_last_commit && commit.chunks.len() < MIN_PUBLISHED_CHUNKS;
+        let writer = self.lock()?;
+        if is_joined {
+            writer.defer_publication();
+        }
+        writer.commit(commit, status)?;
+        Ok(())
+    }
+
     /// Returns whether this writer holds the store's lock; without it, nothing has been written.
     pub fn is_locked(&self) -> bool {
         self.writer.is_some()
@@ -107,8 +131,9 @@ impl<'s> RunWriter<'s> {
             writer.save_tree(left);
         }
         if !removed.is_empty() {
-            writer.commit(Commit { remove: removed, ..Commit::default() }, &running)?;
+            self.write_commit(Commit { remove: removed, ..Commit::default() }, &running, true)?;
         }
+        let writer = self.lock()?;
         writer.finish(&CommitStatus { complete: true, ..running })?;
         Ok(())
     }

@@ -204,6 +204,31 @@ fn an_interrupted_partial_run_keeps_the_counts_of_the_full_run() {
 }
 
 #[test]
+fn the_last_changes_of_a_run_become_visible_with_its_end() {
+    for fails in 0.. {
+        let fixture = fixture();
+        fixture.write("gone.rs", "fn gone() {}\n");
+        fixture.index();
+        let before = fixture.store.generation().expect("a generation");
+        std::fs::remove_file(fixture.path("gone.rs")).expect("removed");
+        let store = FaultyStore { inner: fixture.store.clone(), calls: CountedCalls::new(fails, disk_is_full) };
+        let error = fixture
+            .indexer(&store, &EMBEDDER, &Disk)
+            .run(&IndexRequest::default(), &CancelToken::default(), &|_| ())
+            .expect_err("the failing call ends the run");
+        let IndexError::Store(StoreError::Io { operation: "finish", .. }) = error else { continue };
+        assert_eq!(
+            fixture.store.generation().expect("a generation"),
+            before,
+            "the removal was not published by itself"
+        );
+        fixture.index();
+        assert_eq!(content(&fixture.store), content_without_faults());
+        return;
+    }
+}
+
+#[test]
 fn damage_that_a_run_meets_has_the_index_built_again() {
     let wanted = content_without_faults();
     let mut repaired = 0;

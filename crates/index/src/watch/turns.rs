@@ -5,7 +5,7 @@
 //! in place of one that no call has used for some time. The others are compared with their files before each search.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform::cancel::CancelToken;
@@ -106,49 +106,55 @@ impl Drop for WatchTurn<'_> {
 
 /// The calls in a tree.
 pub struct TreeUses {
+    state: Mutex<UsesState>,
+}
+
+struct UsesState {
     /// Number of calls, and the time of the last one.
-    last: Mutex<(u64, Instant)>,
-    used: Condvar,
+    calls: u64,
+    last_at: Instant,
+    /// Called once, by the next call.
+    waiting: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl TreeUses {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { last: Mutex::new((0, Instant::now())), used: Condvar::new() })
+        Arc::new(Self { state: Mutex::new(UsesState { calls: 0, last_at: Instant::now(), waiting: None }) })
     }
 
-    /// Counts a call.
+    /// Counts a call, and starts what waits for it.
     pub fn add(&self) {
-        let mut last = self.lock();
-        *last = (last.0 + 1, Instant::now());
-        drop(last);
-        self.used.notify_all();
-    }
-
-    /// Returns the number of calls.
-    pub fn count(&self) -> u64 {
-        self.lock().0
-    }
-
-    /// Waits until there were more than `count` calls, or `stop` is cancelled.
-    pub fn wait_for_more(self: &Arc<Self>, count: u64, stop: &CancelToken) {
-        let uses = Arc::clone(self);
-        let _listener = stop.on_cancel(move || {
-            // A thread that has checked the token holds the lock until it waits.
-            drop(uses.lock());
-            uses.used.notify_all();
-        });
-        let mut last = self.lock();
-        while last.0 <= count && !stop.is_cancelled() {
-            last = self.used.wait(last).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        (state.calls, state.last_at) = (state.calls + 1, Instant::now());
+        let waiting = state.waiting.take();
+        drop(state);
+        if let Some(start) = waiting {
+            start();
         }
     }
 
-    fn idle_time(&self) -> Duration {
-        self.lock().1.elapsed()
+    /// Returns the number of calls.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().calls
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u64, Instant)> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Has the next call run `start`, on its own thread, instead of what waited before. Returns false, and drops
+    /// `start`, if there were more than `calls` calls already.
+    pub(super) fn wait_for_call(&self, calls: u64, start: impl FnOnce() + Send + 'static) -> bool {
+        let mut state = self.lock();
+        let is_first = state.calls <= calls;
+        if is_first {
+            state.waiting = Some(Box::new(start));
+        }
+        is_first
+    }
+
+    fn idle_time(&self) -> Duration {
+        self.lock().last_at.elapsed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, UsesState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,16 +194,18 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_with_a_call_and_with_the_server() {
-        let (uses, stop) = (TreeUses::new(), CancelToken::default());
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| uses.wait_for_more(0, &stop));
-            uses.add();
-            waiting.join().expect("no panic");
-            assert_eq!(uses.count(), 1);
-            let stopped = scope.spawn(|| uses.wait_for_more(1, &stop));
-            stop.cancel();
-            stopped.join().expect("no panic");
-        });
+    fn the_next_call_starts_once_what_waits_for_it() {
+        let (uses, started) = (TreeUses::new(), Arc::new(AtomicUsize::new(0)));
+        let wait = |calls: u64| {
+            let started = Arc::clone(&started);
+            uses.wait_for_call(calls, move || _ = started.fetch_add(1, Ordering::Relaxed))
+        };
+        assert!(wait(0));
+        (0..2).for_each(|_| uses.add());
+        assert_eq!(started.load(Ordering::Relaxed), 1);
+        assert!(!wait(1), "there was another call already");
+        assert!(wait(2));
+        uses.add();
+        assert_eq!(started.load(Ordering::Relaxed), 2);
     }
 }

@@ -276,21 +276,31 @@ mod tests {
         FolderAccess { within: vec![folder.to_owned()], resolve: Arc::new(resolve), ..FolderAccess::default() }
     }
 
+    /// Creates folders in a temporary folder. Returns that folder, and its path without links.
+    fn create_folders(names: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().expect("a folder");
+        let base = home.path().canonicalize().expect("it is there");
+        names.iter().for_each(|name| std::fs::create_dir_all(base.join(name)).expect("a folder"));
+        (home, base)
+    }
+
+    /// Runs `work` on a runtime of its own.
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(work)
+    }
+
     fn call(root: &str) -> JsonObject {
         json!({ "root": root }).as_object().cloned().expect("an object")
     }
 
     #[test]
     fn a_call_may_name_a_project_below_an_allowed_folder() {
-        let home = tempfile::tempdir().expect("a folder");
-        let base = home.path().canonicalize().expect("it is there");
-        for folder in ["allowed/app/src", "allowed/other", "allowed/.ssh", "allowed-evil/app", "elsewhere"] {
-            std::fs::create_dir_all(base.join(folder)).expect("a folder");
-        }
+        let (_home, base) =
+            create_folders(&["allowed/app/src", "allowed/other", "allowed/.ssh", "allowed-evil/app", "elsewhere"]);
         std::fs::write(base.join("allowed/file"), "").expect("a file");
         let registry = RootRegistry::new(Vec::new(), access_within(&base.join("allowed")));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        block_on(async {
             for name in ["app", "./app", &base.join("allowed/app").to_string_lossy()] {
                 let roots = registry.roots_of_call(&call(name)).await.map_err(|error| error.0);
                 let roots = roots.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -319,15 +329,10 @@ mod tests {
 
     #[test]
     fn a_name_of_several_projects_is_refused_with_their_paths() {
-        let home = tempfile::tempdir().expect("a folder");
-        let base = home.path().canonicalize().expect("it is there");
-        for folder in ["one/api", "two/api"] {
-            std::fs::create_dir_all(base.join(folder)).expect("a folder");
-        }
+        let (_home, base) = create_folders(&["one/api", "two/api"]);
         let within = ["one", "two"].map(|folder| base.join(folder)).to_vec();
         let registry = RootRegistry::new(Vec::new(), FolderAccess { within, ..access_within(&base.join("one")) });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        block_on(async {
             let one = base.join("one/api");
             let roots = registry.roots_of_call(&call(&one.to_string_lossy())).await;
             assert_eq!(roots.unwrap_or_else(|error| panic!("{}", error.0)).list[0].path(), one);
@@ -339,15 +344,12 @@ mod tests {
 
     #[test]
     fn a_folder_that_the_client_withdraws_is_no_longer_watched() {
-        let home = tempfile::tempdir().expect("a folder");
-        let base = home.path().canonicalize().expect("it is there");
+        let (_home, base) = create_folders(&["allowed/app"]);
         let folder = base.join("allowed/app");
-        std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("a.rs"), "fn a() {}\n").expect("a file");
         let registry = RootRegistry::new(Vec::new(), access_within(&base.join("allowed")));
         let _watchers = registry.watch_folders();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        block_on(async {
             let uri = format!("file://{}", folder.display());
             assert_eq!(registry.set_client_roots(&[uri]).await, Vec::<String>::new());
             let mut states = registry.served().list[0].runs.subscribe();
@@ -364,11 +366,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_link_does_not_lead_out_of_an_allowed_folder() {
-        let home = tempfile::tempdir().expect("a folder");
-        let base = home.path().canonicalize().expect("it is there");
-        for folder in ["allowed/app", "elsewhere"] {
-            std::fs::create_dir_all(base.join(folder)).expect("a folder");
-        }
+        let (_home, base) = create_folders(&["allowed/app", "elsewhere"]);
         std::os::unix::fs::symlink(base.join("elsewhere"), base.join("allowed/link")).expect("a link");
         std::os::unix::fs::symlink(base.join("allowed/app"), base.join("allowed/alias")).expect("a link");
         let access = access_within(&base.join("allowed"));

@@ -1,75 +1,57 @@
 //! Watches the served folders for file changes and indexes each change.
 //!
-//! Each root has its own thread. For a folder that is not watched, because it cannot be or because too many others are
-//! ([`WatchTurns`]), searches start incremental index runs instead.
+//! Each watched root has its own thread. For a folder that is not watched, because it cannot be or because too many
+//! others are ([`WatchTurns`]), searches start incremental index runs instead.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use engine::{
-    IndexScope, RemainingWork, WATCH_TURNS, WatchError, WatchState, WatchTurn, WatchTurns, lower_thread_priority,
-};
-use platform::cancel::CancelToken;
+use engine::{IndexScope, RemainingWork, TreeWatch, WATCH_TURNS, WatchError, WatchState, WatchTurn, WatchTurns};
 
 use super::runs::IndexRuns;
 use super::served::ServedRoot;
 
-/// The threads that watch folders; they are stopped and joined on drop.
-pub struct FolderWatchers {
-    stop: CancelToken,
-    threads: Vec<JoinHandle<()>>,
-}
+/// The watches of folders; they are stopped, and their threads joined, on drop.
+pub struct FolderWatchers(Vec<TreeWatch>);
 
 impl FolderWatchers {
-    /// Starts one watcher thread per root. Logs a warning for a thread that cannot be started.
+    /// Starts to watch each root. Logs a warning for a root whose thread cannot be started.
     pub fn start(roots: &[Arc<ServedRoot>]) -> Self {
         Self::start_in_turns(roots, &WATCH_TURNS)
     }
 
     fn start_in_turns(roots: &[Arc<ServedRoot>], turns: &'static WatchTurns) -> Self {
-        let stop = CancelToken::default();
-        let spawn_watcher = |root: &Arc<ServedRoot>| {
-            let (runs, stop) = (Arc::clone(&root.runs), stop.clone());
-            let name = "watch".to_owned();
-            let thread = thread::Builder::new().name(name).spawn(move || watch_root(&runs, turns, &stop));
-            thread.inspect_err(|error| tracing::warn!("{} is not watched for changes: {error}", root.name())).ok()
+        let start = |root: &Arc<ServedRoot>| {
+            let runs = Arc::clone(&root.runs);
+            let watch = TreeWatch::start(turns, root.runs.uses(), move |turn| watch_root(&runs, turn));
+            watch.inspect_err(|error| tracing::warn!("{} is not watched for changes: {error}", root.name())).ok()
         };
-        let threads = roots.iter().filter_map(spawn_watcher).collect();
-        Self { stop, threads }
+        Self(roots.iter().filter_map(start).collect())
     }
 }
 
 impl Drop for FolderWatchers {
     fn drop(&mut self) {
-        self.stop.cancel();
-        for thread in self.threads.drain(..) {
-            // A panic is a bug; the panic hook has already reported it.
-            _ = thread.join();
-        }
+        // All of them end at once; then each is joined.
+        self.0.iter().for_each(TreeWatch::stop);
     }
 }
 
-/// Watches one root and indexes its changes until `stop` is cancelled, but only while it has a turn. Without one, waits for
-/// the next search of the root.
-fn watch_root(runs: &IndexRuns, turns: &WatchTurns, stop: &CancelToken) {
-    lower_thread_priority();
-    while !stop.is_cancelled() {
-        let searches = runs.uses().count();
-        match turns.take(runs.uses()) {
-            Some(turn) => {
-                let end = turn.end().clone();
-                let _listener = stop.on_cancel(move || end.cancel());
-                if let Err(error) = watch_during_turn(runs, &turn) {
-                    tracing::warn!("{error}");
-                    return;
-                }
-            }
-            None => tracing::info!(
-                root = %runs.engine().root().display(),
-                "not watched for changes, because many folders of other trees are; each search looks for changes first"
-            ),
+/// Watches one root and indexes its changes until the turn ends. Breaks if the root cannot be watched.
+fn watch_root(runs: &IndexRuns, turn: Option<&WatchTurn<'_>>) -> ControlFlow<()> {
+    let Some(turn) = turn else {
+        tracing::info!(
+            root = %runs.engine().root().display(),
+            "not watched for changes, because many folders of other trees are; each search looks for changes first"
+        );
+        return ControlFlow::Continue(());
+    };
+    match watch_during_turn(runs, turn) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            tracing::warn!("{error}");
+            ControlFlow::Break(())
         }
-        runs.uses().wait_for_more(searches, stop);
     }
 }
 
@@ -97,6 +79,7 @@ fn watch_during_turn(runs: &IndexRuns, turn: &WatchTurn<'_>) -> Result<(), Watch
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::thread;
     use std::time::Duration;
 
     use engine::{Engine, Options, QueryCalls as _, SearchQuery, Settings};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use answer::RenderedAnswer;
 use answer::caveats::format_coverage;
 use engine::{EngineError, IndexCoverage, IndexPhase, IndexProgress, IndexReport, find_bottleneck};
-use text::display::sanitize_line;
+use text::display::{format_rate, sanitize_line};
 use tokio::time::Instant;
 
 use super::entry::{ToolEntry, ToolListing};
@@ -181,8 +181,10 @@ fn format_pace(progress: &IndexProgress) -> String {
     if progress.phase == IndexPhase::Finishing {
         return format!("{} chunks, finishing", progress.chunks);
     }
-    let mut pace =
-        format!("{} chunks, {:.0} chunks/s", progress.chunks, rate_per_second(progress.chunks, progress.elapsed));
+    let mut pace = format!("{} chunks", progress.chunks);
+    if let Some(rate) = format_rate(rate_per_second(progress.chunks, progress.elapsed), "chunks") {
+        pace.push_str(&format!(", {rate}"));
+    }
     if let Some(left) = progress.remaining() {
         pace.push_str(&format!(", {} s left", left.as_secs()));
     }

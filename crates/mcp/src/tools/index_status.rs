@@ -9,7 +9,7 @@ use std::time::Duration;
 use answer::RenderedAnswer;
 use engine::{IndexStatus, Project, RunRecord, StageRecord};
 use platform::clock::now_ms;
-use text::display::{escape_name_to_length, format_age, sanitize_line, sanitize_to_length};
+use text::display::{escape_name_to_length, format_age, format_bytes, sanitize_line, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
@@ -180,7 +180,6 @@ fn format_root_status(output: &RootStatusOutput, state: &IndexRunState, device: 
     let running = output.running.as_ref().map(|_| state.format_progress());
     let problem = |problem: &ProblemOutput| format!("{}: {}", problem.path, problem.problem);
     let problems: Vec<_> = output.problems.iter().map(problem).collect();
-    let megabytes = output.size_bytes as f64 / 1e6;
     let model = format!("{}, {} dimensions", output.model, output.dimensions);
     let index = match &output.error {
         Some(error) => format!("cannot be read: {error}"),
@@ -203,7 +202,7 @@ fn format_root_status(output: &RootStatusOutput, state: &IndexRunState, device: 
         ("next run indexes everything again", output.redo_because.clone()),
         ("model", output.indexed.then_some(model)),
         ("runs on", Some(device.unwrap_or_else(|| output.runs_on.clone()))),
-        ("size", output.indexed.then(|| format!("{megabytes:.1} MB"))),
+        ("size", output.indexed.then(|| format_bytes(output.size_bytes))),
     ];
     let mut text = format!("{}\n", output.root);
     for (label, value) in lines {

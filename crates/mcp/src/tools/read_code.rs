@@ -151,9 +151,8 @@ async fn read_target(
         let (engine, cancel) = (target.calls(), context.cancel.clone());
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
-    if let Some(name) = name.filter(|_| !read.is_qualified) {
-        let name = sanitize_to_length(&name, MAX_PATH_CHARS);
-        append_note(&mut note, &format!("there is no {name}; this is the nearest of that name"));
+    if let Some(other) = name.and_then(|name| read.name_note(&sanitize_to_length(&name, MAX_PATH_CHARS))) {
+        append_note(&mut note, &other);
     }
     if let Some(masked) = read.masked_note() {
         append_note(&mut note, &masked);

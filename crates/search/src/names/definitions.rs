@@ -2,7 +2,7 @@
 //!
 //! Names with the same spelling are found first, then those with the same letters in another case or with other
 //! separators. Only if no allowed file defines such a name, names that begin with the query or contain its words are
-//! found, or else names with one or two typos. If the query ends with `*`, only names that begin with its first word
+//! found, or else names with one or two typos. A short name may have a typo if its container is given. If the query ends with `*`, only names that begin with its first word
 //! and contain its other words are found.
 //!
 //! Equal names are looked up in the snapshot's index of names, similar ones by a scan of its column blocks. For equal
@@ -67,14 +67,16 @@ pub fn find_definitions(
     let matches_query = |named: &mut NamedDefinition| {
         let is_allowed = is_allowed(file_of(named));
         named.best_fit = if is_allowed { best_fit(named) } else { None };
-        is_allowed && (named.best_fit.is_some() || is_unknown(named))
+        // Short names with a typo are too many to read the containers of all of them.
+        let is_read = named.name_match < NameMatch::Fuzzy || query.name.len() >= MIN_TYPO_BYTES;
+        is_allowed && (named.best_fit.is_some() || is_read && is_unknown(named))
     };
     let mut found = if query.is_prefix { Vec::new() } else { find_same_names(snapshot, query) };
     if !found.iter().any(|named| is_allowed(file_of(named))) {
         found = find_similar_names(snapshot, query);
     }
     found.retain_mut(matches_query);
-    let best = found.iter().map(|named| named.name_match).min();
+    let best = found.iter().filter(|named| named.best_fit.is_some()).map(|named| named.name_match).min();
     if best.is_some_and(|best| best < NameMatch::Fuzzy) {
         found.retain(|named| named.name_match < NameMatch::Fuzzy);
     }
@@ -136,6 +138,9 @@ struct NamePattern {
     max_typos: u8,
 }
 
+/// Minimum length of a name that may have a typo if its container is not given, in bytes.
+const MIN_TYPO_BYTES: usize = 4;
+
 /// Maximum length of a name that is compared for typos, in bytes.
 const MAX_COMPARED_BYTES: usize = 64;
 
@@ -146,8 +151,10 @@ impl NamePattern {
         let key: String = name_key(&query.name).collect();
         let max_typos = match key.len() {
             _ if query.is_prefix => 0,
-            0..4 => 0,
-            4..6 => 1,
+            0..2 => 0,
+            // Few names are in the container.
+            2..MIN_TYPO_BYTES => u8::from(!query.qualifiers.is_empty()),
+            MIN_TYPO_BYTES..6 => 1,
             _ => 2,
         };
         let profile = LetterProfile::from_letters(key.chars());
@@ -303,6 +310,8 @@ mod tests {
         assert_eq!(matches("psrsHeadr", "parseHeader"), None);
         assert_eq!(matches("opne", "open"), fuzzy(1));
         assert_eq!(matches("get", "got"), None, "too short for typos");
+        assert_eq!(matches("Config::lod", "load"), fuzzy(1), "a container has few names");
+        assert_eq!(matches("Config::l", "lo"), Some((NameMatch::Partial, 0)));
         assert_eq!(matches("grosse", "größe"), None);
         assert_eq!(matches("grössen", "größen"), fuzzy(2));
         assert_eq!(matches("groeßen", "größen"), fuzzy(2));

@@ -1,11 +1,15 @@
 //! Errors of searches.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::request::MAX_LIMIT;
+use crate::snapshot::Snapshot;
 use embed::EmbedError;
 use platform::cancel::CancelToken;
 use source::language;
 use store::StoreError;
-use text::edit_distance::count_edits;
+use text::edit_distance::count_edits_within;
 use types::SymbolKind;
 
 /// An invalid query, or a failure to answer it.
@@ -15,7 +19,7 @@ pub enum QueryError {
     EmptyQuery,
     #[error("the limit is {0}; give 1 to {MAX_LIMIT}")]
     InvalidLimit(usize),
-    #[error("unknown language {name}; known: {known}; `codescry status` lists those of the folder")]
+    #[error("unknown language {name}; {known}")]
     UnknownLanguage { name: String, known: String },
     #[error("the query has filters only; add words, a name or a question")]
     OnlyFilters,
@@ -40,30 +44,37 @@ pub enum QueryError {
 }
 
 /// Maximum number of languages listed in the error for an unknown one.
-const MAX_LISTED: usize = 5;
+const MAX_LISTED: usize = 15;
 
 /// Maximum length of the beginning of a name that is compared with the names of languages, in bytes.
 const MAX_COMPARED_BYTES: usize = 64;
 
 impl QueryError {
-    /// Returns the error for an unknown language. Its message lists the languages with the most similar names.
-    pub(crate) fn unknown_language(name: &str) -> Self {
-        let names = language::all_languages().map(|row| row.name);
-        let count = names.clone().count();
-        // Each language under its own name and under each of its other names.
-        let mut known: Vec<_> = names.map(|name| (name, name)).chain(language::language_aliases()).collect();
-        let lowercase = name.to_lowercase();
-        // A longer name is far from every language's.
-        let compared = &lowercase[..lowercase.floor_char_boundary(MAX_COMPARED_BYTES)];
-        known.sort_by_key(|(alias, _)| (!alias.starts_with(compared), count_edits(compared, alias)));
-        let mut listed: Vec<&str> = Vec::new();
-        for (_, name) in known {
-            if listed.len() < MAX_LISTED && !listed.contains(&name) {
-                listed.push(name);
-            }
-        }
-        let known = format!("{} and {} more", listed.join(", "), count - listed.len());
+    /// Returns the error for an unknown language. Its message has the language with the nearest name, if one is near,
+    /// and those with the most files of the index.
+    pub fn unknown_language(name: &str, snapshot: Option<&Snapshot>) -> Self {
+        let mut files: BTreeMap<&str, usize> = BTreeMap::new();
+        let languages = snapshot.iter().flat_map(|snapshot| snapshot.languages.iter());
+        languages.for_each(|language| *files.entry(language.0).or_default() += 1);
+        let mut listed: Vec<(&str, usize)> = files.into_iter().collect();
+        listed.sort_by_key(|(_, files)| Reverse(*files));
+        let more = listed.len().saturating_sub(MAX_LISTED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let listed: Vec<&str> = listed.into_iter().take(MAX_LISTED).map(|(name, _)| name).collect();
+        let near = find_nearest_language(name).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+        let known = match listed.is_empty() {
+            true => format!("{near}`codescry status` lists those of the folder"),
+            false => format!("{near}the index has {}{more}", listed.join(", ")),
+        };
         Self::UnknownLanguage { name: name.to_owned(), known }
+    }
+
+    /// Lists the languages of an index in the error for an unknown one; returns other errors unchanged.
+    pub fn with_languages_of(self, snapshot: &Snapshot) -> Self {
+        match self {
+            Self::UnknownLanguage { name, .. } => Self::unknown_language(&name, Some(snapshot)),
+            other => other,
+        }
     }
 
     /// Returns the error for an unknown kind. Its message lists the known kinds.
@@ -76,4 +87,19 @@ impl QueryError {
     pub(crate) fn check_cancelled(cancel: &CancelToken) -> Result<(), Self> {
         if cancel.is_cancelled() { Err(Self::Cancelled) } else { Ok(()) }
     }
+}
+
+/// Returns the language one of whose names begins with `name`, or else has the most similar spelling; `None` if none is
+/// near.
+fn find_nearest_language(name: &str) -> Option<&'static str> {
+    let names = language::all_languages().map(|row| (row.name, row.name)).chain(language::language_aliases());
+    let lowercase = name.trim().to_lowercase();
+    // A longer name is far from every language's.
+    let compared = &lowercase[..lowercase.floor_char_boundary(MAX_COMPARED_BYTES)];
+    let fit = |(alias, name): (&'static str, &'static str)| {
+        let begins = compared.len() > 1 && alias.starts_with(compared);
+        let edits = if begins { Some(0) } else { count_edits_within(compared, alias, compared.len() / 3) };
+        Some((!begins, edits?, name))
+    };
+    names.filter_map(fit).min_by_key(|(is_other, edits, _)| (*is_other, *edits)).map(|(.., name)| name)
 }

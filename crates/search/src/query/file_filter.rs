@@ -18,6 +18,7 @@ use text::display::pluralize;
 use types::{ContentKind, Language, SymbolKind};
 
 /// A compiled [`Filter`], combined with the filters in the query text.
+#[derive(Clone)]
 pub struct FileFilter {
     languages: Vec<Language>,
     /// Lists of patterns; a path must match at least one pattern of every list.
@@ -34,9 +35,11 @@ pub struct FileFilter {
 }
 
 /// Compiled filters for excluded files and chunks.
+#[derive(Clone)]
 struct Exclusions {
     languages: Vec<Language>,
-    paths: Vec<GlobSet>,
+    /// Globs for paths at any depth, and for file names.
+    paths: [GlobSet; 2],
     kinds: Vec<SymbolKind>,
 }
 
@@ -82,7 +85,7 @@ impl FileFilter {
         }
         let exclusions = Exclusions {
             languages: parse_languages(&exclude.languages)?,
-            paths: vec![compile_globs(&exclude.paths, path_globs)?, compile_globs(&exclude.files, file_globs)?],
+            paths: [compile_globs(&exclude.paths, path_globs)?, compile_globs(&exclude.files, file_globs)?],
             kinds: parse_kinds(&exclude.kinds)?,
         };
         let (no_tests, no_examples, no_vendored) = (*no_tests, *no_examples, *no_vendored);
@@ -96,10 +99,15 @@ impl FileFilter {
         self
     }
 
-    /// Adapts the filter to the files of a snapshot: an included path pattern that is the path or the name of an
-    /// indexed file or folder matches literally, even if it contains glob characters.
+    /// Adapts the included path patterns to the files of a snapshot, as [`PathPattern::adapt`] does. Only files in the
+    /// folders to which the filter is restricted count.
     pub fn for_snapshot(mut self, snapshot: &Snapshot) -> Self {
-        self.paths.iter_mut().flatten().for_each(|pattern| pattern.prefer_literal(snapshot));
+        let folders = &self.folders;
+        let has_path = |is_match: &dyn Fn(&str) -> bool| {
+            let mut files = snapshot.files.iter().filter(|file| folders.contains_folder(file.path.folder()));
+            files.any(|file| any_path_of(file, folders, is_match))
+        };
+        self.paths.iter_mut().flatten().for_each(|pattern| pattern.adapt(has_path));
         self
     }
 
@@ -197,9 +205,8 @@ impl FileFilter {
     /// Returns whether the filter depends on paths.
     fn depends_on_paths(&self) -> bool {
         let has_class_filter = self.no_tests || self.no_examples || self.no_vendored;
-        let has_path_exclusion = !self.exclusions.paths.iter().all(GlobSet::is_empty);
         has_class_filter
-            || has_path_exclusion
+            || !self.exclusions.paths.iter().all(GlobSet::is_empty)
             || !self.paths.is_empty()
             || !self.files.is_empty()
             || !self.folders.is_unrestricted()
@@ -213,8 +220,7 @@ impl FileFilter {
                 || (self.no_vendored && path_class.vendored)
         };
         let filters_path_class = self.no_tests || self.no_examples || self.no_vendored;
-        let below_base = self.folders.path_below_base(file.path.as_str());
-        let is_named = |is_match: &dyn Fn(&str) -> bool| file.any_path(is_match) || below_base.is_some_and(is_match);
+        let is_named = |is_match: &dyn Fn(&str) -> bool| any_path_of(file, &self.folders, is_match);
         let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| matches_globs(globs, path)))
             || (filters_path_class && has_excluded_class());
         !unwanted
@@ -224,12 +230,12 @@ impl FileFilter {
     }
 
     /// Returns whether a chunk passes, given that its file passes and is in `language`.
-    pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
+    pub fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
         self.allows_kind(chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
     }
 
     /// Returns whether the filter allows definitions of this kind.
-    pub(crate) fn allows_kind(&self, kind: SymbolKind) -> bool {
+    pub fn allows_kind(&self, kind: SymbolKind) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&kind)) && !self.exclusions.kinds.contains(&kind)
     }
 
@@ -254,6 +260,12 @@ impl FileFilter {
     }
 }
 
+/// Returns whether a test holds for the path of a file, for its path in its repository, or for its path below the base
+/// of `folders`.
+fn any_path_of(file: &FileChunks, folders: &FolderScope, is_match: &dyn Fn(&str) -> bool) -> bool {
+    file.any_path(is_match) || folders.path_below_base(file.path.as_str()).is_some_and(is_match)
+}
+
 /// Returns whether a chunk is a test block of its language, or in Rust a module named `tests` or `test` or part of one.
 fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
     let is_tests = |name: &str| matches!(name, "tests" | "test");
@@ -266,7 +278,7 @@ fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
 fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
     let mut languages = Vec::new();
     for name in names {
-        let found = language::language_by_name(name.trim()).ok_or_else(|| QueryError::unknown_language(name))?;
+        let found = language::language_by_name(name.trim()).ok_or_else(|| QueryError::unknown_language(name, None))?;
         languages.push(found);
         if found.0 == "typescript" {
             languages.extend(language::language_by_name("tsx"));
@@ -309,9 +321,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_language_is_an_error_that_lists_near_ones() {
-        let filter = Filter { languages: vec!["klingon".into()], ..Filter::default() };
-        let message = FileFilter::new(&filter).err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(message.contains("klingon") && message.contains(" more"), "{message}");
+    fn an_unknown_language_is_an_error_with_the_nearest_one() {
+        let status = "`codescry status` lists those of the folder";
+        for (name, remedy) in [
+            ("klingon", status.to_owned()),
+            ("q", status.to_owned()),
+            ("pyton", format!("did you mean python? {status}")),
+            ("Kot", format!("did you mean kotlin? {status}")),
+        ] {
+            let filter = Filter { languages: vec![name.into()], ..Filter::default() };
+            let message = FileFilter::new(&filter).err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(message, format!("unknown language {name}; {remedy}"));
+        }
     }
 }

@@ -6,7 +6,6 @@ pub(crate) mod file_filter;
 pub(crate) mod filters;
 pub(crate) mod parsed_query;
 pub(crate) mod path_pattern;
-pub(crate) mod projects;
 pub(crate) mod request;
 pub(crate) mod scope;
 pub(crate) mod terms;

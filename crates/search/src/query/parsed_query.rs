@@ -92,7 +92,8 @@ impl ParsedQuery {
         let CheckedQuery { text, query_filters, limit, mode, explain, file_filter, .. } = query;
         let filter = file_filter.in_folders(folders).for_snapshot(snapshot);
         let allowed_files = filter.allowed_files(snapshot);
-        let mut notes: Vec<String> = query_filters.invalid.iter().map(invalid_filter_note).collect();
+        let mut notes: Vec<String> =
+            query_filters.invalid.iter().map(|filter| invalid_filter_note(filter, snapshot)).collect();
         let report = if mode == RetrievalMode::Hybrid { parse_report(&text) } else { None };
         let (mut further_terms, mut pasted_texts) = (Vec::new(), Vec::new());
         let mut terms = match report {
@@ -202,9 +203,9 @@ fn check_limit(limit: usize) -> Result<(), QueryError> {
 }
 
 /// Returns the note for a word with the form of a filter and an invalid value.
-fn invalid_filter_note(filter: &InvalidFilter) -> String {
+fn invalid_filter_note(filter: &InvalidFilter, snapshot: &Snapshot) -> String {
     let (word, error) = match filter {
-        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name).to_string()),
+        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name, Some(snapshot)).to_string()),
         InvalidFilter::Kind(name) => ("kind", QueryError::unknown_kind(name).to_string()),
         InvalidFilter::Glob(filter, message) => (*filter, message.clone()),
     };

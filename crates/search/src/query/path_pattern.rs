@@ -1,7 +1,8 @@
 //! Path filters: globs, folders and file names, and the nearest path to one that matches nothing.
 //!
 //! A pattern with the characters of a glob may also be a literal path or name, such as `app/[slug]`. If an indexed file
-//! or folder has it, the pattern matches only such files, and the files below such folders.
+//! or folder has it, the pattern matches only such files, and the files below such folders. A name such as `src` is the
+//! file or folder at the top, if there is one; otherwise it matches at any depth.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +23,23 @@ const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.
+#[derive(Clone)]
 pub struct PathPattern {
     /// The pattern in NFC, without a leading `./` and a trailing `/`. If it is empty or `.`, every path matches.
     text: String,
     globs: GlobSet,
-    /// Whether the text is a literal path or name rather than a glob.
-    is_literal: bool,
+    reading: PatternReading,
+}
+
+/// The interpretation of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PatternReading {
+    /// A glob; a plain name at any depth.
+    Glob,
+    /// A literal path, or a literal name at any depth.
+    Literal,
+    /// A name at the top.
+    Top,
 }
 
 impl PathPattern {
@@ -37,7 +49,8 @@ impl PathPattern {
     /// If the pattern is an invalid glob.
     pub fn new(pattern: &str) -> Result<Self, QueryError> {
         let text = compose(trim_pattern(pattern));
-        Ok(Self { text: text.into_owned(), globs: compile_globs([pattern], path_globs)?, is_literal: false })
+        let globs = compile_globs([pattern], path_globs)?;
+        Ok(Self { text: text.into_owned(), globs, reading: PatternReading::Glob })
     }
 
     /// Compiles patterns that are separated by commas outside of braces and brackets.
@@ -50,14 +63,31 @@ impl PathPattern {
 
     /// Returns whether a path matches.
     pub fn matches(&self, path: &str) -> bool {
-        if self.is_literal { self.matches_literally(path) } else { matches_globs(&self.globs, path) }
+        match self.reading {
+            PatternReading::Glob => matches_globs(&self.globs, path),
+            PatternReading::Literal => self.matches_literally(path),
+            PatternReading::Top => is_below(&compose(path), &self.text),
+        }
     }
 
-    /// Makes a pattern with glob characters literal if an indexed file or folder has that path or name.
-    pub fn prefer_literal(&mut self, snapshot: &Snapshot) {
-        if self.text.contains(GLOB_CHARS) {
-            self.is_literal = snapshot.files.iter().any(|file| file.any_path(|path| self.matches_literally(path)));
-        }
+    /// Returns the name of a pattern that matches at any depth unless the name is at the top; `None` for a path and for
+    /// the whole root.
+    pub fn bare_name(&self) -> Option<&str> {
+        (!self.text.contains('/') && !matches!(self.text.as_str(), "" | ".")).then_some(self.text.as_str())
+    }
+
+    /// Adapts the pattern to the indexed files; `has_path` returns whether a path of any of them passes a test. A name
+    /// at the top means that one only, and a pattern with glob characters means a file or folder of that path or name
+    /// only, if there is one.
+    pub fn adapt(&mut self, has_path: impl Fn(&dyn Fn(&str) -> bool) -> bool) {
+        let is_at_top = self.bare_name().is_some_and(|name| has_path(&|path| is_below(&compose(path), name)));
+        self.reading = match () {
+            () if is_at_top => PatternReading::Top,
+            () if self.text.contains(GLOB_CHARS) && has_path(&|path| self.matches_literally(path)) => {
+                PatternReading::Literal
+            }
+            () => PatternReading::Glob,
+        };
     }
 
     /// Returns whether any indexed file matches.
@@ -147,7 +177,8 @@ pub fn matches_globs(globs: &GlobSet, path: &str) -> bool {
 }
 
 /// Compiles the globs that `variants` returns for each pattern into one set for [`matches_globs`]. Patterns may contain
-/// escapes that [`unescape_name`] decodes, and are converted to NFC.
+/// escapes that [`unescape_name`] decodes, and are converted to NFC. A pattern also matches the path or name that it is
+/// itself, such as `[slug].tsx`.
 ///
 /// # Errors
 /// If a glob is invalid.
@@ -162,7 +193,11 @@ pub fn compile_globs<S: AsRef<str>>(
             pattern: pattern.to_owned(),
             message: error.kind().to_string(),
         };
-        for variant in variants(&compose(&unescape_name(pattern))) {
+        let text = compose(&unescape_name(pattern)).into_owned();
+        // A backslash is an escape already.
+        let may_be_name = text.contains(GLOB_CHARS) && !text.contains('\\');
+        let literal = may_be_name.then(|| variants(&globset::escape(&text)));
+        for variant in variants(&text).into_iter().chain(literal.into_iter().flatten()) {
             set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| to_error(&error))?);
         }
     }
@@ -208,7 +243,7 @@ mod tests {
         ] {
             let pattern = PathPattern::new(pattern).unwrap_or_else(|error| panic!("{error}"));
             assert!(pattern.matches(path), "{path}");
-            let literal = PathPattern { is_literal: true, ..pattern };
+            let literal = PathPattern { reading: PatternReading::Literal, ..pattern };
             assert!(literal.text().contains('*') || literal.matches(path), "{path}");
         }
     }
@@ -233,5 +268,34 @@ mod tests {
             |pattern: &str, path: &str| compile_globs([pattern], file_globs).is_ok_and(|set| set.is_match(path));
         assert!(is_file("pool.rs", "a/pool.rs") && is_file("*.rs", "a/pool.rs") && is_file("a/*.rs", "x/a/pool.rs"));
         assert!(!is_file("pool", "pool/a.rs"));
+    }
+
+    #[test]
+    fn a_name_at_the_top_means_that_one() {
+        let matches = |pattern: &str, indexed: &[&str], path: &str| {
+            let mut pattern = PathPattern::new(pattern).unwrap_or_else(|error| panic!("{error}"));
+            pattern.adapt(|is_match| indexed.iter().any(|path| is_match(path)));
+            pattern.matches(path)
+        };
+        let (both, nested) = (["src/a.rs", "web/src/b.rs"], ["web/src/b.rs"]);
+        assert!(matches("src", &both, "src/a.rs") && !matches("src", &both, "web/src/b.rs"));
+        assert!(matches("./src/", &both, "src/a.rs") && !matches("./src/", &both, "web/src/b.rs"));
+        assert!(matches("src", &nested, "web/src/b.rs"), "there is none at the top");
+        assert!(matches("b.rs", &both, "web/src/b.rs") && matches("*.rs", &both, "web/src/b.rs"));
+        assert!(matches(".", &both, "web/src/b.rs") && matches("", &both, "web/src/b.rs"));
+        assert!(!matches("sr", &both, "src/a.rs"), "by components");
+    }
+
+    #[test]
+    fn a_name_with_the_characters_of_a_glob_matches_itself() {
+        let matches = |pattern: &str, path: &str, variants: fn(&str) -> Vec<String>| {
+            compile_globs([pattern], variants).is_ok_and(|set| set.is_match(path))
+        };
+        for name in ["[slug].tsx", "{a}.tsx", "what?.tsx", "*.tsx", "[...all].tsx", "[[id]].tsx"] {
+            assert!(matches(name, &format!("app/{name}"), file_globs), "{name}");
+            assert!(matches(&format!("app/{name}"), &format!("app/{name}/a.rs"), path_globs), "{name}");
+        }
+        assert!(matches("[slug].tsx", "app/s.tsx", file_globs) && !matches("[slug].tsx", "app/slug.tsx", file_globs));
+        assert!(cfg!(windows) || matches("a\\{b", "a{b", path_globs) && !matches("\\[ab]", "[a", path_globs));
     }
 }

@@ -34,10 +34,10 @@ pub struct Filter {
     /// Language names; empty for all languages. An unknown name is an error.
     pub languages: Vec<String>,
     /// Patterns separated by commas: globs matched against the path below the root, such as `src/**/*.rs`, or names of
-    /// folders or files.
+    /// folders or files: those at the top, or else those at any depth.
     pub path: Option<String>,
-    /// A project's name or folder, in any letter case. Nested projects are included.
-    /// [`resolve_project_folders`](crate::resolve_project_folders) maps it to folders.
+    /// A project's name or folder, in any letter case. Nested projects are included. The engine maps it to the folders
+    /// of a [`FolderScope`].
     pub project: Option<String>,
     pub content: ContentFilter,
 }

@@ -13,7 +13,7 @@ use text::inflections::{StemSet, inflections};
 use text::name_key::is_same_name;
 use text::unicode::RunningScript;
 use text::words;
-use types::RepoPath;
+use types::{RepoPath, qualified_name};
 
 /// Words that are too common to search for. They are dropped unless the query has no other words.
 const STOP_WORDS: &str = "a an and any are as at be been by can could did do does for from had has have how i if in \
@@ -251,6 +251,12 @@ impl QueryTerms {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the names of a query that is a name, each with its container; none for other queries.
+    pub fn qualified_names(&self) -> Vec<String> {
+        let names = self.names.iter().filter(|_| self.kind == QueryKind::Name);
+        names.map(|name| qualified_name(&name.container, &name.text)).collect()
     }
 
     /// Returns whether the query is a name or a path.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::features::{Feature, Features, is_type_definition, measure_features};
 use super::hit::ScoreTerm;
+use super::rare_identifiers::RareIdentifiers;
 use crate::names::definitions::is_meant_kind;
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
@@ -37,6 +38,9 @@ const FULL_SNIPPET_SCORE: f32 = 20.0;
 /// Maximum number of chunks whose text is read for the kinds of their definitions.
 const MAX_DEFINING_CHUNKS: usize = 60;
 
+/// Score added to a file that has a rare identifier of the query. It exceeds the differences in features.
+const RARE_IDENTIFIER_SCORE: f32 = 20.0;
+
 /// The evidence with which candidates are ranked.
 #[derive(Default)]
 pub(crate) struct QueryEvidence {
@@ -47,6 +51,8 @@ pub(crate) struct QueryEvidence {
     pub literal_shares: HashMap<u32, f32>,
     /// The chunks with the definition that a query for a name means: the type or function, not its implementations.
     pub meant: HashSet<u32>,
+    /// The files and chunks with a rare identifier of the query.
+    pub rare: RareIdentifiers,
     /// For each part of the query, the features of each candidate; empty unless the mode is hybrid.
     pub features: Vec<Vec<Features>>,
     /// Whether the query is a report, in which a named file is one hint among others.
@@ -76,6 +82,9 @@ pub(crate) fn gather_evidence(
         if is_one_name(&query.text) {
             evidence.meant = find_meant_definitions(snapshot, &query.terms, parts)?;
             add_undefined_identifier(snapshot, &query.terms, parts, &mut evidence.literal_shares)?;
+        } else if matches!(query.terms.kind, QueryKind::Name | QueryKind::Words) && evidence.literal_shares.is_empty() {
+            // A pasted text that stands in the code says more than an identifier in it.
+            evidence.rare = RareIdentifiers::find(snapshot, query, parts)?;
         }
         let measure = |(terms, part): (&'_ QueryTerms, &PartCandidates<'_>)| {
             let mut features = measure_features(snapshot, terms, &part.files);
@@ -179,7 +188,16 @@ impl QueryEvidence {
         if value > 0.0 && !self.is_report {
             terms.push(ScoreTerm { name: "words or tokens in order", value, share: FULL_SNIPPET_SCORE * value });
         }
+        let share = self.rare_score(candidate.file);
+        if share > 0.0 {
+            terms.push(ScoreTerm { name: "has a rare identifier of the query", value: 1.0, share });
+        }
         terms
+    }
+
+    /// Returns the score that a rare identifier of the query adds to a file; 0 without one.
+    pub fn rare_score(&self, file: usize) -> f32 {
+        if self.rare.files.contains(&file) { RARE_IDENTIFIER_SCORE } else { 0.0 }
     }
 
     /// Returns the highest share of a pasted text or a snippet in a chunk of a file.

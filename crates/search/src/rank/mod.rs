@@ -5,7 +5,6 @@ pub(crate) mod evidence;
 pub(crate) mod feature_set;
 pub(crate) mod features;
 pub(crate) mod hit;
-pub mod learn;
-pub mod metrics;
 pub(crate) mod ranking;
+pub(crate) mod rare_identifiers;
 pub(crate) mod weights;

@@ -85,14 +85,23 @@ pub(crate) fn rank(
         let mut of_file: Vec<ScoredChunk> = scored.by_ref().take(chunks.len()).collect();
         of_file.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
         let (best, lift) = of_file.first().map_or((0.0, 0.0), |chunk| (chunk.score, chunk.evidence));
-        // The definition that a query for a name means comes before its implementations in the same file.
-        of_file.sort_by_key(|chunk| !evidence.meant.contains(&chunk.chunk));
+        // The definition that a query for a name means comes before its implementations in the same file, and a chunk
+        // with a rare identifier of the query before others.
+        let is_first = |chunk: u32| evidence.meant.contains(&chunk) || evidence.rare.chunks.contains(&chunk);
+        of_file.sort_by_key(|chunk| !is_first(chunk.chunk));
         let related = of_file.iter().skip(1).filter(|chunk| chunk.score * 2.0 >= best);
         let mut related: Vec<u32> = related.take(MAX_RELATED).map(|chunk| chunk.chunk).collect();
         for (depth, chunk) in of_file.into_iter().enumerate().take(query.limit) {
             let terms = [
                 lift_term(query.mode, &weights, lift),
-                further_term(query.mode, &weights, depth, best - chunk.score, file.score),
+                further_term(
+                    query.mode,
+                    &weights,
+                    depth,
+                    best - chunk.score,
+                    file.score,
+                    evidence.rare_score(file.file),
+                ),
             ];
             let score = file.score + terms.iter().flatten().map(|term| term.share).sum::<f32>();
             let related = std::mem::take(&mut related);
@@ -124,19 +133,21 @@ fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Opti
 }
 
 /// Returns the penalty on the chunk at index `depth` of its file's ranked chunks; `None` for the first one. `gap` is
-/// the score of the best chunk less that of this one, `file` the score of the file.
+/// the score of the best chunk less that of this one, `file` the score of the file, and `rare` the part of it that only
+/// the first place of the file has.
 fn further_term(
     mode: RetrievalMode,
     weights: &PartWeights<'_>,
     depth: usize,
     gap: f32,
     file: f32,
+    rare: f32,
 ) -> Option<ScoreTerm> {
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let value = depth as f32;
     let share = match (depth, mode) {
         (0, _) => return None,
-        (_, RetrievalMode::Hybrid) => -(weights.repeat_cost * value + weights.repeat_slope * gap),
+        (_, RetrievalMode::Hybrid) => -(weights.repeat_cost * value + weights.repeat_slope * gap + rare),
         // Further chunks are listed after the best chunks of all files.
         _ => -file,
     };

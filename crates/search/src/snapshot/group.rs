@@ -64,10 +64,13 @@ impl GroupStores {
         Ok(texts)
     }
 
-    /// Converts a read error of a segment, whose message names the file of the segment.
+    /// Converts a read error of a segment into an error of the repository that the segment is of.
     pub fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
-        let first = &self.members.first().expect("an error comes from a segment of a member").snapshot;
-        first.inverted_index_error(error)
+        let is_source = |member: &&GroupMember| {
+            member.snapshot.inverted_index().segments().iter().any(|segment| segment.is_source_of(error))
+        };
+        let member = self.members.iter().find(is_source).or(self.members.first());
+        member.expect("an error comes from a segment of a member").snapshot.inverted_index_error(error)
     }
 }
 

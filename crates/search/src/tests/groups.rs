@@ -3,11 +3,13 @@
 use super::{Searcher, put, query, recipe, searcher, snapshot_of};
 use crate::{Filter, FolderScope, GroupMember, SearchQuery, Snapshot};
 use embed::static_model::StaticModel;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use store::inverted_index::hash_term;
+use store::inverted_index::{IndexSegment, InvertedIndex, SegmentError, SegmentWriter, hash_term};
 use store::memory::MemoryStore;
-use store::{ChunkStore, Commit, CommitStatus};
-use types::RepoPath;
+use store::{ChunkStore, ChunkText, Commit, CommitStatus, Manifest, RowKey, StoreError, StoreView, StoredChunk};
+use types::{FileRecord, RepoPath};
 
 const API: &[(&str, &str)] = &[
     ("src/pool.rs", "/// Keeps connections open.\npub struct ConnectionPool;\n\npub fn open_api() {}\n"),
@@ -44,7 +46,7 @@ fn paths(snapshot: &Snapshot) -> Vec<&str> {
 fn describe_chunks(snapshot: &Snapshot) -> Vec<String> {
     let all: Vec<u32> = (0..u32::try_from(snapshot.chunk_count()).expect("few")).collect();
     let texts = snapshot.read_texts(&all).expect("texts");
-    let describe = |(chunk, text): (&u32, store::ChunkText)| {
+    let describe = |(chunk, text): (&u32, ChunkText)| {
         let path = &snapshot.files[snapshot.file_of_chunk(*chunk)].path;
         let meta = snapshot.chunk(*chunk);
         format!("{path} {:?} {:?} {:?}", meta.span, meta.defines().collect::<Vec<_>>(), text.text)
@@ -155,4 +157,78 @@ fn the_name_of_a_repository_says_nothing_about_its_files() {
     let model = StaticModel::builtin();
     let hits = searcher(&ordered, model.as_ref(), &[]).search(&query(trace)).expect("an answer").hits;
     assert_eq!(hits[0].path.as_str(), "api/src/main.rs");
+}
+
+/// A view whose inverted index is in a file.
+struct ViewWithSegment {
+    view: Arc<dyn StoreView>,
+    inverted_index: InvertedIndex,
+}
+
+impl StoreView for ViewWithSegment {
+    fn manifest(&self) -> &Manifest {
+        self.view.manifest()
+    }
+
+    fn rows_generation(&self) -> u64 {
+        self.view.rows_generation()
+    }
+
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
+        self.view.files()
+    }
+
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        self.view.chunks()
+    }
+
+    fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {
+        self.view.row_keys()
+    }
+
+    fn chunks_by_key(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
+        self.view.chunks_by_key(rows)
+    }
+
+    fn inverted_index(&self) -> &InvertedIndex {
+        &self.inverted_index
+    }
+
+    fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
+        self.view.inverted_index_error(error)
+    }
+
+    fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
+        self.view.chunk_texts(rows)
+    }
+}
+
+/// Loads the index of the folder `root` with these files, whose inverted index is in the file `segment`.
+fn load_with_segment(root: &str, files: &[(&str, &str)], segment: &Path) -> Arc<Snapshot> {
+    let (store, mut commit, mut writer) = (MemoryStore::new(root.into()), Commit::default(), SegmentWriter::default());
+    files.iter().for_each(|(path, text)| put(&mut commit, path, text));
+    // A store in memory numbers the chunks of a commit in this order.
+    (0..).zip(&commit.chunks).for_each(|(number, chunk)| writer.add(number, &chunk.terms));
+    fs::write(segment, writer.finish().expect("few postings")).expect("a segment");
+    store.writer(&recipe(), false).expect("a writer").commit(commit, &CommitStatus::default()).expect("a commit");
+    let inverted_index = InvertedIndex::new(vec![Arc::new(IndexSegment::open(segment).expect("a segment"))]);
+    let view = store.view().expect("a view").expect("a commit");
+    Arc::new(Snapshot::load(Arc::new(ViewWithSegment { view, inverted_index })).expect("a snapshot"))
+}
+
+#[test]
+fn the_error_of_a_damaged_inverted_index_names_its_repository() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("1.words"), folder.path().join("2.words"));
+    let api = load_with_segment("/srv/api", API, &first);
+    let web = load_with_segment("/srv/web", WEB, &second);
+    let group = Snapshot::join(vec![member("api", &api), member("web", &web)], None);
+    assert_eq!(chunks_with_word(&group, "keeps").len(), 2);
+    for (segment, root, other) in [(&second, "/srv/web", "/srv/api"), (&first, "/srv/api", "/srv/web")] {
+        let bytes = fs::read(segment).expect("a segment");
+        fs::write(segment, "").expect("written");
+        let error = group.match_word(hash_term("keeps"), |_, _| ()).expect_err("an empty file").to_string();
+        assert!(error.contains(root) && !error.contains(other), "{error}");
+        fs::write(segment, bytes).expect("written");
+    }
 }

@@ -159,9 +159,14 @@ fn the_interpretation_and_corrections_are_reported() {
     assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name contains the word");
     assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
     assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
-    assert!(
-        notes("lang:klingon open")[0].starts_with("`lang:` is searched as a word: unknown language klingon; known: ")
+    let unknown = |name: &str| notes(&format!("lang:{name} open")).remove(0);
+    let languages = "the index has ruby, python, javascript, go";
+    assert_eq!(
+        unknown("klingon"),
+        format!("`lang:` is searched as a word: unknown language klingon; {languages}"),
+        "most files first"
     );
+    assert!(unknown("pyton").ends_with(&format!("unknown language pyton; did you mean python? {languages}")));
     assert!(notes("kind:verb open")[0].contains("unknown kind verb; known: function, method"));
     assert!(notes("kind:Pod\nmetadata:\n  name: pool").is_empty(), "a pasted text");
 }
@@ -322,4 +327,40 @@ fn tests_inside_of_source_files_are_left_out_on_request() {
     all.sort();
     assert_eq!(all, ["retry_budget", "tests"]);
     assert_eq!(ask("retry budget -test"), ["retry_budget"]);
+}
+
+#[test]
+fn a_whole_rare_identifier_comes_before_its_parts() {
+    let guide = "# Zyxel tree99\n\nHow part8 of each tree99 of a zyxel is summed up, and why.\n\n## Sum of part8\n\nThe sum of part8.\n";
+    let tree = "class ZyxelTree99:\n    \"\"\"A tree99 of a zyxel, summed up.\"\"\"\n\n    def sum_up_part8(self):\n        return \
+                sum(self.part8)\n";
+    let total = "class Gross:\n    pass\n\n\nclass Total:\n    def round_total(self, invoice):\n        return round(invoice.total)\n";
+    let lines = "class InvoiceLine:\n    kind = 1\n\n\nclass GrossTotal:\n    digits = 2\n";
+    let files = [
+        ("guide.md", guide),
+        ("zyxel/tree99.py", tree),
+        ("notes/old/2019/values.txt", "Measured in spring, and never again since then:\nzyxel_tree99_part8 is 12\n"),
+        ("total.py", total),
+        ("billing/legacy/old/parts/lines.py", lines),
+        ("billing/legacy/old/parts/sub_total.py", "def add(left, right):\n    return left + right\n"),
+        (
+            "billing/lines.py",
+            "from parts import sub_total\n\nclass Lines:\n    def sum(self):\n        return sub_total.add(1, 2)\n",
+        ),
+    ];
+    let snapshot = snapshot_of(files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())));
+    let paths = |text: &str| -> Vec<String> {
+        let results = searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text));
+        results.expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect()
+    };
+    for (text, path) in [
+        ("how is zyxel_tree99_part8 summed up", "notes/old/2019/values.txt"),
+        ("zyxel_tree99_part8 sum", "notes/old/2019/values.txt"),
+        ("where is the GrossTotal of an invoice rounded", "billing/legacy/old/parts/lines.py"),
+        ("how is the total of an invoice rounded", "total.py"),
+    ] {
+        assert_eq!(paths(text)[0], path, "{text}: {:?}", paths(text));
+    }
+    let named = paths("where does sub_total add both sides");
+    assert!(named.iter().take(2).any(|path| path.ends_with("sub_total.py")), "a file with this name: {named:?}");
 }

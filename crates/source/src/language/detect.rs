@@ -5,71 +5,53 @@ use types::{Language, RepoPath};
 use super::lookup::{LOOKUP, TEXT, language_by_name};
 
 /// Detects the language of a file by its name, its extension, the first part of its name (`Dockerfile.dev`,
-/// `Makefile.am`) or its `#!` line, in this order; [`text_language`] otherwise.
+/// `Makefile.am`) or its `#!` line, in this order; [`text_language`](super::text_language) otherwise. The `#!` line of a
+/// file without an extension comes first.
 pub fn detect_language(path: &RepoPath, first_line: Option<&str>) -> Language {
     let name = path.file_name();
     let lower = name.to_ascii_lowercase();
-    let extension = lower.rsplit_once('.').map(|(_, extension)| extension);
-    let found = LOOKUP
-        .by_file_name
-        .get(lower.as_str())
-        .or_else(|| LOOKUP.by_extension.get(extension?))
-        .or_else(|| LOOKUP.by_file_name.get(lower.split_once('.')?.0).filter(|row| row.name != TEXT.0))
-        .or_else(|| LOOKUP.by_interpreter.get(parse_interpreter(first_line?)?));
+    let by_interpreter = || LOOKUP.by_interpreter.get(parse_interpreter(first_line?)?);
+    let by_extension = || LOOKUP.by_extension.get(lower.rsplit_once('.')?.1);
+    let by_first_part = || {
+        let row = LOOKUP.by_file_name.get(lower.split_once('.')?.0)?;
+        // `build.ninja` is no file of Bazel, and `BUILD.boost` is.
+        let is_other = row.name == TEXT.0 || (row.name == "bazel" && name.starts_with(char::is_lowercase));
+        (!is_other).then_some(row)
+    };
+    let found = if lower.contains('.') { None } else { by_interpreter() };
+    let found = found
+        .or_else(|| LOOKUP.by_file_name.get(lower.as_str()))
+        // `Makefile.inc` is a makefile.
+        .or_else(|| by_extension().filter(|row| row.name != "include"))
+        .or_else(by_first_part)
+        .or_else(by_extension)
+        .or_else(by_interpreter)
+        .or_else(|| LOOKUP.by_name.get(SETTINGS.0).filter(|_| is_settings_name(&lower)));
     found.map_or(TEXT, |row| Language(row.name))
 }
 
-/// Corrects a language by the content of the file: a `.h` file may be in C++ or Objective-C, and an `.inc` file in any
-/// of several languages.
-pub fn refine_language(language: Language, path: &RepoPath, text: &str) -> Language {
-    let is_header = language.0 == "c" && path.file_name().to_ascii_lowercase().ends_with(".h");
-    let refined = match language.0 {
-        "include" => included_language(text),
-        _ if is_header => header_language(text),
-        _ => None,
-    };
-    refined.and_then(language_by_name).unwrap_or(language)
+/// The language of small files that hold settings of a tool, such as `.gitignore` and `.prettierrc`.
+const SETTINGS: Language = Language("settings");
+
+/// Returns whether a file name, in lower case, is that of a list of ignore rules or of a tool's settings.
+fn is_settings_name(lower: &str) -> bool {
+    lower.starts_with('.') && (lower.ends_with("ignore") || lower.ends_with("rc"))
 }
 
-/// Returns `objective-c` or `cpp` if a line of a C header begins with a word of that language; `None` otherwise.
-fn header_language(text: &str) -> Option<&'static str> {
-    let objective_c = ["@interface ", "@protocol ", "@class ", "@import ", "#import ", "NS_ASSUME_NONNULL_BEGIN"];
-    let cpp = ["namespace ", "template <", "template<", "class ", "public:", "private:", "constexpr ", "std::"];
-    let begins_with =
-        |marks: &[&str]| marks.iter().any(|mark| text.lines().any(|line| line.trim_start().starts_with(mark)));
-    if begins_with(&objective_c) {
-        Some("objective-c")
-    } else if begins_with(&cpp) {
-        Some("cpp")
+/// Corrects a language that only the extension of the file decides, by the first part of its text; several languages
+/// share `.h`, `.m`, `.pl` and others. Settings in braces are JSON.
+pub fn refine_language(language: Language, path: &RepoPath, text: &str) -> Language {
+    let name = path.file_name();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let row = extension.and_then(|extension| LOOKUP.by_extension.get(extension.as_str()));
+    let refined = if row.is_some_and(|row| row.name == language.0) {
+        embedded::language_by_content(name, text)
+    } else if language == SETTINGS && text.trim_start().starts_with('{') {
+        Some("json")
     } else {
         None
-    }
-}
-
-/// Guesses the language of an `.inc` file from its content; `None` if no line is typical of a language.
-fn included_language(text: &str) -> Option<&'static str> {
-    if text.contains("<?php") {
-        return Some("php");
-    }
-    let words = |line: &str, marks: &[&str]| marks.iter().any(|mark| line.starts_with(mark));
-    let (mut c, mut assembly, mut pascal, mut make) = (0, 0, 0, 0);
-    for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty()).take(400) {
-        let is_c = words(line, &["#include", "#define", "#if", "#endif", "#pragma", "//", "/*", "static ", "inline "]);
-        c += u32::from(is_c || line.ends_with([';', '{', '}']));
-        assembly += u32::from(words(line, &[".macro", ".equ", ".section", ".global", "%define", "%macro", ";"]));
-        pascal += u32::from(words(line, &["{$", "procedure ", "begin", "end;"]));
-        make += u32::from(
-            words(line, &["ifeq", "ifdef", "endif", "include "]) || line.contains(":= ") || line.contains("+= "),
-        );
-    }
-    let best = c.max(assembly).max(pascal).max(make);
-    match best {
-        0 => None,
-        _ if pascal * 4 > c && pascal > assembly => Some("pascal"),
-        _ if best == assembly => Some("assembly"),
-        _ if best == make => Some("make"),
-        _ => header_language(text).or(Some("cpp")),
-    }
+    };
+    refined.and_then(language_by_name).unwrap_or(language)
 }
 
 /// Returns the program of a `#!` line without its version: `bash` for `#!/usr/bin/env -S bash -e`, `python` for
@@ -81,5 +63,8 @@ fn parse_interpreter(first_line: &str) -> Option<&str> {
         program = words.find(|word| !word.starts_with('-') && !word.contains('='))?;
     }
     let program = program.rsplit('/').next()?;
+    if program == "perl6" {
+        return Some("raku");
+    }
     Some(program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }

@@ -14,7 +14,7 @@ use super::{chunks, documents, symbols};
 use crate::{language, long_lines};
 
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
-pub const CHUNKER_VERSION: u32 = 6;
+pub const CHUNKER_VERSION: u32 = 7;
 
 /// The result of parsing a file.
 #[derive(Clone, Debug, Default)]

@@ -45,50 +45,13 @@ const LOCK_FILES: &[&str] = &[
 
 /// Extensions of bulk data.
 const DATA_EXTENSIONS: &[&str] = &[
-    "jsonl",
-    "ndjson",
-    "geojson",
-    "topojson",
-    "csv",
-    "tsv",
-    "svg",
-    "parquet",
-    "arrow",
-    "avro",
-    "npy",
-    "npz",
-    "h5",
-    "hdf5",
-    "pkl",
-    "pickle",
-    "sqlite",
-    "sqlite3",
-    "db",
-    "dat",
-    "bin",
-    "lance",
-    "onnx",
-    "safetensors",
-    "gguf",
-    "snap",
-    "po",
-    "pot",
-    "mo",
-    "xlf",
-    "log",
-    "diff",
-    "patch",
-    "dump",
-    "lst",
-    "sum",
-    "tfrecord",
-    "pb",
-    "pbtxt",
-    "mdb",
-    "dbf",
-    "shp",
-    "har",
+    "jsonl", "ndjson", "geojson", "topojson", "csv", "tsv", "svg", "parquet", "arrow", "avro", "npy", "npz", "h5",
+    "hdf5", "pkl", "pickle", "sqlite", "sqlite3", "db", "dat", "bin", "lance", "snap", "po", "pot", "mo", "xlf", "log",
+    "diff", "patch", "dump", "lst", "sum", "tfrecord", "pb", "pbtxt", "mdb", "dbf", "shp", "har",
 ];
+
+/// Extensions of the weights of models, which are data too.
+const WEIGHT_EXTENSIONS: &[&str] = &["onnx", "safetensors", "gguf"];
 
 /// Suffixes of the names of JSON files that are configuration.
 const CONFIG_JSON_ENDS: &[&str] = &[
@@ -142,9 +105,8 @@ const CONTRACT_KEYS: &[&str] =
 /// Number of leading bytes in which the key of a contract counts.
 const CONTRACT_HEAD_BYTES: usize = 2 * 1024;
 
-/// Names of files that only tools such as git read, and that say nothing about the code. Names that begin with `.` and
-/// end with `ignore`, such as `.gitignore`, count too.
-const LIST_FILES: &[&str] = &[".gitattributes", ".gitkeep", ".keep", ".mailmap", ".git-blame-ignore-revs"];
+/// Names of files with lists of people and commits.
+const LIST_FILES: &[&str] = &[".mailmap", ".git-blame-ignore-revs"];
 
 /// Ends of source map names; other `.map` files may be linker scripts.
 const SOURCE_MAPS: &[&str] = &[".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map"];
@@ -190,8 +152,8 @@ pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     if LOCK_FILES.contains(&name.as_str()) {
         Some(SkipReason::LockFile)
     } else if LIST_FILES.contains(&name.as_str())
-        || (name.starts_with('.') && name.ends_with("ignore"))
         || DATA_EXTENSIONS.contains(&extension)
+        || WEIGHT_EXTENSIONS.contains(&extension)
         || (extension == "json" && !is_config_json(&name) && !may_be_contract(path))
         || SOURCE_MAPS.iter().any(|end| name.ends_with(end))
     {

@@ -321,6 +321,12 @@ impl IndexSegment {
         self.postings.format_error(FormatError::Checksum)
     }
 
+    /// Returns whether `error` is of a read of this segment's file, or of one in memory if this segment is.
+    pub fn is_source_of(&self, error: &SegmentError) -> bool {
+        let (SegmentError::Io { segment, .. } | SegmentError::Format { segment, .. }) = error;
+        *segment == self.postings.describe()
+    }
+
     /// Returns the index of a term by its hash; `None` if the segment lacks the term.
     ///
     /// Uses interpolation search: hashes are uniformly distributed, so two or three probes suffice where

@@ -63,6 +63,11 @@ impl IndexLocation {
         self.dir.join("data")
     }
 
+    /// Returns the folder of the table `name`.
+    pub fn table_folder(&self, name: &str) -> PathBuf {
+        self.data_dir().join(format!("{name}.lance"))
+    }
+
     /// Returns the error of a failed LanceDB call.
     pub fn engine_error(&self, operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
         let message = strip_code_locations(&error.to_string());

@@ -211,7 +211,7 @@ fn measure_old_versions(location: &IndexLocation, table: &TableVersion) -> u64 {
     if table.metadata.is_empty() {
         return 0;
     }
-    let folder = location.data_dir().join(format!("{}.lance", table.name));
+    let folder = location.table_folder(&table.name);
     let unused = |part: &str| {
         let files = fs::read_dir(folder.join(part)).into_iter().flatten().flatten();
         let is_unused = |file: &fs::DirEntry| {

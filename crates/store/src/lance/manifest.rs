@@ -141,12 +141,13 @@ impl TableVersion {
     /// Returns the path of the file that names the files of this version; `None` if the checksums are not known.
     pub fn version_file(&self, location: &IndexLocation) -> Option<PathBuf> {
         let name = self.metadata.keys().find(|name| name.starts_with(VERSIONS_PREFIX))?;
-        Some(self.folder(location).join(name))
+        Some(location.table_folder(&self.name).join(name))
     }
 
     /// Lists the version files of the table on disk, from this version to those below `end`.
     pub fn list_version_files(&self, location: &IndexLocation, end: u64) -> Vec<PathBuf> {
-        let files = fs::read_dir(self.folder(location).join(VERSIONS_PREFIX)).into_iter().flatten().flatten();
+        let folder = location.table_folder(&self.name).join(VERSIONS_PREFIX);
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
         let is_listed = |path: &PathBuf| {
             let version = path.file_name().and_then(|name| name.to_str()).and_then(parse_version);
             version.is_some_and(|version| version == self.version || (self.version..end).contains(&version))
@@ -154,8 +155,10 @@ impl TableVersion {
         files.map(|file| file.path()).filter(is_listed).collect()
     }
 
-    fn folder(&self, location: &IndexLocation) -> PathBuf {
-        location.data_dir().join(format!("{}.lance", self.name))
+    /// Returns the path of a file of the table, relative to the folder of the index and with slashes. `name` is relative
+    /// to the folder of the table.
+    pub fn path_in_index(&self, name: &str) -> String {
+        format!("data/{}.lance/{name}", self.name)
     }
 
     /// Returns the name and the version without the checksums.
@@ -349,7 +352,8 @@ struct OutlineFingerprint {
     schema_version: u32,
 }
 
-/// Reads the last commit; `None` before the first commit. Reads the copy if the manifest is damaged.
+/// Reads the last commit; `None` before the first commit. Reads the copy if the manifest is damaged, without its rows
+/// generation.
 ///
 /// # Errors
 /// When the file cannot be read, is not a manifest, or was written by a newer program; [`StoreError::Damaged`] when it
@@ -361,7 +365,9 @@ pub(super) fn read_manifest(location: &IndexLocation) -> Result<Option<CommitRec
         parsed => return parsed.map(Some),
     };
     match fs::read(location.dir.join(MANIFEST_COPY)).map(|bytes| parse_manifest(location, &bytes)) {
-        Ok(Ok(copy)) => Ok(Some(copy)),
+        // The copy may be of an earlier commit, so that the next one gets the number of a commit that a reader has open.
+        // Without a rows generation, neither shares anything with that.
+        Ok(Ok(copy)) => Ok(Some(CommitRecord { rows_generation: 0, ..copy })),
         _ => Err(damaged),
     }
 }
@@ -384,7 +390,11 @@ fn read_manifest_file(location: &IndexLocation) -> Result<Option<Vec<u8>>, Store
     }
 }
 
-fn parse_manifest(location: &IndexLocation, bytes: &[u8]) -> Result<CommitRecord, StoreError> {
+/// Parses the contents of a manifest.
+///
+/// # Errors
+/// [`StoreError::Newer`] when a newer program wrote them; otherwise when they are damaged or are no manifest.
+pub(super) fn parse_manifest(location: &IndexLocation, bytes: &[u8]) -> Result<CommitRecord, StoreError> {
     let operation = "read manifest.json";
     // Another program's file of this name has no lock beside it and must not be replaced without a request.
     let damage = |error: &dyn std::fmt::Display| match location.dir.join(LOCK).exists() {

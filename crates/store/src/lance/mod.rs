@@ -121,6 +121,15 @@ impl LanceStore {
         Ok(manifest::read_manifest(&IndexLocation::of_any_root(dir))?.map(|committed| committed.manifest))
     }
 
+    /// Parses the contents of the `manifest.json` of a store, such as those of [`IndexParts::manifest_file`]. `dir` is the
+    /// folder or the location of the store, for messages.
+    ///
+    /// # Errors
+    /// When they are damaged, or were written by a newer program.
+    pub fn parse_manifest(dir: &Path, text: &str) -> Result<Manifest, StoreError> {
+        manifest::parse_manifest(&IndexLocation::of_any_root(dir), text.as_bytes()).map(|committed| committed.manifest)
+    }
+
     /// Returns whether `dir` has the lock file of a store. The manifest may be missing or damaged.
     pub fn is_store(dir: &Path) -> bool {
         dir.join(lock::LOCK).is_file()
@@ -144,9 +153,6 @@ impl LanceStore {
         let before = maintenance::measure_unused(&location, &committed);
         let known = committed.clone();
         committed.drop_unread(&location);
-        if committed.retired.is_empty() {
-            committed.dropped_words.clear();
-        }
         committed.saved.retain(|saved| saved.is_read(&location));
         if committed != known {
             manifest::publish_manifest(&location, &committed)?;
@@ -250,7 +256,7 @@ impl ChunkStore for LanceStore {
     }
 
     fn release_view(&self) {
-        *self.view.lock() = None;
+        self.view.release_unused();
     }
 
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {

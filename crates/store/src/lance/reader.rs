@@ -74,12 +74,8 @@ impl LanceView {
     /// # Errors
     /// When a table, its version or a segment is missing or damaged.
     pub fn open(location: IndexLocation, committed: CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
-        // Another index in the same folder may have different segments of the same names.
-        let lineage = |committed: &CommitRecord| (committed.rows_generation, committed.manifest.origin_id());
-        let before = before.filter(|view| lineage(&view.committed) == lineage(&committed));
-        let known = before.map(|view| &view.committed);
-        tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
-        tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
+        let before = before.filter(|view| view.is_of_index(&committed));
+        check_tables(&location, &committed, before)?;
         let segments = SegmentList::open(&location, &committed, before.and_then(|view| view.segments.get()))?;
         Self::with_segments(location, committed, segments)
     }
@@ -101,9 +97,7 @@ impl LanceView {
         let view = if is_resident {
             Self::open(location, committed, before)?
         } else {
-            let known = before.map(|view| &view.committed);
-            tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
-            tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
+            check_tables(&location, &committed, before.filter(|view| view.is_of_index(&committed)))?;
             Self::open_tables(location, committed)?
         };
         Ok(Self { resident_chunks, _lock: lock, ..view })
@@ -138,6 +132,13 @@ impl LanceView {
             damaged_rows: AtomicU64::new(0),
             _lock: None,
         })
+    }
+
+    /// Returns whether `committed` is of the same index as this view. Another index in the same folder may have different
+    /// files of the same names.
+    fn is_of_index(&self, committed: &CommitRecord) -> bool {
+        let lineage = |committed: &CommitRecord| (committed.rows_generation, committed.manifest.origin_id());
+        lineage(&self.committed) == lineage(committed)
     }
 
     /// Sets the digest of the chunks' row keys in the commit record in memory, and returns the record.
@@ -474,6 +475,20 @@ impl StoreView for LanceView {
             },
         }
     }
+}
+
+/// Checks the metadata of the tables of `committed`, except for the files that were checked for the view `before`.
+///
+/// # Errors
+/// When a file is missing or damaged, or cannot be read.
+fn check_tables(
+    location: &IndexLocation,
+    committed: &CommitRecord,
+    before: Option<&LanceView>,
+) -> Result<(), StoreError> {
+    let known = before.map(|view| &view.committed);
+    tables::check_metadata(location, &committed.chunks, known.map(|known| &known.chunks))?;
+    tables::check_metadata(location, &committed.files, known.map(|known| &known.files))
 }
 
 /// Orders chunks by file, then by line.

@@ -329,6 +329,22 @@ fn commits_of_no_rows_and_of_many_rows_succeed() {
     assert!(chunks.windows(2).all(|pair| pair[0].path < pair[1].path));
 }
 
+#[test]
+fn both_stores_start_empty_for_rows_that_do_not_fit_their_tables() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let in_memory = crate::memory::MemoryStore::new(folder.path().to_owned());
+    let stores: [Box<dyn ChunkStore>; 2] = [Box::new(store(folder.path())), Box::new(in_memory)];
+    for store in stores {
+        let writer = store.writer(&fingerprint(), false);
+        writer.expect("a writer").commit(commit(&[("a.rs", "alpha")]), &status(true)).expect("a commit");
+        let extends = |wanted: IndexFingerprint| store.writer(&wanted, false).expect("a writer").base().is_some();
+        let other_model = IndexFingerprint { model_id: "other".into(), chunker_version: 2, ..fingerprint() };
+        assert!(extends(fingerprint()) && extends(other_model));
+        assert!(!extends(IndexFingerprint { dimensions: 5, ..fingerprint() }));
+        assert!(!extends(IndexFingerprint { schema_version: SCHEMA_VERSION - 1, ..fingerprint() }));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_index_folder_is_private() {

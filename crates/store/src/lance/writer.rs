@@ -106,7 +106,7 @@ impl LanceWriter {
             None if legible => 0,
             None => manifest::generation_of_rejected_manifest(&location),
         };
-        let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
+        let kept = last.clone().filter(|last| !fresh && fingerprint.fits_tables_of(&last.manifest.fingerprint));
         let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
         if let (Some(base), Some(read)) = (&base, &*readers.lock()) {
             base.share_files(read);
@@ -246,9 +246,11 @@ impl LanceWriter {
         };
         // Open the view before publishing: a commit that cannot be opened must not become visible.
         let mut view = LanceView::with_segments(self.location.clone(), committed, self.segments.clone())?;
-        let committed = view.add_chunk_digest()?;
+        let is_published = state.complete || !self.defers_publication;
+        // Only readers of a published commit compare its rows with the digest, for which all keys are read.
+        let published = is_published.then(|| view.add_chunk_digest()).transpose()?;
         self.generation += 1;
-        if state.complete || !self.defers_publication {
+        if let Some(committed) = published {
             let synced = self.synced.sync_new_files(&self.location);
             synced
                 .and_then(|()| manifest::publish_manifest(&self.location, &committed))
@@ -475,11 +477,6 @@ fn row_content(record: &FileRecord) -> RowContent {
 /// Returns the paths of rows with their hashes.
 fn hash_paths(files: &[(FileRecord, u64)]) -> HashMap<RepoPath, u64> {
     files.iter().map(|(file, hash)| (file.path.clone(), *hash)).collect()
-}
-
-/// Returns whether rows with the fingerprint `now` fit into tables with the fingerprint `stored`.
-fn same_table_layout(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
-    (stored.schema_version, stored.dimensions) == (now.schema_version, now.dimensions)
 }
 
 /// Opens the tables of `base` and rolls back later versions. Creates new tables if there is no base.

@@ -8,43 +8,67 @@ use super::variants::TREE_SITTER_ALONE;
 use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::MeasuredRunJson;
 
-/// Formats the variants as a table: for each the run with the median time, or the reason why the pipeline refused its
-/// settings.
-pub fn bench_table(rows: &[VariantRunsJson]) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{:<30}{:>9}{:>7}{:>9}{:>10}{:>10}  parse, embed, write: busy/waits for input/waits for output, percent of the run",
-        "variant", "seconds", "ratio", "files/s", "chunks/s", "memory"
-    )];
+/// Minimum width, in columns, at which a variant is one line.
+const ONE_LINE_COLUMNS: usize = 158;
+
+/// Minimum width, in columns, at which the numbers of a variant are beside its name.
+const NUMBERS_COLUMNS: usize = 78;
+
+/// Formats the variants as a table for a terminal of `columns` columns: for each the run with the median time, or the
+/// reason why the pipeline refused its settings. On a narrow terminal, a variant has several lines.
+pub fn bench_table(rows: &[VariantRunsJson], columns: usize) -> Vec<String> {
+    let numbers = format!("{:>9}{:>7}{:>9}{:>10}{:>12}", "seconds", "ratio", "files/s", "chunks/s", "memory");
+    let stages = "parse, embed, write: busy/waits for input/waits for output, percent of the run";
+    let mut lines = fold_row("variant", &numbers, stages, columns);
     let first = rows.first().and_then(median_run).map_or(f64::NAN, |ran| ran.seconds);
     for row in rows {
         let Some(ran) = median_run(row) else {
             let refused = row.runs.first().and_then(|run| RefusedRunJson::deserialize(run).ok());
             let refused = refused.map_or_else(|| "no result".to_owned(), |run| run.refused);
-            lines.push(format!("{:<30}{}", row.name, terminal_text::escape_controls(&refused)));
+            lines.extend(fold_row(row.name, "", &terminal_text::escape_controls(&refused), columns));
             continue;
         };
         let rate = |count: u64| count as f64 / ran.seconds;
-        lines.push(format!(
-            "{:<30}{:>9.2}{:>7.2}{:>9.0}{:>10.0}{:>10}  {}",
-            row.name,
+        let numbers = format!(
+            "{:>9.2}{:>7.2}{:>9.0}{:>10.0}{:>12}",
             ran.seconds,
             ran.seconds / first,
             rate(ran.files_indexed),
             rate(ran.chunks),
             terminal_text::format_bytes(ran.peak_memory_bytes),
-            [Stage::Parse, Stage::Embed, Stage::Write].map(|stage| stage_percentages(&ran, stage)).join("  "),
-        ));
-        lines.extend(tree_sitter_line(row, &ran, first));
+        );
+        let stages = [Stage::Parse, Stage::Embed, Stage::Write].map(|stage| stage_percentages(&ran, stage));
+        let stages: Vec<String> = stages.into_iter().filter(|stage| !stage.is_empty()).collect();
+        lines.extend(fold_row(row.name, &numbers, &stages.join("  "), columns));
+        if let Some(numbers) = tree_sitter_numbers(row, &ran, first) {
+            lines.extend(fold_row("… without walk and reads", &numbers, "", columns));
+        }
     }
     lines
 }
 
-/// Returns a table line with the parse time of the "tree-sitter alone" run, without the walk and the reads; `None` for
-/// other variants, and without a measurement of parsing.
-fn tree_sitter_line(row: &VariantRunsJson, ran: &MeasuredRunJson, first: f64) -> Option<String> {
+/// Returns a row as one line if `columns` suffice, otherwise as several lines, of which the later ones are indented.
+fn fold_row(name: &str, numbers: &str, rest: &str, columns: usize) -> Vec<String> {
+    let is_beside = columns >= NUMBERS_COLUMNS;
+    let mut lines = match (numbers, rest) {
+        ("", rest) if is_beside => return vec![format!("{name:<30}{rest}")],
+        (numbers, rest) if columns >= ONE_LINE_COLUMNS => {
+            return vec![format!("{name:<30}{numbers}  {rest}").trim_end().to_owned()];
+        }
+        (numbers, _) if is_beside => vec![format!("{name:<30}{numbers}")],
+        (numbers, _) => vec![name.to_owned(), format!("  {numbers}")],
+    };
+    lines.push(format!("  {rest}"));
+    lines.retain(|line| !line.trim().is_empty());
+    lines
+}
+
+/// Returns the seconds and the ratio of the "tree-sitter alone" run without the walk and the reads; `None` for other
+/// variants, and without a measurement of parsing.
+fn tree_sitter_numbers(row: &VariantRunsJson, ran: &MeasuredRunJson, first: f64) -> Option<String> {
     let parse = ran.stages.iter().find(|stage| stage.stage == Stage::Parse && row.name == TREE_SITTER_ALONE)?;
     let seconds = parse.busy_seconds / parse.threads.max(1) as f64;
-    Some(format!("{:<30}{:>9.2}{:>7.2}", "… without walk and reads", seconds, seconds / first))
+    Some(format!("{seconds:>9.2}{:>7.2}", seconds / first))
 }
 
 /// Returns the run with the median time, the slower of the two in the middle of an even number; `None` if no run was
@@ -85,9 +109,31 @@ mod tests {
         let measured = VariantRunsJson { name: "pipeline", runs: vec![run(9.0), run(2.0), run(3.0)] };
         let reason = json!({ "refused": "too little memory\x1b" });
         let refused = VariantRunsJson { name: "everything first", runs: vec![reason] };
-        let lines = bench_table(&[measured, refused]);
+        let rows = [measured, refused];
+        let lines = bench_table(&rows, usize::MAX);
         assert!(lines[1].starts_with("pipeline") && lines[1].contains(" 3.00   1.00 "), "{}", lines[1]);
-        assert!(lines[1].ends_with("2.0 KiB  parse 50/0/0    "), "{:?}", lines[1]);
+        assert!(lines[1].ends_with("2.0 KiB  parse 50/0/0"), "{:?}", lines[1]);
         assert_eq!(lines[2], "everything first              too little memory\\u{1b}");
+        let narrow = bench_table(&rows, 60);
+        assert_eq!(
+            narrow[3..],
+            [
+                "pipeline",
+                "       3.00   1.00       20        40     2.0 KiB",
+                "  parse 50/0/0",
+                "everything first",
+                "  too little memory\\u{1b}",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_of_the_table_fits_into_a_narrow_terminal() {
+        let (numbers, stages) = ("1".repeat(47), "parse 100/100/100  embed 100/100/100  write 100/100/100");
+        for (columns, lines) in [(60, 3), (80, 2), (120, 2), (160, 1)] {
+            let row = fold_row("… workers renewed per batch", &numbers, stages, columns);
+            assert_eq!(row.len(), lines, "{columns}");
+            assert!(row.iter().all(|line| line.chars().count() <= columns), "{columns}: {row:?}");
+        }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 
-use engine::bootstrap_interval;
-
+use super::metrics::bootstrap_interval;
 use crate::cli::json_output::eval::{ComparisonJson, EvaluationJson, JudgedQueryJson, QueryChangeJson};
 use crate::cli::printer::Printer;
 

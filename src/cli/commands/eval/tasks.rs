@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{anyhow, bail, ensure};
 use serde::Deserialize;
 
-use engine::{RelevanceTarget, Span};
+use engine::Span;
 
+use super::metrics::RelevanceTarget;
 use crate::cli::printer;
 
 /// A question and the locations that answer it.

@@ -59,8 +59,23 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
     if !found.masked.is_empty() {
         lines.push(format!("{} masked", terminal_text::pluralize(found.masked.len() as u64, "credential")));
     }
-    lines.extend(totals.into_iter().map(|(reason, count)| format!("{count:>8}  {reason}")));
+    lines.extend(totals.into_iter().map(|(reason, count)| match describe_kind(reason) {
+        Some(meaning) => format!("{count:>8}  {reason}: {meaning}"),
+        None => format!("{count:>8}  {reason}"),
+    }));
     lines
+}
+
+/// Explains the label of a reason if it names a kind of file that no setting includes and that can be read.
+fn describe_kind(label: &str) -> Option<String> {
+    let kind = match label {
+        "data" => "rows, logs and other records, JSON too unless it is configuration",
+        "generated" => "files whose first comment says that a program wrote them",
+        "lock-file" => "versions of dependencies, which a package manager writes",
+        "minified" => "scripts and styles with lines too long to be written by hand",
+        _ => return None,
+    };
+    Some(format!("{kind}; no setting and no `--content` includes them, `codescry read FILE` shows one"))
 }
 
 #[cfg(test)]
@@ -79,6 +94,7 @@ mod tests {
                 (RepoPath::new("a"), true, SkipReason::Hidden),
                 (RepoPath::new("c.bin"), false, SkipReason::Binary),
                 (RepoPath::new("d.bin"), false, SkipReason::Binary),
+                (RepoPath::new("e.jsonl"), false, SkipReason::Data),
             ],
         };
         let expected = [
@@ -88,10 +104,13 @@ mod tests {
             "  b.rs: its encoding is unknown",
             "- c.bin: binary",
             "- d.bin: binary",
+            "- e.jsonl: data: rows, logs or other records, not code",
             "",
-            "1 file would be indexed, 3 left out",
+            "1 file would be indexed, 4 left out",
             "1 credential masked",
             "       2  binary",
+            "       1  data: rows, logs and other records, JSON too unless it is configuration; no setting and no `--content` \
+             includes them, `codescry read FILE` shows one",
             "       1  hidden",
         ];
         assert_eq!(dry_run_lines(&found), expected);

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::super::find_symbol::{SymbolHit, SymbolQuery, find_symbol_in};
+use super::super::find_symbol::find_symbol_in;
+use super::super::matching_symbols::{SymbolHit, SymbolQuery};
 use crate::error::EngineError;
 use crate::query_source::QuerySource;
 use platform::cancel::CancelToken;

@@ -8,6 +8,8 @@ mod collection_store;
 mod in_place;
 mod origin;
 #[cfg(feature = "locations")]
+mod publishable;
+#[cfg(feature = "locations")]
 mod wanted;
 
 #[cfg(feature = "locations")]
@@ -15,5 +17,7 @@ pub use collection_store::{CollectionStore, FetchedCollection};
 #[cfg(feature = "locations")]
 pub use in_place::{bring_in_place, open_in_place};
 pub use origin::{BaseOrigin, BaseReport, TransferState};
+#[cfg(feature = "locations")]
+pub use publishable::PublishableIndex;
 #[cfg(feature = "locations")]
 pub use wanted::{WantedBase, collection_request, observe_transfer};

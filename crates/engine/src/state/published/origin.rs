@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "locations")]
 use crate::error::EngineError;
 use platform::clock::now_ms;
-use text::display::format_age;
+use text::display::{format_age, format_bytes};
 
 /// Name of the file in an index folder that holds a [`BaseOrigin`].
 const ORIGIN_FILE: &str = "published-base.json";
@@ -143,7 +143,7 @@ impl BaseReport {
             Some(problem) => format!("{problem}; going on with {base}"),
             None => {
                 let verb = if self.is_in_place { "reading" } else { "starting from" };
-                format!("{verb} {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6)
+                format!("{verb} {base}; {} fetched", format_bytes(self.fetched_bytes))
             }
         }
     }

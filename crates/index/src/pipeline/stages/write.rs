@@ -84,7 +84,7 @@ impl WriteStage<'_> {
                 Received::End => true,
             };
             if is_over || pending.is_due(self.budget, input.is_empty(), Instant::now()) {
-                self.commit(&mut pending, writer)?;
+                self.commit(&mut pending, writer, is_over)?;
             }
             if is_over {
                 return Ok(written);
@@ -92,11 +92,11 @@ impl WriteStage<'_> {
         }
     }
 
-    /// Commits the pending batches and releases their memory.
-    fn commit(&self, pending: &mut PendingCommit, writer: &mut RunWriter<'_>) -> Result<(), WriteError> {
+    /// Commits the pending batches and releases their memory. `is_last` is true if no other batch will come.
+    fn commit(&self, pending: &mut PendingCommit, writer: &mut RunWriter<'_>, is_last: bool) -> Result<(), WriteError> {
         let (commit, permits) = pending.take();
         if !is_empty(&commit) {
-            writer.lock()?.commit(commit, &(self.status)())?;
+            writer.write_commit(commit, &(self.status)(), is_last)?;
         }
         drop(permits);
         pending.last_commit = Instant::now();

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::FileFilter;
+use super::{FileFilter, any_path_of};
+use crate::query::path_pattern::PathPattern;
 use crate::query::request::ContentFilter;
 use crate::snapshot::file_chunks::FileChunks;
 use source::language;
 use store::{RowFilter, StoreError};
-use types::{Language, RepoPath};
+use types::{Language, RepoPath, is_below};
 
 /// Maximum number of files in a condition. If more pass, the condition lists their folders, which may contain others.
 const MAX_FILES: usize = 1_000;
@@ -21,13 +22,13 @@ const MAX_DEPTH: usize = 32;
 impl FileFilter {
     /// Returns a condition that holds for every file that passes, and may hold for others. `for_each_path` calls its
     /// argument with the path of every file of the index; it is called only if the filter restricts paths by more than
-    /// [`FolderScope::inside`](crate::FolderScope::inside).
+    /// [`FolderScope::inside`](crate::FolderScope::inside), and twice if a pattern is a name.
     ///
     /// # Errors
     /// If `for_each_path` fails.
     pub fn to_row_filter(
         &self,
-        for_each_path: impl FnOnce(&mut dyn FnMut(&str)) -> Result<(), StoreError>,
+        for_each_path: impl Fn(&mut dyn FnMut(&str)) -> Result<(), StoreError>,
     ) -> Result<RowFilter, StoreError> {
         // Most languages pass the other filters, so testing each row would take longer than it saves.
         let is_narrow = matches!(self.content, ContentFilter::Docs | ContentFilter::Config);
@@ -42,10 +43,10 @@ impl FileFilter {
             && self.exclusions.paths.iter().all(globset::GlobSet::is_empty)
             && !(self.no_tests || self.no_examples || self.no_vendored);
         if !only_folders {
+            let adapted = self.adapted_to_paths(&for_each_path)?;
             let mut paths = BTreeSet::new();
             for_each_path(&mut |path| {
-                let file = FileChunks::without_chunks(RepoPath::new(path));
-                if self.matches_path(&file) {
+                if adapted.matches_path(&FileChunks::without_chunks(RepoPath::new(path))) {
                     paths.insert(path.to_owned());
                 }
             })?;
@@ -56,6 +57,28 @@ impl FileFilter {
             }
         }
         Ok(filter)
+    }
+
+    /// Adapts the included path patterns to the paths of an index, as [`FileFilter::for_snapshot`] does to those of a snapshot.
+    fn adapted_to_paths(
+        &self,
+        for_each_path: impl Fn(&mut dyn FnMut(&str)) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let names: BTreeSet<&str> = self.paths.iter().flatten().filter_map(PathPattern::bare_name).collect();
+        let mut at_top: BTreeSet<&str> = BTreeSet::new();
+        if !names.is_empty() {
+            for_each_path(&mut |path| {
+                let file = FileChunks::without_chunks(RepoPath::new(path));
+                let is_there = |name: &&&str| any_path_of(&file, &self.folders, &|path| is_below(path, name));
+                if self.folders.contains_folder(file.path.folder()) {
+                    at_top.extend(names.iter().filter(is_there));
+                }
+            })?;
+        }
+        let mut adapted = self.clone();
+        let patterns = adapted.paths.iter_mut().flatten();
+        patterns.for_each(|pattern| pattern.adapt(|is_match| at_top.iter().copied().any(is_match)));
+        Ok(adapted)
     }
 
     /// Returns the condition without its languages, for files that a query names.
@@ -85,6 +108,26 @@ fn enclosing_folders(paths: &BTreeSet<String>) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::filters::QueryFilters;
+    use crate::query::request::Filter;
+
+    #[test]
+    fn a_name_at_the_top_of_a_large_index_means_that_one() {
+        let files_of = |filter: &str, paths: &[&str]| {
+            let (query_filters, _) = QueryFilters::parse(filter);
+            let filter = FileFilter::with_query_filters(&Filter::default(), &query_filters).expect("a filter");
+            let condition = filter.to_row_filter(|each| {
+                paths.iter().for_each(|path| each(path));
+                Ok(())
+            });
+            condition.expect("a condition").files.expect("few files")
+        };
+        let (both, nested) = (["src/a.rs", "web/src/b.rs"], ["web/src/b.rs", "web/c.rs"]);
+        assert_eq!(files_of("path:src x", &both), ["src/a.rs"]);
+        assert_eq!(files_of("path:src x", &nested), ["web/src/b.rs"]);
+        assert_eq!(files_of("-path:src x", &["lib/a.rs", "src/a.rs", "web/src/b.rs"]), ["lib/a.rs"], "at any depth");
+        assert_eq!(files_of("-path:src x", &nested), ["web/c.rs"]);
+    }
 
     #[test]
     fn many_files_are_described_by_their_folders() {

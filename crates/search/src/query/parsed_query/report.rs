@@ -212,6 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn a_block_of_a_terminal_is_read_like_a_log() {
+        let report = |block: &str| {
+            let text = format!("The build of the pool stops\nIt did so for each of us since Monday.\n\n{block}\n");
+            parse_report(&text).expect("a report")
+        };
+        let output = "$ cargo build\nerror[E0308]: mismatched types of two connections\n  --> src/net/pool.rs:42:5";
+        for (open, close) in [("```console", "```"), ("~~~shell-session", "~~~"), ("``` Console title=\"x\"", "```")] {
+            let found = report(&format!("{open}\n{output}\n{close}"));
+            let [place] = found.locations.as_slice() else { panic!("{open}: {:?}", found.locations) };
+            assert_eq!((place.path.as_str(), place.line), ("src/net/pool.rs", Some(42)), "{open}");
+            let message = "mismatched types of two connections";
+            assert!(found.messages.iter().any(|other| other == message), "{open}: {:?}", found.messages);
+        }
+        let environment = report(&format!("### Environment\n```console\n{output}\n```"));
+        assert_eq!(environment.locations, []);
+    }
+
+    #[test]
     fn other_texts_are_no_reports() {
         for text in [
             "where are retries handled",

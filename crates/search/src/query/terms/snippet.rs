@@ -17,12 +17,23 @@ const KEYWORDS: &str = "abstract and as assert async await begin bool boolean br
 const CODE_SYMBOLS: &[&str] =
     &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
 
+/// The languages of fenced blocks that hold commands after a prompt, and what they print.
+const CONSOLE_LANGUAGES: &[&str] = &["console", "shell-session", "shellsession", "sh-session", "terminal"];
+
+/// Returns whether a line opens a fenced block of a terminal's input and output: `` ```console ``.
+pub(crate) fn opens_console(line: &str) -> bool {
+    let language = line.trim_start_matches(['`', '~']);
+    let language = language.split_whitespace().next().unwrap_or_default();
+    (line.starts_with("```") || line.starts_with("~~~"))
+        && CONSOLE_LANGUAGES.iter().any(|name| language.eq_ignore_ascii_case(name))
+}
+
 /// Returns whether a text is code. One line is code if it has two code symbols, begins a function definition or is a
 /// call. Several lines are code if at least half of them have a code symbol, begin a function definition or are a call.
-/// Text that ends with `?` is not code.
+/// Text that ends with `?`, or begins with a block of a terminal's output, is not code.
 pub(crate) fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if text.trim_end().ends_with('?') {
+    if text.trim_end().ends_with('?') || lines.first().is_some_and(|line| opens_console(line)) {
         return false;
     }
     match lines.as_slice() {
@@ -143,9 +154,12 @@ mod tests {
             "reads a file (or a folder)",
             "error: cannot open the file",
             "C++ templates",
+            "```console\n$ make && make install\ncc -> ld: failed\n```",
+            "~~~ Shell-Session\n$ run; echo $?;\n1\n~~~",
         ] {
             assert!(!is_code(words), "{words}");
         }
+        assert!(is_code("```sh\nmake && make install;\necho $?;\n```"));
     }
 
     #[test]

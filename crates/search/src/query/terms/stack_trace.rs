@@ -53,6 +53,7 @@ const FRAMING_PREFIXES: &[&str] = &[
     "exit status ",
     "[C]: in ",
     "... ",
+    "```",
 ];
 
 /// Prefixes of frames in some languages.

@@ -98,29 +98,46 @@ impl SyntaxAnalyzer {
         // code around it.
         let base = if has_grammar { 10 } else { 1 };
         let (mut analyzed, mut problem) = (0, None);
+        // Bytes of the embedded texts, and those of them that could not be parsed.
+        let (mut embedded_bytes, mut unparsed_bytes) = (0, 0);
         for one in scan.texts.iter().filter(|one| embedded_texts::is_wanted(one, request.text, request.task)) {
             let Some(language) = language::language_by_name(one.language) else { continue };
+            embedded_bytes += one.range.len();
             let time_limit = limit.remaining();
             if time_limit.is_zero() {
+                unparsed_bytes += one.range.len();
                 problem = problem.or(Some(SyntaxProblem::TimedOut));
-                break;
+                continue;
             }
             let program = one.program(request.text);
             let inner = SyntaxRequest { language, text: &program, task: request.task, time_limit };
             match self.find_facts(&inner, limit, level + 1) {
                 Ok(mut found) => {
+                    if let Some(SyntaxProblem::MuchUnparsed { bytes }) = found.problem {
+                        unparsed_bytes += bytes.min(one.range.len());
+                    }
                     found.make_fit(&program);
                     embedded_texts::add_embedded(&mut facts, request.text, one, found, base);
                     analyzed += 1;
                 }
                 // The facts about the other texts are still found.
-                Err(other) => problem = problem.or(Some(other)),
+                Err(other) => {
+                    let has_failed = other != SyntaxProblem::UnusableGrammar;
+                    unparsed_bytes += if has_failed { one.range.len() } else { 0 };
+                    problem = problem.or(Some(other));
+                }
             }
         }
         embedded_texts::sort_facts(&mut facts);
         match problem {
             Some(problem) if analyzed == 0 && !has_grammar => Err(problem),
-            _ => Ok(facts),
+            _ => {
+                // A host with a grammar, such as PHP, reports what that grammar cannot parse.
+                if request.task == SyntaxTask::Definitions && !has_grammar {
+                    facts.problem = much_unparsed(unparsed_bytes.min(request.text.len()), embedded_bytes);
+                }
+                Ok(facts)
+            }
         }
     }
 
@@ -138,7 +155,8 @@ impl SyntaxAnalyzer {
         let tree = self.parse_tree(request, blanked.as_deref())?;
         match request.task {
             SyntaxTask::Definitions => {
-                let problem = much_unparsed(request.text, &tree);
+                let bytes = if tree.has_errors() { tree.count_errors().min(request.text.len()) } else { 0 };
+                let problem = much_unparsed(bytes, request.text.len());
                 Ok(SyntaxFacts { problem, ..collect_definitions(request, &tree) })
             }
             SyntaxTask::References { name } => {
@@ -199,11 +217,10 @@ impl SyntaxAnalyzer {
 /// Minimum size, in bytes, of the unparsed part of a text that is reported.
 const MIN_UNPARSED_BYTES: usize = 200;
 
-/// Returns a problem if the grammar could not parse at least a quarter of the text, and at least
+/// Returns a problem if `bytes`, the unparsed part of a text of `all_bytes`, is at least a quarter of it and at least
 /// [`MIN_UNPARSED_BYTES`].
-fn much_unparsed(text: &str, tree: &SyntaxTree<'_>) -> Option<SyntaxProblem> {
-    let bytes = if tree.has_errors() { tree.count_errors().min(text.len()) } else { 0 };
-    let is_much = bytes >= MIN_UNPARSED_BYTES && bytes >= text.len() / 4;
+fn much_unparsed(bytes: usize, all_bytes: usize) -> Option<SyntaxProblem> {
+    let is_much = bytes >= MIN_UNPARSED_BYTES && bytes >= all_bytes / 4;
     is_much.then_some(SyntaxProblem::MuchUnparsed { bytes })
 }
 

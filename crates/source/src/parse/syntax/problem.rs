@@ -82,6 +82,9 @@ impl SyntaxProblem {
             }
             Self::TooLarge => "its syntax tree may not fit into --max-memory; the file is split by lines".to_owned(),
             Self::NamesCut { .. } => "time ran out".to_owned(),
+            Self::MuchUnparsed { bytes } if embedded::is_scanned(language.0) => {
+                format!("the grammars cannot parse {bytes} bytes of code in the file, so definitions may be missing")
+            }
             Self::MuchUnparsed { bytes } => {
                 format!("the {title} grammar cannot parse {bytes} bytes of the file, so definitions may be missing")
             }

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::decode_source;
-use crate::parse::{ParsedFile, Parser, ReferenceKind};
+use crate::parse::syntax::{SyntaxAnalyzer, SyntaxTask};
+use crate::parse::{ParsedFile, Parser, ReferenceKind, build_outline};
 use types::{RepoPath, Symbol};
 
 fn parse(path: &str, text: &str) -> ParsedFile {
@@ -197,4 +198,34 @@ fn props_and_events_of_components_are_definitions_and_uses() {
     assert_eq!(uses("Page.svelte", page, "line"), [(1, Other)]);
     assert_eq!(uses("Page.svelte", page, "removed"), [(1, Other)]);
     assert_eq!(uses("Page.astro", "<Row line={a} />\n", "line"), [(1, Other)]);
+}
+
+#[test]
+fn an_outline_says_that_the_grammars_of_embedded_texts_fail() {
+    let outline = |path: &str, text: &str| {
+        let file = decode_source(&RepoPath::new(path), text.as_bytes().to_vec());
+        let limit = Duration::from_secs(5);
+        let request = file.syntax_request(SyntaxTask::Definitions, limit).expect("a scanner");
+        build_outline(&file, Some(SyntaxAnalyzer::default().analyze(&request)), limit)
+    };
+    let broken = "%% ?? )} %% ?? )} %%\n".repeat(40);
+    let good = "function save() {\n  return 1\n}\n".repeat(4);
+    for (path, text) in [
+        ("Cart.vue", format!("<script>\n{good}</script>\n<script setup>\n{broken}</script>\n")),
+        ("page.html", format!("<p>{}</p>\n<script>\n{broken}</script>\n", "words ".repeat(2_000))),
+    ] {
+        let (symbols, problem) = outline(path, &text);
+        let problem = problem.unwrap_or_else(|| panic!("{path} has a problem"));
+        assert!(problem.starts_with("the grammars cannot parse"), "{path}: {problem}");
+        assert!(problem.ends_with("of code in the file, so definitions may be missing"), "{path}: {problem}");
+        assert_eq!(symbols.iter().any(|one| one.name == "save"), path == "Cart.vue", "{path}");
+        assert_eq!(parse(path, &text).problem, None, "an index does not count it as a problem");
+    }
+    for (path, text) in [
+        ("Cart.vue", format!("<script>\n{good}</script>\n<p>{}</p>\n", "words ".repeat(2_000))),
+        ("Cart.vue", format!("<script>\n{good}</script>\n<style lang=\"stylus\">\n{broken}</style>\n")),
+        ("rows.ts", format!("{good}const rows = sql`{broken}`\n{}", good.repeat(20))),
+    ] {
+        assert_eq!(outline(path, &text).1, None, "{path}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The view that the readers of a store in this process share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::LanceView;
 
@@ -16,8 +16,14 @@ impl ViewSlot {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops the view, and with it the lock on its commit, unless a reader uses it.
+    /// Drops the view, and with it the lock on its commit, unless a reader uses it or is about to.
     pub fn release_unused(&self) {
-        self.lock().take_if(|view| Arc::strong_count(view) == 1);
+        let mut view = match self.view.try_lock() {
+            Ok(view) => view,
+            Err(TryLockError::Poisoned(view)) => view.into_inner(),
+            // Somebody opens a view.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        view.take_if(|view| Arc::strong_count(view) == 1);
     }
 }

@@ -63,7 +63,7 @@ pub fn sum_metadata(
     let known = known.filter(|known| known.name == table).map(|known| &known.metadata);
     let sum = |name: String| match known.and_then(|known| known.get(&name)) {
         Some(sum) => Ok((name, *sum)),
-        None => sum_file(&table_folder(location, table).join(&name))
+        None => sum_file(&location.table_folder(table).join(&name))
             .map_err(|error| location.damage_error("read the tables' metadata", &error))
             .map(|sum| (name, sum)),
     };
@@ -83,10 +83,10 @@ pub fn check_metadata(
     let checked = before.filter(|before| before.name == wanted.name).map(|before| &before.metadata);
     for (name, sum) in &wanted.metadata {
         let is_checked = checked.is_some_and(|checked| checked.get(name) == Some(sum));
-        if is_checked || location.is_remote(&format!("data/{}.lance/{name}", wanted.name)) {
+        if is_checked || location.is_remote(&wanted.path_in_index(name)) {
             continue;
         }
-        let found = sum_file(&table_folder(location, &wanted.name).join(name));
+        let found = sum_file(&location.table_folder(&wanted.name).join(name));
         let problem = match found {
             Ok(found) if found == *sum => continue,
             Ok(_) => FormatError::Checksum.to_string(),
@@ -96,10 +96,6 @@ pub fn check_metadata(
         return Err(location.damage_error("read the tables' metadata", &file));
     }
     Ok(())
-}
-
-fn table_folder(location: &IndexLocation, table: &str) -> std::path::PathBuf {
-    location.data_dir().join(format!("{table}.lance"))
 }
 
 /// Returns the checksum of the metadata in a file: of the end of a data or index file, and of all bytes of any other

@@ -146,9 +146,8 @@ fn list_commit_files(commit: &CommitRecord) -> Option<BTreeSet<String>> {
     if !tables.iter().all(has_names) {
         return None;
     }
-    let of_tables = tables
-        .into_iter()
-        .flat_map(|table| table.metadata.keys().map(|name| format!("data/{}.lance/{name}", table.name)));
+    let of_tables =
+        tables.into_iter().flat_map(|table| table.metadata.keys().map(move |name| table.path_in_index(name)));
     Some(of_tables.chain(commit.words.iter().map(|name| format!("{SEGMENTS_FOLDER}/{name}"))).collect())
 }
 

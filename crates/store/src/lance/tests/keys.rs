@@ -76,6 +76,28 @@ fn a_key_refers_to_one_chunk_within_a_rows_generation() {
     assert_eq!(recorded, view(&store).rows_generation());
 }
 
+/// A crash between a commit and the copy of its manifest leaves the copy of the commit before. If the manifest is then
+/// damaged, the next commit has the number, and names of files, of a commit that a reader has open.
+#[test]
+fn a_commit_is_not_mistaken_for_a_lost_one_of_its_number() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, there) = (store(folder.path()), store(folder.path()));
+    let write = |files: &[(&str, &str)]| {
+        let mut writer = here.writer(&fingerprint(), false).expect("a writer");
+        writer.commit(commit(files), &status(true)).expect("a commit").generation
+    };
+    write(&[("a.rs", "alpha")]);
+    let index = folder.path().join("index");
+    let before = fs::read(index.join("manifest.json")).expect("a manifest");
+    let lost = write(&[("b.rs", "lost")]);
+    assert_eq!(texts_with(&there, "lost"), ["lost"]);
+    fs::write(index.join("manifest.copy.json"), before).expect("a copy");
+    fs::write(index.join("manifest.json"), "").expect("a manifest");
+    assert_eq!(write(&[("c.rs", "gamma")]), lost);
+    assert_eq!(texts_with(&there, "gamma"), ["gamma"]);
+    assert!(texts_with(&there, "lost").is_empty());
+}
+
 #[test]
 fn an_index_built_again_after_deletion_has_another_rows_generation() {
     let folder = tempfile::tempdir().expect("a folder");

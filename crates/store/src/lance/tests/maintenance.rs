@@ -257,3 +257,20 @@ fn merging_segments_ends_when_it_is_cancelled() {
     assert!(matches!(merge(true), (Err(StoreError::Stopped { .. }), 3)));
     assert!(matches!(merge(false), (Ok(()), 1)));
 }
+
+#[test]
+fn a_view_is_released_when_nothing_uses_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    edit(&store, "alpha");
+    let view = store.view().expect("a view").expect("a commit");
+    store.release_view();
+    let again = store.view().expect("a view").expect("a commit");
+    assert!(Arc::ptr_eq(&view, &again), "it is in use");
+    let released = Arc::downgrade(&view);
+    drop((view, again));
+    assert!(released.upgrade().is_some(), "the store keeps it for the next call");
+    store.release_view();
+    assert!(released.upgrade().is_none());
+    assert_eq!(texts_with(&store, "alpha"), ["alpha"]);
+}

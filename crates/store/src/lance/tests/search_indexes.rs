@@ -204,3 +204,20 @@ fn compaction_and_updates_keep_rows_found() {
     let all = indexes(&searched).find_nearest(&[0.5, -0.5, 0.5, 0.25], 500, &RowFilter::default()).expect("hits");
     assert_eq!(all.len(), 180);
 }
+
+#[test]
+fn the_files_of_another_index_in_the_same_folder_are_checked_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = searched_store(folder.path());
+    write(&store, &[("a.rs", "alpha")]);
+    assert_eq!(with_word(&store, "alpha"), ["a.rs"]);
+    let mut other = committed(&store);
+    let name = other.files.metadata.keys().find(|name| name.starts_with("data/")).expect("a data file");
+    let file = store.location.table_folder(&other.files.name).join(name);
+    let mut bytes = fs::read(&file).expect("a data file");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(&file, bytes).expect("written");
+    other.rows_generation ^= 1;
+    manifest::publish_manifest(&store.location, &other).expect("a manifest");
+    assert!(store.view().err().expect("a damaged file").is_damage());
+}

@@ -25,9 +25,9 @@ pub(super) struct ReportParts {
     pub title_is_code: bool,
     /// Lines of prose.
     pub prose: Vec<String>,
-    /// Blocks of code and of console input and output.
+    /// Blocks of code, and lines of an interpreter or a shell that no fence marks as such.
     pub code: Vec<String>,
-    /// Blocks with a line of a trace or a log.
+    /// Blocks with a line of a trace or a log, and fenced blocks of a terminal's output.
     pub logs: Vec<String>,
     /// Whether the text has code fences, HTML comments, or headings with `#` below the title.
     pub has_markdown: bool,
@@ -46,14 +46,15 @@ impl ReportParts {
         let mut parts = Self::default();
         let text = parts.remove_comments(text);
         let mut section = Section::Prose;
-        let mut fence: Option<&str> = None;
+        // The mark of the fence of a block, and whether it holds the output of a terminal.
+        let mut fence: Option<(&str, bool)> = None;
         let mut block: Vec<&str> = Vec::new();
         let mut after_blank = true;
         for line in text.lines() {
             let trimmed = line.trim();
-            if let Some(mark) = fence {
+            if let Some((mark, is_output)) = fence {
                 if trimmed.starts_with(mark) {
-                    parts.end_block(&mut block, section);
+                    parts.end_block(&mut block, section, is_output);
                     fence = None;
                 } else {
                     block.push(line);
@@ -61,10 +62,10 @@ impl ReportParts {
                 continue;
             }
             if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark)) {
-                parts.end_block(&mut block, section);
+                parts.end_block(&mut block, section, false);
                 // `` ```code``` `` on one line is not a fence.
                 if !trimmed[mark.len()..].contains(mark) {
-                    (fence, parts.has_markdown) = (Some(mark), true);
+                    (fence, parts.has_markdown) = (Some((mark, snippet::opens_console(trimmed))), true);
                 } else {
                     parts.code.push(trimmed.trim_matches('`').to_owned());
                 }
@@ -72,7 +73,7 @@ impl ReportParts {
             }
             if trimmed.is_empty() {
                 after_blank = true;
-                parts.end_block(&mut block, section);
+                parts.end_block(&mut block, section, false);
                 continue;
             }
             if parts.title.is_empty() {
@@ -81,7 +82,7 @@ impl ReportParts {
                 continue;
             }
             if let Some(heading) = heading_of(trimmed) {
-                parts.end_block(&mut block, section);
+                parts.end_block(&mut block, section, false);
                 parts.has_markdown |= trimmed.starts_with('#');
                 section = if is_environment(heading) { Section::Environment } else { Section::Prose };
                 continue;
@@ -97,14 +98,14 @@ impl ReportParts {
             if is_block {
                 block.push(line);
             } else {
-                parts.end_block(&mut block, section);
+                parts.end_block(&mut block, section, false);
                 let is_box = trimmed.starts_with("- [ ]") || trimmed.to_ascii_lowercase().starts_with("- [x]");
                 if section == Section::Prose && !is_box {
                     parts.prose.push(strip_links(trimmed.trim_start_matches(['>', ' '])));
                 }
             }
         }
-        parts.end_block(&mut block, section);
+        parts.end_block(&mut block, section, fence.is_some_and(|(_, is_output)| is_output));
         parts
     }
 
@@ -121,15 +122,16 @@ impl ReportParts {
         kept
     }
 
-    /// Adds `block` to the logs or the code, and clears it. Code in a description of the environment is dropped.
-    fn end_block(&mut self, block: &mut Vec<&str>, section: Section) {
+    /// Adds `block` to the logs or the code, and clears it. `is_output` says that it is a terminal's output, which counts
+    /// as a log. Code and output in a description of the environment are dropped.
+    fn end_block(&mut self, block: &mut Vec<&str>, section: Section, is_output: bool) {
         if block.is_empty() {
             return;
         }
         let text = block.join("\n");
         let is_log = block.iter().any(|line| is_log_line(line.trim()));
         block.clear();
-        if is_log {
+        if is_log || is_output && section == Section::Prose {
             self.logs.push(text);
         } else if section == Section::Prose {
             self.code.push(text);

@@ -232,3 +232,11 @@ fn paths_are_separated_from_names() {
         assert_eq!(found.as_ref().map(|location| (location.path.as_str(), location.line)), expected, "{token}");
     }
 }
+
+#[test]
+fn fences_around_a_trace_are_no_part_of_its_message() {
+    let fenced = "```console\n$ serve --fast\nError: no connection is free\n    at open (src/pool.js:3:1)\n```";
+    let trace = parse_trace(fenced).expect("a trace");
+    assert_eq!(trace.message, "$ serve --fast\nError: no connection is free");
+    assert_eq!((trace.locations[0].path.as_str(), trace.locations[0].line), ("src/pool.js", Some(3)));
+}

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::error::QueryError;
+use search::QueryError;
 use text::edit_distance::count_edits;
 use types::Project;
 

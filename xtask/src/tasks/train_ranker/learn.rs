@@ -7,9 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::feature_set::WeightSign;
-use super::features::{FEATURE_COUNT, Feature, Features};
-use super::weights::FeatureWeights;
+use search::{FEATURE_COUNT, Feature, FeatureWeights, Features, WeightSign};
 
 /// The candidates of one query with their features. A relevant candidate also has the index of its target.
 #[derive(Clone, Debug, Default)]

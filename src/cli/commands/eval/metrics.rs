@@ -1,7 +1,6 @@
 //! Retrieval metrics of an answer, given the relevant places.
 
-use super::hit::Hit;
-use types::Span;
+use engine::{Hit, Span};
 
 /// Number of hits per query that are evaluated.
 pub const JUDGED_HITS: usize = 10;
@@ -101,7 +100,7 @@ pub fn bootstrap_interval(differences: &[f64]) -> (f64, [f64; 2]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{Language, RepoPath, SymbolKind};
+    use engine::{Language, RepoPath, SymbolKind};
 
     fn hit(path: &str, start_line: u32) -> Hit {
         Hit {
