@@ -78,7 +78,7 @@ fn small_files_of_settings_are_in_and_the_reason_of_data_files_is_explained() {
     let search = project.run(&["search", "main path:questions.jsonl"]);
     assert!(search.err.contains("questions.jsonl is not indexed: it is a data file"), "{}", search.err);
     assert!(search.err.contains("`codescry read` shows it"), "{}", search.err);
-    let status = project.run(&["status"]);
+    let status = project.run(&["status", "-v"]);
     assert!(status.out.contains("data are rows, logs and other records, which are never indexed"), "{}", status.out);
 }
 

@@ -13,6 +13,7 @@ mod doctor;
 mod embedded_files;
 mod eval;
 mod field_faults;
+mod filters;
 #[cfg(target_os = "linux")]
 mod fuzz;
 #[cfg(target_os = "linux")]

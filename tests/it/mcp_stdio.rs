@@ -276,7 +276,7 @@ fn invalid_arguments_are_rejected_with_a_reason() {
         r#"find_similar {"path": "src/cache.rs", "line": 9999} => src/cache.rs"#,
         r#"find_similar {"snippet": ""} => a snippet of code"#,
         r#"find_symbol {"name": " :: "} => there is no name"#,
-        r#"find_symbol {"name": "a", "kind": "poem"} => the kinds are: function"#,
+        r#"find_symbol {"name": "a", "kind": "poem"} => unknown kind poem; known: function"#,
         r#"find_symbol {"name": "a", "cursor": "xyz"} => cursor xyz is not from this server"#,
         r#"find_references {"name": ""} => there is no name"#,
         r#"find_references {"name": "a", "kind": "poem"} => the kinds are: call"#,

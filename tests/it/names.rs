@@ -267,7 +267,10 @@ fn several_names_and_places_are_read_and_found_in_one_call() {
     assert!(text.contains("\nzzzzzzzzzzzz: no definition of zzzzzzzzzzzz"), "one failure spoils nothing: {text}");
     assert_eq!(read["errors"].as_array().map(Vec::len), Some(1), "{read}");
     let (text, _) = answer(&mut raw, "read_code", json!({ "symbol": "Shop.open_store" }));
-    assert!(text.contains("there is no Shop.open_store") && text.contains("23 pub fn open_store("), "{text}");
+    assert!(
+        text.contains("there is no Shop; open_store is defined in") && text.contains("23 pub fn open_store("),
+        "{text}"
+    );
     let found = definitions(&mut raw, json!({ "name": ["open_store", "sendRequest", "Store::open"] }));
     let wanted =
         ["src/store.rs:22 open_store function", "web/client.ts:8 sendRequest method", "src/store.rs:12 open method"];
@@ -423,7 +426,7 @@ fn a_typing_error_in_a_member_finds_the_member() {
         assert!(text.contains(&format!("there is no {name}")) && !text.contains("these are the uses"), "{text}");
     }
     let refused = raw.refused("read_code", json!({ "path": "src/store.rs", "symbol": "Store.opn" }));
-    assert!(refused.contains("it defines open, "), "the similar name comes first: {refused}");
+    assert!(refused.contains("; did you mean Store.open? Store has "), "{refused}");
     let project = Project::empty();
     write(|path, text| project.write(path, text));
     let read = project.run(&["read", "Store::opn"]);
@@ -431,6 +434,18 @@ fn a_typing_error_in_a_member_finds_the_member() {
     assert!(read.err.contains("there is no Store::opn; this is Store.open, a similar name"), "{}", read.err);
     let exact = project.run(&["read", "Store::open"]);
     assert!(exact.code == 0 && !exact.err.contains("there is no"), "{}", exact.err);
+}
+
+/// Braces in type parameters, in a return type or in a comment are no body.
+#[test]
+fn the_implementation_of_an_overloaded_function_is_read() {
+    let overload = "export function createStore<S, E extends {} = {}>(first: S): { store: S };\n";
+    let body = "export function createStore<S, E extends {} = {}>(first: S): { store: S } {\n  return go();\n}\n";
+    let project = Project::with_files(&[("store.ts", &format!("/** See {{@link Store}}. */\n{overload}{body}"))]);
+    for places in [&["createStore"][..], &["store.ts", "createStore"]] {
+        let read = project.run(&[&["read", "--json"], places].concat()).json();
+        assert_eq!((&read["path"], read["start_line"].as_u64()), (&json!("store.ts"), Some(3)), "{places:?}: {read}");
+    }
 }
 
 #[test]

@@ -21,9 +21,9 @@ fn a_filter_that_cannot_be_read_is_a_word_with_a_note() {
     }
     let ran = project.run(&["search", "path:[ open door"]);
     assert!(ran.err.contains("write it like `src/**/*.rs`"), "{}", ran.err);
-    for (command, place) in [("symbol", "src/door.py:1-2"), ("references", "left out")] {
+    for (command, place) in [("symbol", "src/door.py:1-2"), ("references", "was ignored")] {
         let ran = project.run(&[command, "open_door path:["]);
-        assert!(ran.err.contains("left out path: cannot read the glob ["), "{command}: {} {}", ran.out, ran.err);
+        assert!(ran.err.contains("`path:` was ignored: cannot read the glob ["), "{command}: {} {}", ran.out, ran.err);
         assert!(ran.out.contains(place) || ran.err.contains(place), "{command}: {} {}", ran.out, ran.err);
     }
     let ran = project.run(&["search", "--path", "[", "open door"]);
@@ -40,7 +40,7 @@ fn an_assistant_is_told_of_a_filter_that_cannot_be_read() {
     assert!(text.contains("src/retry.rs") && text.contains("`path:` is searched as a word"), "{found}");
     let found = raw.call("find_symbol", json!({ "name": "evict_oldest file:{" }));
     let text = found["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
-    assert!(text.contains("evict_oldest") && text.contains("left out file: cannot read the glob {"), "{found}");
+    assert!(text.contains("evict_oldest") && text.contains("`file:` was ignored: cannot read the glob {"), "{found}");
     assert!(raw.close().success());
 }
 

@@ -33,3 +33,23 @@ fn a_base_is_not_used_in_a_folder_with_an_index_until_that_is_removed() {
     let again = project.run(&search);
     assert!(again.code == 0 && !again.err.contains("not used"), "{}", again.err);
 }
+
+#[test]
+fn an_index_without_files_does_not_block_a_base() {
+    let project = Project::with_files(&[("a.rs", "pub fn alpha_of_a() {}\n")]);
+    let location = project.home().join("published").to_string_lossy().into_owned();
+    assert_eq!(project.run(&["publish", &location]).code, 0);
+
+    let empty = Project::empty();
+    let nothing = empty.run(&["search", "alpha_of_a"]);
+    let says = format!("{} has no files to index", empty.root().display());
+    assert!(nothing.code == 1 && nothing.err.contains(&says), "{}", nothing.err);
+    assert!(!nothing.err.contains("nowhere in the index"), "{}", nothing.err);
+    assert!(empty.run(&["outline"]).err.contains("no files to index; is this the folder with your code?"));
+    assert!(empty.run(&["index"]).out.starts_with("no files to index; is this the folder with your code?"));
+    let trusted = empty.run(&["search", "alpha_of_a", "--base", &location, "--trust-base"]);
+    assert!(trusted.code == 0 && trusted.out.contains("a.rs:1"), "{} {}", trusted.out, trusted.err);
+
+    let alone = project.run(&["search", "alpha_of_a", "--trust-base"]);
+    assert!(alone.code == 2 && alone.err.contains("name its location with --base"), "{}", alone.err);
+}

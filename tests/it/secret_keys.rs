@@ -92,7 +92,7 @@ fn no_command_shows_a_part_of_a_key() {
         runs.push(["references", name, "--definitions"].map(str::to_owned).to_vec());
         runs.push(["symbol", name].map(str::to_owned).to_vec());
     }
-    runs.push(vec!["status".to_owned()]);
+    runs.push(["status", "-v"].map(str::to_owned).to_vec());
     for arguments in &runs {
         let ran = project.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(ran.code == 0 || ran.code == 1, "{arguments:?}: {}", ran.err);

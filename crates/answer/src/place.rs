@@ -1,6 +1,6 @@
 //! A place in a file: a hit with the lines of its code that an answer shows.
 
-use engine::{Hit, RelatedChunk, Span, SymbolKind};
+use engine::{Hit, RelatedChunk, Span, Symbol, SymbolKind};
 use text::display::{escape_name_to_length, sanitize_to_length, truncate_chars};
 
 use crate::fence::format_code_block;
@@ -117,7 +117,7 @@ impl<'h> Place<'h> {
     /// inside of the named one; without escapes.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
-        own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()
+        own.into_iter().chain(self.siblings().into_iter().map(|symbol| symbol.name.clone())).collect()
     }
 
     /// Returns [`Place::names`] for display, as one text: long names are cut, and only the first few are named.
@@ -132,14 +132,33 @@ impl<'h> Place<'h> {
         names.join(", ")
     }
 
+    /// Returns [`Place::name`] with the kind of each name, as `format` writes them, if the names are of different kinds;
+    /// otherwise `None`.
+    pub fn name_with_kinds(&self, format: impl Fn(&str, SymbolKind) -> String) -> Option<String> {
+        let siblings = self.siblings();
+        let of_siblings = siblings.iter().map(|symbol| shown_kind(symbol.kind, &symbol.container));
+        let kinds: Vec<SymbolKind> = std::iter::once(self.kind()).chain(of_siblings).collect();
+        if kinds.iter().all(|kind| *kind == kinds[0]) {
+            return None;
+        }
+        let names = self.names();
+        let named = names.iter().zip(&kinds).take(MAX_NAMES);
+        let mut shown: Vec<String> =
+            named.map(|(name, kind)| format(&escape_name_to_length(name, MAX_RELATED_CHARS), *kind)).collect();
+        if names.len() > MAX_NAMES {
+            shown.push(GAP.to_owned());
+        }
+        Some(shown.join(", "))
+    }
+
     /// Returns the kind of the definition. A method without a container is a function.
     pub fn kind(&self) -> SymbolKind {
         shown_kind(self.hit.kind, &self.hit.container)
     }
 
-    /// Returns the names of other definitions in the place that are not inside of the named one, judged by their
+    /// Returns the other definitions in the place that are not inside of the named one, judged by their
     /// indentation. Empty if the named one is a container or has no name, or its signature is not in the place.
-    fn sibling_names(&self) -> Vec<&'h str> {
+    fn siblings(&self) -> Vec<&'h Symbol> {
         let hit = self.hit;
         if hit.kind.is_container() || hit.symbol.is_empty() {
             return Vec::new();
@@ -147,13 +166,14 @@ impl<'h> Place<'h> {
         let Some(first) = self.signatures.own.as_ref().map(|own| own.lines.start) else { return Vec::new() };
         let indentation = |line: &str| line.len() - line.trim_start().len();
         let level = self.lines.get(first).map_or(0, |line| indentation(line));
-        let is_sibling = |name: &&str| {
+        let is_sibling = |symbol: &&Symbol| {
+            let name = symbol.name.as_str();
             let is_defined = |line: &&&str| has_word(line, name) && !crate::query_words::is_comment(line);
             let others = self.lines.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, line)| line);
             let line = others.into_iter().find(is_defined);
-            **name != hit.symbol && line.is_some_and(|line| indentation(line) <= level)
+            name != hit.symbol && line.is_some_and(|line| indentation(line) <= level)
         };
-        hit.definitions.iter().map(|definition| definition.name.as_str()).filter(is_sibling).collect()
+        hit.definitions.iter().filter(is_sibling).collect()
     }
 
     /// Returns the shown lines with marks for the omitted ones.
@@ -223,7 +243,8 @@ impl<'h> Place<'h> {
             let name = place.name.strip_prefix(&container).unwrap_or(&place.name);
             let name = escape_name_to_length(name, MAX_RELATED_CHARS);
             let space = if name.is_empty() { "" } else { " " };
-            format!("{} {kind}{space}{name}", format_lines(place.span))
+            let part = if is_part(self.hit, place) { " (part)" } else { "" };
+            format!("{} {kind}{space}{name}{part}", format_lines(place.span))
         };
         self.hit.also.iter().take(count).map(format_place).collect()
     }
@@ -268,11 +289,15 @@ impl<'h> Place<'h> {
     /// impl, [`MIN_IMPL_CHARS`] if that is more. A place with several names is formatted without a signature.
     fn format_named_kind(&self, signature_chars: usize) -> String {
         let (kind, name) = (self.kind(), self.name());
-        let plain = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
+        let plain = match self.name_with_kinds(|name, kind| format!("{kind} {name}")) {
+            Some(named) => named,
+            None if name.is_empty() => kind.to_string(),
+            None => format!("{kind} {name}"),
+        };
         // The signature of an impl names its trait.
         let signature_chars =
             if kind == SymbolKind::Impl { signature_chars.max(MIN_IMPL_CHARS) } else { signature_chars };
-        if signature_chars == 0 || !self.sibling_names().is_empty() {
+        if signature_chars == 0 || !self.siblings().is_empty() {
             return plain;
         }
         let qualified = self.hit.qualified_name();
@@ -316,6 +341,19 @@ impl<'h> Place<'h> {
     fn has_text_from(&self, index: usize) -> bool {
         self.lines.get(index..).is_some_and(|rest| rest.iter().any(|line| !line.trim().is_empty()))
     }
+}
+
+/// Returns whether a related place is a part of a definition of which the hit or another related place, right before or
+/// after it, is a part, too.
+pub fn is_part(hit: &Hit, place: &RelatedChunk) -> bool {
+    let is_next = |one: Span, other: Span| {
+        one.end_line.saturating_add(1) == other.start_line || other.end_line.saturating_add(1) == one.start_line
+    };
+    let is_same = |name: &str, kind: SymbolKind, span: Span| {
+        name == place.name && kind == place.kind && is_next(span, place.span)
+    };
+    let is_of_hit = || is_same(&hit.qualified_name(), hit.kind, hit.span);
+    !place.name.is_empty() && (is_of_hit() || hit.also.iter().any(|other| is_same(&other.name, other.kind, other.span)))
 }
 
 /// Returns the kind under which a definition is shown: a method outside of any container is a function.

@@ -6,6 +6,8 @@
 //! be parsed is not changed. A file is replaced by one rename and keeps its permissions. A file that gets an entry or a
 //! hook is backed up beside itself.
 //!
+//! The hook finds the words of a client's grep with [`pattern_of_command`] and [`words_of_pattern`].
+//!
 //! [`MCP_CLIENTS`] is the table of clients, with the source of the facts about each of them.
 
 mod client;
@@ -14,6 +16,7 @@ mod entry;
 mod error;
 mod files;
 mod formats;
+mod grep_pattern;
 mod guidance;
 mod plan;
 mod table;
@@ -27,6 +30,7 @@ pub use client::{
 pub use entry::{InstalledEntry, SERVER_NAME};
 pub use error::{ClientError, EditError};
 pub use files::{ClientConfigFile, project_config_files, user_config_files};
+pub use grep_pattern::{pattern_of_command, words_of_pattern};
 pub use guidance::{Extra, agent_document, instructions_block, skill_document};
 pub use plan::{AppliedChange, FileChange, InstallRequest, PlannedFile, plan_install, plan_uninstall};
 pub use table::MCP_CLIENTS;

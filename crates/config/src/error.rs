@@ -31,6 +31,9 @@ pub enum ConfigError {
     /// The file of `--token-file` contains only white space.
     #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
     NoTokenInFile { path: PathBuf },
+    /// `--trust-base` without a published index.
+    #[error("--trust-base answers from a published index; name its location with --base (CODESCRY_BASE)")]
+    NothingTrusted,
     /// `--in-place` without a published index.
     #[error("--in-place reads a published index; name its location with --base and --trust-base, or with --collection")]
     NothingInPlace,

@@ -161,6 +161,9 @@ impl Settings {
         if options.in_place && base.is_none() {
             return Err(ConfigError::NothingInPlace);
         }
+        if options.trust_base && base.is_none() {
+            return Err(ConfigError::NothingTrusted);
+        }
         let index_dir = match options.index_dir.as_ref().filter(|dir| !is_url(dir)) {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),

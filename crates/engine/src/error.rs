@@ -1,5 +1,7 @@
 //! The errors of all calls. Messages name the remedy where there is one.
 
+mod defined_names;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use store::StoreError;
 use text::display::escape_name;
 use train::tune::TuneError;
 use types::{RepoPath, SkipReason};
+
+pub use self::defined_names::DefinedNames;
 
 /// The reason why a call of an [`crate::Engine`] failed.
 #[derive(Debug, thiserror::Error)]
@@ -152,8 +156,12 @@ pub enum RequestError {
     #[error("no definition of {name} is indexed; search for it, or give path and lines")]
     UnknownName { name: String },
     /// The file does not define the name. `problem` is the reason why definitions may be missing.
-    #[error("{path} does not define {name}; it defines {}{}", join_names(defined), add_problem(problem.as_deref()))]
-    NotDefined { path: RepoPath, name: String, defined: Vec<String>, problem: Option<String> },
+    #[error("{path} does not define {name}; {defined}{}", add_problem(problem.as_deref()))]
+    NotDefined { path: RepoPath, name: String, defined: Box<DefinedNames>, problem: Option<String> },
+    /// The container of a qualified name does not exist or has no such member. `similar` is a definition with a similar
+    /// name in another container.
+    #[error("there is no {}; {}", escape_name(name), advise_member(members, similar))]
+    NoMember { name: String, members: Box<DefinedNames>, similar: String },
     /// Neither a path nor a symbol was given.
     #[error("no code to read was named; give a path or a symbol")]
     NothingToRead,
@@ -161,6 +169,16 @@ pub enum RequestError {
 
 fn join_names(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Describes the members of a container, and a similar name elsewhere unless a member has one.
+fn advise_member(members: &DefinedNames, similar: &str) -> String {
+    let similar = escape_name(similar);
+    match (members.has_container(), members.has_near()) {
+        (true, true) => members.to_string(),
+        (true, false) => format!("{members}; {similar} has a similar name"),
+        (false, _) => format!("{similar} has a similar name"),
+    }
 }
 
 fn add_problem(problem: Option<&str>) -> String {
@@ -176,6 +194,9 @@ pub enum PathError {
         shown = escape_name(.path.as_str())
     )]
     Missing { path: String, root: PathBuf, nearest: Option<String> },
+    /// There is no such path, but a file of the path before `lines`, which follow a colon or `#`.
+    #[error("{}", describe_bad_lines(.path, .file, .lines))]
+    NotLines { path: String, file: String, lines: String },
     #[error("{shown} is outside of {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
     OutsideRoot { path: String, root: PathBuf },
     #[error(
@@ -195,11 +216,9 @@ pub enum PathError {
     /// Several repositories of a group have the path.
     #[error("{shown} is in several repositories; give one of {}", join_names(paths), shown = escape_name(.path.as_str()))]
     InSeveralRepositories { path: String, paths: Vec<String> },
-    #[error(
-        "{shown}:{line} is not in the index; search for the file, or index it first",
-        shown = escape_name(.path.as_str())
-    )]
-    NotIndexed { path: RepoPath, line: u32 },
+    /// `reason` says why the file is not indexed, if it is known.
+    #[error("{}", describe_not_indexed(path, *line, reason.as_deref()))]
+    NotIndexed { path: RepoPath, line: u32, reason: Option<String> },
     #[error(
         "no file in {shown} is indexed; index_project counts the files left out by reason",
         shown = escape_name(.path.as_str())
@@ -226,7 +245,7 @@ pub enum PathError {
     #[error("cannot read {shown}: it is left out: {reason}", shown = escape_name(.path.as_str()))]
     LeftOut { path: RepoPath, reason: SkipReason },
     /// No walk reaches the path, and the reason is not known.
-    #[error("cannot read {shown}: it is left out", shown = escape_name(.path.as_str()))]
+    #[error("cannot read {shown}: {}", describe_unreached(.path), shown = escape_name(.path.as_str()))]
     Unreachable { path: RepoPath },
     #[error(
         "cannot read {shown}: it is a folder; give a file in it, or list its files with outline",
@@ -249,7 +268,7 @@ pub enum PathError {
 impl PathError {
     /// Returns whether there is no such path.
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::InNoRepository { .. })
+        matches!(self, Self::Missing { .. } | Self::NotLines { .. } | Self::InNoRepository { .. })
     }
 }
 
@@ -258,6 +277,34 @@ fn advise_lines(from: u32, to: u32) -> String {
         format!("give the first line first, such as {to}-{from}")
     } else {
         "give lines in this range".to_owned()
+    }
+}
+
+fn describe_not_indexed(path: &RepoPath, line: u32, reason: Option<&str>) -> String {
+    let path = escape_name(path.as_str());
+    match reason {
+        Some(reason) => reason.to_owned(),
+        None => format!("{path}:{line} is not in the index; search for the file, or index it first"),
+    }
+}
+
+/// Returns why no walk reaches a file.
+pub(crate) fn describe_unreached(path: &RepoPath) -> &'static str {
+    let is_of_git = path.as_str().split('/').any(|part| part == ".git");
+    if is_of_git { "it is one of git's own files, which are left out" } else { "it is left out" }
+}
+
+/// Describes a path that is a file and a text in place of lines.
+fn describe_bad_lines(path: &str, file: &str, lines: &str) -> String {
+    let (path, file, lines) = (escape_name(path), escape_name(file), escape_name(lines));
+    let name = lines.trim_start_matches(':');
+    let number = |text: &str| text.trim_start_matches('L').parse::<u32>().is_ok_and(|number| number > 0);
+    if lines.split('-').count() <= 2 && lines.split('-').all(number) {
+        format!("{path} is no path; give {file} without lines here")
+    } else if name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        format!("{path} is no path; name the file and the definition apart: {file} {name}")
+    } else {
+        format!("{lines} is no line and no range of lines; give one as {file}:10 or {file}:10-40")
     }
 }
 

@@ -49,6 +49,10 @@ impl Engine {
             match source.kind() {
                 _ if leads_outside => outside(),
                 ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                    if let Some((file, lines)) = self.split_bad_lines(path) {
+                        let (path, file, lines) = (path.to_owned(), file.to_owned(), lines.to_owned());
+                        return PathError::NotLines { path, file, lines };
+                    }
                     let snapshot = self.current_snapshot().ok();
                     let nearest = snapshot.and_then(|snapshot| search::find_nearest_path(&snapshot, path));
                     PathError::Missing { path: path.to_owned(), root: root.to_owned(), nearest }
@@ -58,6 +62,13 @@ impl Engine {
             }
         })?;
         RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
+    }
+
+    /// Splits a path that does not exist into that of a file and the text after a colon or `#`, such as `a.rs` and `0`;
+    /// `None` if there is no such file.
+    fn split_bad_lines<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
+        let splits = path.match_indices([':', '#']).map(|(at, _)| (&path[..at], &path[at + 1..]));
+        splits.into_iter().find(|(file, lines)| !lines.is_empty() && self.root().join(file).is_file())
     }
 
     /// Returns the indexed path that equals `path` once both are in NFC, if `path` has other characters than ASCII and

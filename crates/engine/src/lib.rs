@@ -20,11 +20,12 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery,
-    FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls, ReadRequest, ReferenceAnswer,
-    ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer,
-    SymbolHit, SymbolQuery, WatchState, collect_location, explain_unused_base, fetch_base, find_indexed_folder,
-    is_source_name, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+    CodeExcerpt, CodeReference, CollectedLocation, DefinedName, EntryCounts, FileOutline, FolderEntry, FolderOutline,
+    FolderQuery, FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls, ReadRequest,
+    ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarQuery, SimilarTarget,
+    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, WatchState, collect_location, explain_unused_base, fetch_base,
+    find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, parse_symbol_kind, parse_use_kind,
+    prune_stored_index, remove_stored_index,
 };
 #[cfg(feature = "locations")]
 pub use calls::{
@@ -33,7 +34,7 @@ pub use calls::{
 };
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;
-pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
+pub use error::{DefinedNames, EngineError, PathError, RequestError, TunedError, TuningError};
 pub use files_on_disk::allowed_folders::{RefusedFolder, find_allowed_folder};
 pub use index::{
     BenchKind, Bottleneck, ChangeCounts, ChangedFiles, DryRun, FileList, IncludedFile, IndexError, IndexPhase,

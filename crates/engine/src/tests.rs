@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::models::IndexModels;
 use crate::{
     CancelToken, Engine, EngineError, Filter, FolderQuery, IndexRequest, Options, QueryCalls as _, ReadRequest,
-    RetrievalMode, SearchQuery, Settings, SimilarTarget, SymbolQuery,
+    RetrievalMode, SearchQuery, Settings, SimilarQuery, SimilarTarget, SymbolQuery,
 };
 use embed::static_model::StaticModel;
 use store::memory::MemoryStore;
@@ -340,12 +340,37 @@ fn cancelled_calls_end_with_an_error() {
         engine.find_symbol(&symbol, &cancel).map(drop),
         engine.read_code(&read, &cancel).map(drop),
         engine.outline_folder(&folder, &cancel).map(drop),
-        engine.find_similar(&snippet, 5, &Filter::default(), &cancel).map(drop),
+        engine.find_similar(&similar_to(snippet), &cancel).map(drop),
         engine.dry_run(&cancel).map(drop),
     ] {
         assert!(matches!(ended, Err(EngineError::Cancelled)), "{ended:?}");
     }
     assert_eq!(fixture.finds("alpha"), ["a.rs"], "later calls are answered");
+}
+
+#[test]
+fn code_like_a_line_passes_the_written_filters() {
+    let fixture = EngineFixture::new();
+    for (file, name) in [("a.rs", "sum_of"), ("b.rs", "total_of"), ("c_test.rs", "add_all")] {
+        fixture.index(file, &format!("fn {name}(items: &[u32]) -> u32 {{\n    items.iter().sum()\n}}\n"));
+    }
+    let find = |filters: &str| {
+        let target = SimilarTarget::Location { path: "a.rs".to_owned(), line: 1 };
+        let query = SimilarQuery { written_filters: filters.to_owned(), ..similar_to(target) };
+        let answer = fixture.engine.find_similar(&query, &CancelToken::default()).expect("an answer");
+        let mut paths: Vec<String> = answer.hits.iter().map(|hit| hit.path.to_string()).collect();
+        paths.sort();
+        (paths, answer.notes.join("; "))
+    };
+    assert_eq!(find("").0, ["b.rs", "c_test.rs"]);
+    assert_eq!(find("-test").0, ["b.rs"]);
+    assert_eq!(find("-path:b.rs lang:rust").0, ["c_test.rs"]);
+    let (paths, notes) = find("lang:klingon");
+    assert!(paths.len() == 2 && notes.starts_with("`lang:` was ignored: unknown language klingon"), "{notes}");
+}
+
+fn similar_to(target: SimilarTarget) -> SimilarQuery {
+    SimilarQuery { target, limit: 5, filter: Filter::default(), written_filters: String::new() }
 }
 
 #[test]
@@ -361,7 +386,7 @@ fn code_like_a_line_leaves_out_the_definition_of_the_line() {
     fixture.index("b.rs", &format!("// Totals.\n{}", function("total_of")));
     let similar = |line: u32| {
         let target = SimilarTarget::Location { path: "a.rs".to_owned(), line };
-        fixture.engine.find_similar(&target, 5, &Filter::default(), &CancelToken::default())
+        fixture.engine.find_similar(&similar_to(target), &CancelToken::default())
     };
     for line in [1, 4, 7] {
         let hits = similar(line).expect("an answer").hits;

@@ -126,13 +126,21 @@ impl<'r> FinishedRun<'r> {
         for (reason, count) in &self.results.written.skipped {
             *counts.entry(reason.clone()).or_default() += count;
         }
-        for (path, record) in &self.plan.known {
-            let FileOutcome::Skipped(reason) = &record.content.outcome else { continue };
-            if self.results.walked.seen.contains(path) && !self.results.written.redone.contains(path) {
-                *counts.entry(reason.label().to_owned()).or_default() += 1;
-            }
+        for reason in self.skipped_before() {
+            *counts.entry(reason.label().to_owned()).or_default() += 1;
         }
         counts
+    }
+
+    /// Returns the reasons of the unchanged files that an earlier run skipped after it had read them, one for each file.
+    fn skipped_before(&self) -> impl Iterator<Item = &SkipReason> {
+        let StageResults { walked, written, .. } = &self.results;
+        self.plan.known.iter().filter_map(move |(path, record)| match &record.content.outcome {
+            FileOutcome::Skipped(reason) if walked.seen.contains(path) && !written.redone.contains(path) => {
+                Some(reason)
+            }
+            _ => None,
+        })
     }
 
     /// Takes the paths that could not be read, and the problems of all files, from the results.
@@ -171,12 +179,14 @@ impl<'r> FinishedRun<'r> {
     pub fn into_report(mut self, run: &PipelineRun<'_>, skipped: BTreeMap<String, u64>) -> IndexReport {
         let notes = self.repair_note().into_iter().chain(self.too_large_note(run)).collect();
         let (unread, problems) = self.take_unread();
+        // They are counted among the skipped files.
+        let skipped_before = self.skipped_before().count() as u64;
         let StageResults { walked, written, embedded } = self.results;
         let (indexed, removed) = (FileList::new(written.redone.iter()), FileList::new(self.unseen.gone.iter()));
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,
-            files_unchanged: written.unchanged,
+            files_unchanged: written.unchanged.saturating_sub(skipped_before),
             files_removed: self.unseen.gone.len() as u64,
             files_vanished: written.vanished.len() as u64,
             skipped,

@@ -225,7 +225,7 @@ async fn find_damaged_parts(
 /// the objects that only these indexes need; the combined index has the repository until it is made again.
 ///
 /// # Errors
-/// [`LocationError::NoProject`] if the collection has no such repository; otherwise when the location refuses or fails.
+/// [`LocationError::NoRepository`] if the collection has no such repository; otherwise when the location refuses or fails.
 pub fn delete_project(
     url: &LocationUrl,
     settings: &LocationSettings,
@@ -239,7 +239,7 @@ pub fn delete_project(
         if repositories.iter().any(|known| known == project) {
             return storage.remove(&base_object(project, CURRENT)).await;
         }
-        let (location, known) = (storage.shown().to_owned(), repositories.join(", "));
-        Err(LocationError::NoProject { location, project: project.to_owned(), known })
+        let (location, repository) = (storage.shown().to_owned(), project.to_owned());
+        Err(LocationError::NoRepository { location, repository, known: repositories })
     })
 }

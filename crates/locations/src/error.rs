@@ -24,6 +24,9 @@ pub enum LocationError {
     /// The location has no base of the project.
     #[error("{location} has no index of {project}, only of {known}; name one of them: {location}#NAME")]
     NoProject { location: String, project: String, known: String },
+    /// The collection has no such repository to remove.
+    #[error("{location} has no index of {repository}; {}", advise_repository(known))]
+    NoRepository { location: String, repository: String, known: Vec<String> },
     /// A newer program wrote the location.
     #[error("{location} has format {found}, and this program knows formats up to {known}; update codescry")]
     Newer { location: String, found: u32, known: u32 },
@@ -73,6 +76,15 @@ pub enum LocationError {
     /// The caller stopped the work.
     #[error("stopped; run the command again to go on where it stopped")]
     Stopped,
+}
+
+/// Names the repositories of a collection.
+fn advise_repository(known: &[String]) -> String {
+    if known.is_empty() {
+        "it has none of any repository".to_owned()
+    } else {
+        format!("give the name of one that it has: {}", known.join(", "))
+    }
 }
 
 impl LocationError {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::query::parsed_query::ParsedQuery;
 use crate::retrieve::candidates::PartCandidates;
+use text::edit_distance::longest_shared_run;
 use text::words;
 use types::Span;
 
@@ -62,25 +63,24 @@ impl LineScorer {
             }
         });
         let sum: f32 = found.iter().filter_map(|word| self.weights.get(word)).sum();
-        let words = split_words(line);
-        let run = self.pasted.iter().map(|pasted| longest_run(pasted, &words)).max().unwrap_or(0);
+        let line_words = split_words(line);
+        let run = self.pasted.iter().map(|pasted| longest_shared_run(pasted, &line_words)).max().unwrap_or(0);
         #[expect(clippy::cast_precision_loss, reason = "a small count")]
         let factor = if run >= MIN_RUN { 1.0 + RUN_FACTOR * run as f32 } else { 1.0 };
         sum * factor
     }
 }
 
-/// Returns the length of the longest run of words that two texts share.
-fn longest_run(a: &[String], b: &[String]) -> usize {
-    let mut longest = 0;
-    let mut lengths = vec![0_usize; b.len() + 1];
-    for word in a {
-        for at in (0..b.len()).rev() {
-            lengths[at + 1] = if b[at] == *word { lengths[at] + 1 } else { 0 };
-            longest = longest.max(lengths[at + 1]);
+/// Puts lines that the query names before the others, and keeps at most [`MAX_LINES`].
+pub(crate) fn put_first(lines: &mut Vec<u32>, named: impl Iterator<Item = u32>) {
+    let mut all: Vec<u32> = Vec::new();
+    for line in named.chain(lines.drain(..)) {
+        if !all.contains(&line) {
+            all.push(line);
         }
     }
-    longest
+    all.truncate(MAX_LINES);
+    *lines = all;
 }
 
 fn split_words(text: &str) -> Vec<String> {
@@ -91,6 +91,15 @@ fn split_words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn named_lines_come_before_others() {
+        let mut lines = vec![11, 12, 13];
+        put_first(&mut lines, [12, 40].into_iter());
+        assert_eq!(lines, [12, 40, 11]);
+        put_first(&mut lines, std::iter::empty());
+        assert_eq!(lines, [12, 40, 11]);
+    }
 
     #[test]
     fn the_line_with_rare_words_or_the_message_comes_first() {

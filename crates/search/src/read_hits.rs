@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::deciding_lines::LineScorer;
+use crate::deciding_lines::{LineScorer, put_first};
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
 use crate::rank::hit::{Hit, RelatedChunk};
 use crate::rank::ranking::RankedPlace;
-use crate::retrieve::candidates::PartCandidates;
+use crate::retrieve::retrieval::QueryCandidates;
 use crate::snapshot::Snapshot;
 use crate::snapshot::column_block::ChunkMeta;
 use platform::cancel::CancelToken;
@@ -24,7 +24,7 @@ const MAX_RELATED_CHUNKS: usize = 3;
 pub(crate) fn read_hits(
     snapshot: &Snapshot,
     query: &ParsedQuery,
-    parts: &[PartCandidates<'_>],
+    found: &QueryCandidates<'_>,
     ranked: &[RankedPlace],
     cancel: &CancelToken,
 ) -> Result<(Vec<Hit>, usize), QueryError> {
@@ -33,7 +33,7 @@ pub(crate) fn read_hits(
     let texts = snapshot.read_texts(&shown)?;
     let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
     let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
-    let lines = LineScorer::new(query, parts);
+    let lines = LineScorer::new(query, &found.parts);
     // The definition that matched, if it is not the one after which the chunk is named.
     let find_title = |meta: &ChunkMeta<'_>, definitions: &[Symbol], best_line: Option<u32>| {
         let own = definitions.iter().position(|symbol| symbol.name == meta.symbol).unwrap_or(0);
@@ -61,8 +61,12 @@ pub(crate) fn read_hits(
     };
     let hits = intact.map(|(place, text)| {
         let meta = snapshot.chunk(place.chunk);
-        let file = &snapshot.files[snapshot.file_of_chunk(place.chunk)];
-        let deciding_lines = lines.find_lines(&text.text, meta.span);
+        let file_index = snapshot.file_of_chunk(place.chunk);
+        let file = &snapshot.files[file_index];
+        let mut deciding_lines = lines.find_lines(&text.text, meta.span);
+        if let Some(named) = found.named.get(&file_index) {
+            put_first(&mut deciding_lines, named.named_lines().filter(|line| meta.span.contains(*line)));
+        }
         let definitions = text.definitions;
         let title = find_title(&meta, &definitions, deciding_lines.first().copied());
         Hit {
@@ -79,7 +83,7 @@ pub(crate) fn read_hits(
             score: place.score,
             also: related(place).into_iter().map(to_related).collect(),
             project: None,
-            repository: snapshot.repository_of_file(snapshot.file_of_chunk(place.chunk)).map(str::to_owned),
+            repository: snapshot.repository_of_file(file_index).map(str::to_owned),
             stale: false,
             explanation: query.explain.then(|| place.explanation.clone()),
         }

@@ -11,6 +11,7 @@ use crate::rank::hit::Hit;
 use crate::rank::ranking::{chunks_of_files, rank, rank_files};
 use crate::rank::weights::RankingWeights;
 use crate::read_hits::read_hits;
+use crate::retrieve::named_files::note_missing_line;
 use crate::retrieve::retrieval::retrieve;
 use crate::snapshot::Snapshot;
 use embed::Embedder;
@@ -94,8 +95,9 @@ pub fn search(
     if let Some(whole) = snapshot.whole_index() {
         whole.check_lookups()?;
     }
-    let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
-    let note = found.note.clone();
+    let (hits, masked) = read_hits(snapshot, &query, &found, &ranked, cancel)?;
+    let note = found.note.clone().into_iter().chain(note_missing_line(snapshot, &found.named));
+    let note: Vec<String> = note.collect();
     drop(found);
     let mut notes: Vec<String> = note.into_iter().chain(query.notes).chain(masked_note(masked)).collect();
     if hits.is_empty() {

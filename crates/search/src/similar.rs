@@ -41,6 +41,6 @@ pub fn find_nearest_chunks(
     let parts = retrieve_candidates(snapshot, &[(&query.terms, vector.to_vec())], RetrievalMode::Dense, &filter)?;
     let found = QueryCandidates { parts, filter, named: HashMap::new(), pasted: HashMap::new(), note: None };
     let ranked = rank(snapshot, &query, &QueryEvidence::default(), &found, &RankingWeights::default());
-    let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
+    let (hits, masked) = read_hits(snapshot, &query, &found, &ranked, cancel)?;
     Ok(SearchResults { hits, notes: masked_note(masked).into_iter().collect(), ..SearchResults::default() })
 }

@@ -1,7 +1,8 @@
-//! Normal forms of names, for comparisons that ignore case and separators.
+//! Normal forms of names, for comparisons that ignore case and separators, and may allow misspellings.
 
 use std::hash::{DefaultHasher, Hasher};
 
+use crate::edit_distance::count_edits_within;
 use crate::unicode::is_letter_mark;
 use unicode_normalization::UnicodeNormalization;
 
@@ -86,6 +87,59 @@ const ASCII_BITS: [u64; 128] = {
     bits
 };
 
+/// Minimum length of a corrected name, in letters and digits. Shorter names have too many similar ones.
+const MIN_NAME_LETTERS: usize = 4;
+
+/// Maximum length of a corrected name, in letters and digits. Longer names are rarely typed.
+const MAX_NAME_LETTERS: usize = 64;
+
+/// Minimum length of a name that may have two errors, in letters and digits.
+const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
+
+/// A name prepared for comparison with many others, which may be misspelled.
+pub struct FuzzyName {
+    /// The [`name_key`] of the name.
+    pub key: String,
+    pub profile: LetterProfile,
+    /// The maximum edit distance of a similar name.
+    pub max_errors: u8,
+}
+
+impl FuzzyName {
+    /// Prepares a name; returns `None` if it has fewer than 4 or more than 64 letters and digits.
+    pub fn new(name: &str) -> Option<Self> {
+        Self::with_min_letters(name, MIN_NAME_LETTERS)
+    }
+
+    /// Prepares a name; returns `None` if it has fewer than `min_letters` or more than 64 letters and digits.
+    pub fn with_min_letters(name: &str, min_letters: usize) -> Option<Self> {
+        let key: String = name_key(name).collect();
+        let letters = key.chars().count();
+        if !(min_letters..=MAX_NAME_LETTERS).contains(&letters) {
+            return None;
+        }
+        let max_errors = if letters < MIN_LETTERS_FOR_TWO_ERRORS { 1 } else { 2 };
+        Some(Self { profile: LetterProfile::from_letters(key.chars()), key, max_errors })
+    }
+
+    /// Returns whether a name with this profile may be within the maximum distance. Nearly all names are rejected by
+    /// this quick test.
+    pub fn may_match(&self, profile: LetterProfile) -> bool {
+        profile.may_be_within(self.profile, self.max_errors)
+    }
+
+    /// Returns the distance as [`FuzzyName::bounded_distance`] does, but tests the letter profile first.
+    pub fn distance_to(&self, other: &str) -> Option<usize> {
+        if self.may_match(LetterProfile::from_name(other)) { self.bounded_distance(other) } else { None }
+    }
+
+    /// Returns the edit distance to another name, ignoring case and separators; `None` above the maximum.
+    pub fn bounded_distance(&self, other: &str) -> Option<usize> {
+        let key: String = name_key(other).collect();
+        count_edits_within(&self.key, &key, usize::from(self.max_errors))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +157,24 @@ mod tests {
             assert_eq!(LetterProfile::from_name(name), LetterProfile::from_letters(name_key(name)), "{name}");
         }
         assert_eq!(LetterProfile::from_name("getUserById"), LetterProfile::from_name("get_user_by_id"));
+    }
+
+    #[test]
+    fn errors_are_counted_up_to_a_limit() {
+        for (wanted, other, errors) in [
+            ("getUserByld", "getUserById", Some(1)),
+            ("getUserByld", "get_user_by_id", Some(1)),
+            ("getUesrById", "getUserById", Some(1)),
+            ("getUsrByIdd", "getUserById", Some(2)),
+            ("getUserById", "getOrderById", None),
+            ("pool", "poll", Some(1)),
+            ("pool", "bowl", None),
+            ("retry", "retries", None),
+        ] {
+            let wanted = FuzzyName::new(wanted).expect("long enough");
+            assert_eq!(wanted.bounded_distance(other), errors, "{other}");
+            assert!(errors.is_none() || wanted.may_match(LetterProfile::from_name(other)), "{other}");
+        }
+        assert!(FuzzyName::new("abc").is_none());
     }
 }

@@ -108,7 +108,7 @@ impl SymbolKind {
             "ctor" | "init" => Some(Self::Constructor),
             "mod" | "namespace" | "package" => Some(Self::Module),
             "protocol" => Some(Self::Interface),
-            "typedef" | "alias" => Some(Self::Type),
+            "typedef" | "typealias" | "alias" => Some(Self::Type),
             "const" | "constants" => Some(Self::Constant),
             "var" | "let" => Some(Self::Variable),
             "properties" | "prop" => Some(Self::Property),

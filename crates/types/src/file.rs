@@ -90,6 +90,31 @@ impl SkipReason {
             Self::Unreadable { .. } => "unreadable",
         }
     }
+
+    /// Describes the reason with its rule, for a sentence such as `src/a.rs is not indexed: it is ignored by …`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Secret { rule } => format!("left out because it may hold credentials (it matches {rule})"),
+            Self::TooLarge { size_bytes } => format!("larger than --max-file-bytes ({size_bytes} bytes)"),
+            Self::SymbolicLink => "a link, which is not followed".to_owned(),
+            Self::Hidden => {
+                "hidden (its name begins with a dot; a rule such as `!NAME` in .codescryignore includes it)".to_owned()
+            }
+            Self::PackageFolder { marker } => format!(
+                "a folder of packages, build output or a cache (by {marker}; a rule such as `!FOLDER/` in \
+                 .codescryignore includes it)"
+            ),
+            Self::RepositoryCopy { kind } => format!(
+                "a {kind} of the repository around it (a rule such as `!FOLDER/` in .codescryignore includes it)"
+            ),
+            Self::OtherFileSystem => "on another file system (--cross-file-systems includes it)".to_owned(),
+            Self::Data => {
+                "a data file (rows, logs or other records), which no setting includes; read_code shows it".to_owned()
+            }
+            Self::LockFile => "a lock file".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {

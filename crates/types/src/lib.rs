@@ -4,6 +4,7 @@
 //! clock or the environment.
 
 mod chunk;
+mod declaration;
 mod file;
 mod generation;
 mod hash;
@@ -11,6 +12,7 @@ mod path;
 mod project;
 
 pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, container_names, qualified_name};
+pub use declaration::is_declaration;
 pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, OTHER_ENCODINGS, SkipReason, TextEncoding};
 pub use generation::Generation;
 pub use hash::ContentHash;

@@ -35,7 +35,9 @@ Variants, for --only:
   tree-sitter alone, walk, read, parse alone, pipeline, … workers renewed per batch, … one parse worker, \
 … one embed worker, … queue depth 2, … file batch 1, … file batch 64, … 1 producer, … 4 producers, \
 … everything parsed first, … embed batch 16, … embed batch 256, one batch after another
-Those with … are the pipeline with one setting changed.";
+Those with … are the pipeline with one setting changed. The row \"… without walk and reads\" below \
+\"tree-sitter alone\" is the time that its threads were in tree-sitter, without the listing and the \
+reading of the files.";
 
 /// The arguments of `codescry bench pipeline`.
 #[derive(Debug, Args)]

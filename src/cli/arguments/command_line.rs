@@ -253,6 +253,17 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelled_filter_and_a_negative_number_get_a_fitting_tip() {
+        for (misspelled, filter) in [("-tset", "-test"), ("-exmaple", "-example")] {
+            let message = printed(&["search", "retry", misspelled]);
+            assert!(message.contains(&format!("did you mean the filter {filter}?")), "{message}");
+            assert!(message.contains(&format!("'{misspelled}'")) && !message.contains("-- -"), "{message}");
+        }
+        let message = printed(&["search", "retry", "--offset", "-1"]);
+        assert!(message.contains("--offset takes no negative number") && !message.contains("-- -1"), "{message}");
+    }
+
+    #[test]
     fn a_batch_takes_a_folder_and_no_query() {
         let Ok(CliArguments { command: Some(CliCommand::Search(search)), .. }) =
             parse(&["search", "--batch", "--json", "dir"])

@@ -7,8 +7,8 @@ use clap::Args;
 /// The options that name the folders of a command.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FolderArguments {
-    /// The folder to search; no other argument is then a folder. Given several times, the folders are searched
-    /// as one [default: the working folder]
+    /// Work in this folder instead of the working folder; paths among the other arguments are then relative to it, and
+    /// none of them stands for the folder to search. Given several times, the folders are searched as one
     #[arg(long = "in", value_name = "FOLDER")]
     pub folders: Vec<PathBuf>,
     /// Search the folders of this group, which the user's config.toml names, as one

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::values::EXIT_CODES;
-use super::words::filter_of_option;
+use super::words::{filter_of_option, find_misspelled_filter};
 
 /// The layout of the help of a command: that of clap, and where the options of every command are described.
 const COMMAND_LAYOUT: &str = "\
@@ -67,13 +67,23 @@ pub fn rewrite_help_of_help(mut arguments: Vec<OsString>, program: &Command) -> 
     arguments
 }
 
-/// Replaces the tip of an error about an unknown option that is a filter of the query, such as `--kind` of `search`.
+/// Replaces the tip of an error about an unknown option that is a filter of the query, such as `--kind` of `search`, a
+/// misspelled filter, such as `-tset`, or a negative number, such as that in `--offset -1`.
 pub fn suggest_filter(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let option = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) => Some(option.clone()),
         _ => None,
     };
     let Some(option) = option.filter(|_| error.kind() == ErrorKind::UnknownArgument) else { return error };
+    if let Some((word, filter)) = find_misspelled_filter(&option, arguments) {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(word.to_owned()));
+        suggest(&mut error, format!("did you mean the filter {filter}?"));
+        return error;
+    }
+    if let Some(before) = find_option_before_negative(&option, arguments) {
+        suggest(&mut error, format!("{before} takes no negative number"));
+        return error;
+    }
     let commands = [("search", "QUERY"), ("symbol", "NAME"), ("references", "NAME")];
     let command = commands.iter().find(|(command, _)| arguments.iter().any(|argument| argument == *command));
     let filter = filter_of_option(&option, arguments);
@@ -82,7 +92,20 @@ pub fn suggest_filter(mut error: clap::Error, arguments: &[OsString]) -> clap::E
         error.remove(ContextKind::SuggestedArg);
         // The usage would have the similar option that is no longer suggested.
         error.remove(ContextKind::Usage);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+        suggest(&mut error, tip);
     }
     error
+}
+
+/// Replaces the tips of an error.
+fn suggest(error: &mut clap::Error, tip: String) {
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+}
+
+/// Returns the option before a negative number that an error calls the unknown option `number`, such as `-1`.
+fn find_option_before_negative<'a>(number: &str, arguments: &'a [OsString]) -> Option<&'a str> {
+    let is_negative = |word: &str| word.starts_with(number) && word.parse::<i64>().is_ok_and(|number| number < 0);
+    let mut pairs = arguments.windows(2).filter_map(|pair| Some((pair[0].to_str()?, pair[1].to_str()?)));
+    let is_value = |(option, word): &(&str, &str)| option.starts_with('-') && *option != "--" && is_negative(word);
+    pairs.find(is_value).map(|(option, _)| option)
 }

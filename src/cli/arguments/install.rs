@@ -9,7 +9,7 @@ use clients::{Extra, MCP_CLIENTS};
 
 /// The arguments of `codescry install`.
 #[derive(Debug, Args)]
-#[command(after_help = list_project_files())]
+#[command(after_help = list_project_files(MORE_INSTALLED))]
 pub struct InstallArguments {
     /// The folder to serve, or with --project the folder of the project [default: the folder the
     /// client works in, or the working folder if the client does not pass it]
@@ -28,7 +28,7 @@ pub struct InstallArguments {
 
 /// The arguments of `codescry uninstall`.
 #[derive(Debug, Args)]
-#[command(after_help = list_project_files())]
+#[command(after_help = list_project_files(MORE_REMOVED))]
 pub struct UninstallArguments {
     /// With --project: the folder of the project [default: the working folder]
     #[arg(requires = "project")]
@@ -37,13 +37,20 @@ pub struct UninstallArguments {
     pub selection: ClientSelectionArguments,
 }
 
-/// Lists the files that `--project` may write for each client.
-fn list_project_files() -> String {
+/// What the help of `codescry install` says of other files.
+const MORE_INSTALLED: &str = "--with adds more files, which `codescry install --project --dry-run --with ...` shows.";
+
+/// What the help of `codescry uninstall` says of other files.
+const MORE_REMOVED: &str =
+    "The instructions, sub-agents, skills and hooks that `codescry install` added are removed, too.";
+
+/// Lists the files that `--project` may write for each client, and then `more`.
+fn list_project_files(more: &str) -> String {
     let mut lines = vec!["Files with --project (the first one that exists, otherwise the first one):".to_owned()];
     for client in MCP_CLIENTS.iter().filter(|client| !client.project_files.is_empty()) {
         lines.push(format!("  {:<18}  {}", client.name, client.project_files.join(", ")));
     }
-    lines.push("--with adds more files, which `codescry install --project --dry-run --with ...` shows.".to_owned());
+    lines.push(more.to_owned());
     lines.join("\n")
 }
 

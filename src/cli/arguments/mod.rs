@@ -45,6 +45,5 @@ pub use search::SearchArguments;
 pub use serve::ServeArguments;
 pub use shared::SharedArguments;
 pub use tune::TuneArguments;
-pub use values::ColorChoice;
-pub use values::split_folder;
-pub use words::{is_class_filter, is_filter};
+pub use values::{ColorChoice, ContentName, ModeName, split_folder};
+pub use words::{is_class_filter, is_filter, without_mark};

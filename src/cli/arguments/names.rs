@@ -66,7 +66,9 @@ pub struct ReferencesArguments {
     pub names: Vec<OsString>,
     #[command(flatten)]
     pub filters: NameFilterArguments,
-    /// Only uses of this kind: call, import, type, write, definition, other, text
+    /// Only uses of this kind: call, import, type, write, definition, other (any other use in code), text (in a file whose
+    /// code is not parsed). A kind that is shown with a question mark, such as `[other?]`, may belong to another definition
+    /// of the same name
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
     pub kinds: Vec<String>,
     /// Also list definitions of the name

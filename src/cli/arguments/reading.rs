@@ -11,7 +11,8 @@ use super::values::{EXIT_CODES, parse_limit};
 const READ_EXAMPLES: &str = "\
 Places:\n  src/a.rs          the whole file\n  src/a.rs:10-40    lines, also as src/a.rs:10 or src/a.rs#L10-L40\n  \
     Config::load      a definition, by its name\n  src/a.rs load     a definition in this file\n\n\
-Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
+On a terminal, long lines are cut at its width; `codescry read PLACE | less` shows them whole.\n\n\
+Exit codes: 0 found or done, 1 nothing found or only some places read, 2 error, 130 interrupted.";
 
 /// The arguments of `codescry read`.
 #[derive(Debug, Args)]
@@ -60,7 +61,8 @@ pub struct OutlineArguments {
 #[command(after_help = EXIT_CODES)]
 pub struct SimilarArguments {
     /// The code to start from: a line of an indexed file, such as src/a.rs:10, or code; `-` reads code from
-    /// standard input. Exactly two arguments of which the second is a folder are the code and the folder to search
+    /// standard input. Filters such as lang:go, 'path:src/**' or -test may follow. Exactly two arguments of which the
+    /// second is a folder are the code and the folder to search
     #[arg(value_name = "PLACE|CODE", required = true)]
     pub words: Vec<OsString>,
     #[command(flatten)]

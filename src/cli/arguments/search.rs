@@ -52,8 +52,8 @@ pub struct SearchArguments {
     /// Show the terms of each result's score
     #[arg(long)]
     pub explain: bool,
-    /// Answer many queries: read one JSON object per line ({"query": …, "limit": …}) from standard
-    /// input, and write one answer per line
+    /// Answer many queries: read one JSON object per line ({"query": …}) from standard input, and write one answer per
+    /// line. A line may also have limit, offset, lang, path, project, content and mode, which replace these options
     #[arg(long)]
     pub batch: bool,
     /// Search the existing index without updating it first

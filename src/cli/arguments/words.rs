@@ -1,12 +1,17 @@
 //! Words of a query that begin with a dash: filters such as `-test`, which are no options.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use text::edit_distance::count_edits_within;
 
 /// The commands whose arguments may be filters.
 const COMMANDS_WITH_FILTERS: [&str; 4] = ["search", "references", "similar", "symbol"];
 
 /// The filters without a value.
 const CLASS_FILTERS: [&str; 7] = ["test", "tests", "example", "examples", "generated", "vendored", "vendor"];
+
+/// Minimum length of a misspelled filter without a value that may have two errors, in bytes.
+const MIN_LETTERS_FOR_TWO_EDITS: usize = 6;
 
 /// The filters with a value.
 const KEY_FILTERS: [&str; 8] = ["lang:", "path:", "file:", "kind:", "project:", "language:", "repo:", "repository:"];
@@ -29,16 +34,38 @@ pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<O
     arguments.into_iter().map(mark).collect()
 }
 
-/// Returns whether an argument is a filter with a value, such as `path:src/**` or `-lang:go`. Spaces around it are ignored.
+/// Returns an argument without the space that [`mark_dash_filters`] puts in front of it.
+pub fn without_mark(argument: &OsStr) -> &OsStr {
+    let unmarked = argument.to_str().and_then(|word| word.strip_prefix(' ')).filter(|word| word.starts_with('-'));
+    unmarked.map_or(argument, OsStr::new)
+}
+
+/// Returns whether an argument is a filter with a value, such as `path:src/**` or `-lang:go`, or lacks only the value. A
+/// name such as `path::Path` and a URL are none. Spaces around it are ignored.
 pub fn is_filter(argument: &str) -> bool {
     let argument = argument.trim();
     let word = argument.strip_prefix('-').unwrap_or(argument);
-    KEY_FILTERS.iter().any(|key| word.starts_with(key))
+    let value = KEY_FILTERS.iter().find_map(|key| word.strip_prefix(key));
+    value.is_some_and(|value| !value.starts_with(':') && !value.starts_with("//"))
 }
 
 /// Returns whether an argument is a filter without a value, such as `-test`. Spaces around it are ignored.
 pub fn is_class_filter(argument: &str) -> bool {
     argument.trim().strip_prefix('-').is_some_and(|word| CLASS_FILTERS.contains(&word))
+}
+
+/// Returns an argument whose letters an error calls the unknown option `letter`, such as `-t` of `-tset`, and the filter
+/// without a value that is spelled like it; `None` if there is none, or no command that takes filters.
+pub fn find_misspelled_filter<'a>(letter: &str, arguments: &'a [OsString]) -> Option<(&'a str, String)> {
+    let letter = letter.strip_prefix('-').filter(|letter| letter.chars().count() == 1)?;
+    let takes_filters = |argument: &OsString| COMMANDS_WITH_FILTERS.iter().any(|command| argument == *command);
+    let command = arguments.iter().position(takes_filters)?;
+    arguments[command..].iter().filter_map(|argument| argument.to_str()).find_map(|argument| {
+        let word = argument.strip_prefix('-').filter(|word| word.contains(letter))?;
+        let most = if word.len() < MIN_LETTERS_FOR_TWO_EDITS { 1 } else { 2 };
+        let near = CLASS_FILTERS.iter().filter_map(|class| Some((count_edits_within(class, word, most)?, class)));
+        near.min().map(|(_, class)| (argument, format!("-{class}")))
+    })
 }
 
 /// Returns the filter that stands for an option which a command does not have, such as `kind:function` for `--kind
@@ -88,7 +115,7 @@ mod tests {
         for filter in ["path:src/**", " -path:src/**", "lang:go"] {
             assert!(is_filter(filter), "{filter}");
         }
-        for word in ["src/lib", "a:b/c", "-test", "xpath:a/b"] {
+        for word in ["src/lib", "a:b/c", "-test", "xpath:a/b", "path::Path", "file:///a.rs"] {
             assert!(!is_filter(word), "{word}");
         }
     }
@@ -104,6 +131,18 @@ mod tests {
         assert_eq!(filter("--kind", &["search", "q", "--kind"]).as_deref(), Some("kind:function"));
         assert_eq!(filter("--test", &["search", "--test"]).as_deref(), Some("-test"));
         assert_eq!([filter("--lmit", &[]), filter("-k", &[])], [None, None]);
+    }
+
+    #[test]
+    fn a_misspelled_filter_is_told_from_options() {
+        let find = |letter: &str, words: &[&str]| {
+            let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            find_misspelled_filter(letter, &arguments).map(|(word, filter)| format!("{word} {filter}"))
+        };
+        assert_eq!(find("-t", &["codescry", "search", "score", "-tset"]).as_deref(), Some("-tset -test"));
+        assert_eq!(find("-e", &["codescry", "symbol", "-vendord"]).as_deref(), Some("-vendord -vendor"));
+        assert_eq!(find("-x", &["codescry", "search", "score", "-x"]), None);
+        assert_eq!(find("-t", &["codescry", "index", "-tset"]), None);
     }
 
     #[test]

@@ -82,11 +82,11 @@ const NAME_COLUMNS: usize = 17;
 /// Column in which the findings begin: after the state and the name.
 const FINDING_COLUMN: usize = "warn  ".len() + NAME_COLUMNS + "  ".len();
 
-/// Minimum width of a terminal, in columns, at which a long finding is wrapped beside the name.
+/// Minimum width of a terminal, in columns, at which a finding is beside the name.
 const WIDE_COLUMNS: usize = 80;
 
-/// Formats a check as its state, name and finding, and the remedy on the next line. On a narrow terminal, a finding
-/// that does not fit is below the name.
+/// Formats a check as its state, name and finding, and the remedy on the next line. On a narrow terminal, all findings
+/// are below their names, so that they begin in one column.
 fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
     let (word, role) = match check.state {
         CheckState::Ok => ("ok  ", TextRole::Good),
@@ -98,8 +98,7 @@ fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
         ms => format!(" ({})", terminal_text::format_seconds(Duration::from_millis(ms))),
     };
     let finding = terminal_text::escape_controls(&format!("{}{duration}", check.message));
-    let room = palette.columns.saturating_sub(FINDING_COLUMN);
-    let is_beside = palette.columns >= WIDE_COLUMNS || terminal_text::fits_columns(&finding, room);
+    let is_beside = palette.columns >= WIDE_COLUMNS;
     let indent = if is_beside { FINDING_COLUMN } else { "warn  ".len() };
     let state = palette.paint(role, word);
     let mut lines = match is_beside {
@@ -127,14 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_finding_is_below_its_name_on_a_narrow_terminal() {
+    fn every_finding_is_below_its_name_on_a_narrow_terminal() {
         let narrow = Palette { is_coloured: false, columns: 60 };
         let check = DoctorCheck::warn("JetBrains Copilot", "the file has no entry for codescry", "add it");
-        assert_eq!(check_lines(&check, narrow).len(), 2, "it fits");
-        let check = DoctorCheck::warn("JetBrains Copilot", "the file has no entry for this program yet", "add it");
         assert_eq!(
             check_lines(&check, narrow),
-            ["warn  JetBrains Copilot", "      the file has no entry for this program yet", "      → add it"]
+            ["warn  JetBrains Copilot", "      the file has no entry for codescry", "      → add it"]
         );
+        assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), narrow), ["ok    disk", "      much"]);
     }
 }

@@ -4,15 +4,16 @@ mod comparison;
 mod metrics;
 mod tasks;
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
-use engine::{ContentFilter, Engine, Filter, QueryCalls as _, RetrievalMode, SearchQuery};
+use engine::{ContentFilter, Engine, Filter, QueryCalls as _, RepoPath, RetrievalMode, SearchQuery};
 
 use self::comparison::{compare_evaluations, comparison_notes, print_comparison};
-use self::metrics::{JUDGED_HITS, RetrievalMetrics, compute_metrics, mean_metrics};
+use self::metrics::{JUDGED_HITS, RelevanceTarget, RetrievalMetrics, compute_metrics, mean_metrics};
 use self::tasks::{LabelledQuestion, format_target, read_tasks};
 use crate::cli::arguments::{EvalArguments, EvalBaseline, EvalSetting, SharedArguments};
 use crate::cli::exit::CommandExit;
@@ -21,6 +22,9 @@ use crate::cli::index_run::update_index_if_free;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::eval::{ComparisonJson, EvalJson, EvaluationJson, JudgedQueryJson};
 use crate::cli::printer::{self, Printer};
+
+/// Maximum number of files that are named as missing from the index.
+const MAX_NAMED: usize = 5;
 
 /// Runs `codescry eval`.
 ///
@@ -39,6 +43,10 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         update_index_if_free(&engine, &interrupts, shared)?;
+    }
+    // A failure is reported by the first search.
+    if let Some(paths) = engine.indexed_paths().ok().flatten().filter(|_| !shared.quiet) {
+        note_unindexed(&tasks, &paths).iter().for_each(|note| printer::print_note(note));
     }
     let evaluate = |setting: &EvalSetting| evaluate_tasks(&engine, &tasks, setting, arguments.content_filter());
     let mut theirs = match &arguments.against {
@@ -63,6 +71,28 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
         comparison_notes(against).iter().for_each(|note| printer::print_note(note));
     }
     Ok(CommandExit::Done)
+}
+
+/// Returns a note about the relevant files that are not among the indexed `paths`, so that no search can find them.
+fn note_unindexed(tasks: &[LabelledQuestion], paths: &[RepoPath]) -> Option<String> {
+    let known: HashSet<&str> = paths.iter().map(RepoPath::as_str).collect();
+    let is_indexed = |target: &RelevanceTarget| {
+        known.contains(target.path.as_str()) || paths.iter().any(|path| target.is_of_file(path.as_str()))
+    };
+    let missing: BTreeSet<&str> = tasks
+        .iter()
+        .flat_map(|task| &task.targets)
+        .filter(|target| !is_indexed(target))
+        .map(|target| target.path.as_str())
+        .collect();
+    let named: Vec<&str> = missing.iter().copied().take(MAX_NAMED).collect();
+    let more = match missing.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    (!missing.is_empty())
+        .then(|| format!("{}{more} {verb} not in the index and cannot be found; check the labels", named.join(", ")))
 }
 
 /// Reads the output of an earlier run with `--json`.
@@ -146,4 +176,25 @@ fn print_evaluation(
         printer.line(&format!("{:.3}  {}", judged.ndcg_at_10, terminal_text::escape_controls(&judged.query)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_no_search_can_find_are_named() {
+        let question = |paths: &[&str]| LabelledQuestion {
+            query: "q".to_owned(),
+            targets: paths.iter().map(|path| RelevanceTarget { path: (*path).to_owned(), lines: None }).collect(),
+        };
+        let indexed = ["src/io.rs", "src/net/io.rs"].map(RepoPath::new);
+        assert_eq!(note_unindexed(&[question(&["src/io.rs", "net/io.rs", "repository/src/io.rs"])], &indexed), None);
+        let note = note_unindexed(&[question(&["src/io.rs", "nofile.py"])], &indexed).expect("a note");
+        assert!(note.starts_with("nofile.py is not in the index"), "{note}");
+        let many: Vec<String> = (0..7).map(|n| format!("gone{n}.py")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let note = note_unindexed(&[question(&many)], &indexed).expect("a note");
+        assert!(note.contains("gone4.py and 2 more are not in the index"), "{note}");
+    }
 }

@@ -4,8 +4,6 @@
 //! never holds up the client: without an answer within [`TIME_LIMIT`], or after any other failure, it writes nothing
 //! and succeeds.
 
-mod grep_pattern;
-
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -14,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use clients::{pattern_of_command, words_of_pattern};
 use config::UserEnvironment;
 use engine::{CancelToken, Engine, Filter, Hit, QueryCalls as _, RetrievalMode, SearchQuery};
 
-use self::grep_pattern::{pattern_of_command, words_of_pattern};
 use crate::cli::arguments::SharedArguments;
 use crate::cli::exit::CommandExit;
 use crate::cli::printer::Printer;

@@ -123,12 +123,13 @@ pub(super) fn change_indexes(
     change: impl Fn(&StoredIndex) -> anyhow::Result<Option<Change>>,
 ) -> anyhow::Result<CommandExit> {
     let mut printer = Printer::new();
-    let (mut exit, mut freed) = (CommandExit::Done, 0);
+    let (mut exit, mut freed, mut changes) = (CommandExit::Done, 0, 0_usize);
     for index in indexes {
         match change(index) {
             Ok(None) => {}
             Ok(Some(change)) => {
                 freed += change.bytes;
+                changes += 1;
                 let size = terminal_text::format_bytes(change.bytes);
                 let would = if is_dry_run { "would have " } else { "" };
                 printer.line(&terminal_text::escape_controls(&format!("{would}{} ({size})", change.text)))?;
@@ -141,7 +142,10 @@ pub(super) fn change_indexes(
         }
     }
     let would = if is_dry_run { "would be " } else { "" };
-    printer.line(&format!("{} {would}freed", terminal_text::format_bytes(freed)))?;
+    match (changes, exit) {
+        (0, CommandExit::Done) => printer.line("nothing to remove")?,
+        _ => printer.line(&format!("{} {would}freed", terminal_text::format_bytes(freed)))?,
+    }
     printer.finish()?;
     Ok(exit)
 }

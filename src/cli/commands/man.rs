@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::{ArgAction, Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -20,6 +20,10 @@ const LAYOUT: &[u8] = b".nh\n.ad l\n";
 
 /// Indentation from which a line of notes continues the description before it.
 const DESCRIPTION_INDENT: usize = 8;
+
+/// Where the options are that the pages of the commands leave out.
+const SHARED_OPTIONS: &str =
+    "codescry(1) lists the options that every command takes, such as --index-dir, --embedder and --quiet.";
 
 /// Prints the manual page of the program, or of one of its commands.
 ///
@@ -43,6 +47,10 @@ fn format_man_page(command: &[String]) -> anyhow::Result<String> {
     for name in command.iter().flat_map(|words| words.split_whitespace()) {
         page = find_command(&page, name)?;
     }
+    if !command.is_empty() {
+        // The page of the program describes them.
+        page = page.mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+    }
     let roff = render_sections(&page).context("cannot write the manual page")?;
     let page = to_ascii(&String::from_utf8_lossy(&roff));
     Ok(format!("{PREAMBLE}{}", page.replace(PREAMBLE, "")))
@@ -60,19 +68,37 @@ fn render_sections(page: &Command) -> io::Result<Vec<u8>> {
     man.render_title(&mut out)?;
     out.extend_from_slice(LAYOUT);
     man.render_name_section(&mut out)?;
-    man.render_synopsis_section(&mut out)?;
+    let mut synopsis = Vec::new();
+    man.render_synopsis_section(&mut synopsis)?;
+    out.extend_from_slice(mark_repeated(page, &String::from_utf8_lossy(&synopsis)).as_bytes());
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
     if page.get_subcommands().any(|command| !command.is_hide_set()) {
         man.render_subcommands_section(&mut out)?;
     }
-    if let Some(notes) = page.get_after_long_help().or_else(|| page.get_after_help()) {
-        format_notes(&notes.to_string()).to_writer(&mut out)?;
+    let notes = page.get_after_long_help().or_else(|| page.get_after_help()).map(ToString::to_string);
+    let is_program = page.get_version().is_some();
+    let notes: Vec<String> = notes.into_iter().chain((!is_program).then(|| SHARED_OPTIONS.to_owned())).collect();
+    if !notes.is_empty() {
+        format_notes(&notes.join("\n\n")).to_writer(&mut out)?;
     }
     if page.get_version().is_some() {
         man.render_version_section(&mut out)?;
     }
     Ok(out)
+}
+
+/// Adds `...` to the arguments of a synopsis that may be given several times.
+fn mark_repeated(page: &Command, synopsis: &str) -> String {
+    let mut marked = synopsis.to_owned();
+    for arg in page.get_positionals().filter(|arg| matches!(arg.get_action(), ArgAction::Append)) {
+        let name = arg.get_value_names().map_or_else(|| arg.get_id().as_str().to_owned(), |names| names.join(" "));
+        for (open, close) in [("[", "]"), ("<", ">")] {
+            let shown = format!("{open}\\fI{name}\\fR{close}");
+            marked = marked.replace(&shown, &format!("{shown}..."));
+        }
+    }
+    marked
 }
 
 /// Formats the notes at the end of a help text as a section. An indented line is a label with its description, after
@@ -174,6 +200,16 @@ mod tests {
                 assert_eq!(page.lines().filter(|line| line.starts_with(once)).count(), 1, "{name:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_page_of_a_command_has_its_own_options_and_says_what_may_be_repeated() {
+        let page = |words: &[&str]| format_man_page(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let search = page(&["search"]).expect("a page");
+        assert!(search.contains("\\-\\-explain") && !search.contains("\\-\\-parse\\-workers"), "{search}");
+        assert!(search.contains("[\\fIQUERY\\fR]...") && search.contains("codescry(1)"), "{search}");
+        assert!(page(&["symbol"]).expect("a page").contains("<\\fINAME\\fR>..."));
+        assert!(page(&[]).expect("a page").contains("\\-\\-parse\\-workers"));
     }
 
     #[test]

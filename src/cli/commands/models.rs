@@ -19,6 +19,9 @@ const TABLE_COLUMNS: usize = 150;
 /// Width of the column of names.
 const NAME_COLUMNS: usize = 29;
 
+/// What the description of a model without an ONNX file on the hub says.
+const NEEDS_EXPORT: &str = "needs an export";
+
 /// Runs `codescry models`.
 ///
 /// # Errors
@@ -102,6 +105,14 @@ fn print_models(shared: &SharedArguments, settings: &ModelSettings, json: bool) 
     }
     lines.iter().try_for_each(|line| printer.line(line))?;
     printer.line("")?;
+    if rows.iter().any(|model| model.place == "hub") {
+        printer.line("hub: not on this machine yet; `codescry models install NAME` downloads the model")?;
+    }
+    if rows.iter().any(|model| model.about.contains(NEEDS_EXPORT)) {
+        printer.line(&format!(
+            "{NEEDS_EXPORT}: the hub has no ONNX file of the model; export one, then `codescry models add FOLDER`"
+        ))?;
+    }
     printer.line(&terminal_text::escape_controls(&format!("models folder: {}", settings.models_dir.display())))?;
     if !cfg!(feature = "onnx") {
         printer.line("this program was built without ONNX Runtime: it runs only static models, not transformers")?;

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context as _;
 
 use answer::location::format_lines;
-use engine::{CancelToken, FileOutline, FolderEntry, FolderOutline, FolderQuery, RepoPath, Symbol};
+use engine::{CancelToken, EntryCounts, FileOutline, FolderEntry, FolderOutline, FolderQuery, RepoPath, Symbol};
 use text::display::escape_name;
 
 use crate::cli::arguments::{OutlineArguments, SharedArguments};
@@ -114,12 +114,26 @@ fn outline_folder(
         return Ok(printer.json(&FolderOutlineJson::new(&outline))?);
     }
     print_folder(printer, &outline, palette)?;
+    if outline.files == 0 {
+        printer.flush()?;
+        printer::print_note("there are no files to index; is this the folder with your code?");
+    }
     if outline.entries.len() < outline.total {
         printer.flush()?;
-        let more = outline.total - outline.entries.len();
-        printer::print_note(&format!("{more} more; raise --limit, or outline a folder below"));
+        printer::print_note(&format!("{}; raise --limit, or outline a folder below", describe_rest(&outline.rest)));
     }
     Ok(())
+}
+
+/// Describes the entries that are not shown, such as `not shown: 3 files, and 2 folders with 40 files`.
+fn describe_rest(rest: &EntryCounts) -> String {
+    let count = |count: usize, one: &str| terminal_text::pluralize(count as u64, one);
+    let folders = || format!("{} with {}", count(rest.folders, "folder"), count(rest.files_in_folders, "file"));
+    match (rest.files, rest.folders) {
+        (files, 0) => format!("not shown: {}", count(files, "file")),
+        (0, _) => format!("not shown: {}", folders()),
+        (files, _) => format!("not shown: {}, and {}", count(files, "file"), folders()),
+    }
 }
 
 /// Replaces the paths of an outline by the paths that are shown to the user.

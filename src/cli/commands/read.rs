@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use answer::location::format_location;
-use engine::{CancelToken, CodeExcerpt, EngineError, ReadRequest, RequestError};
+use engine::{CancelToken, CodeExcerpt, EngineError, PathError, ReadRequest, RequestError};
 
 use crate::cli::arguments::{ReadArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
@@ -22,8 +22,8 @@ use crate::cli::text_output::palette::{Palette, TextRole};
 /// Runs `codescry read`.
 ///
 /// # Errors
-/// If the folder is invalid, a place cannot be read, or the index cannot be updated. A name without a definition is not
-/// an error.
+/// If the folder is invalid, the only place cannot be read, none of several can, or the index cannot be updated. A name
+/// without a definition is not an error.
 pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::Result<CommandExit> {
     let (searched, paths, broad) = open_to_read(shared, &arguments.folders.choose(None)?)?;
     let requests = parse_places(&searched, &paths, arguments)?;
@@ -39,16 +39,25 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
-    for (at, request) in requests.iter().enumerate() {
+    let (mut shown, mut failed) = (0, 0);
+    for request in &requests {
         let excerpt = match read_place_or_name(&searched, &paths, request) {
-            Err(EngineError::Request(error @ RequestError::UnknownName { .. })) => {
+            Err(EngineError::Request(error @ (RequestError::UnknownName { .. } | RequestError::NoMember { .. }))) => {
                 printer.flush()?;
                 printer::print_note(&error.to_string());
                 exit = CommandExit::NothingFound;
                 continue;
             }
+            // The other places are read.
+            Err(error @ (EngineError::Request(_) | EngineError::Path(_))) if requests.len() > 1 => {
+                printer.flush()?;
+                printer::print_note(&format!("error: {error}"));
+                failed += 1;
+                continue;
+            }
             read => read?,
         };
+        shown += 1;
         if let Some(note) = request.symbol.as_deref().and_then(|name| excerpt.name_note(name)).filter(|_| !shared.quiet)
         {
             printer.flush()?;
@@ -58,7 +67,7 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
             printer.json(&ExcerptJson::new(&excerpt))?;
             continue;
         }
-        if at > 0 {
+        if shown > 1 {
             printer.line("")?;
         }
         printer.line(&header_line(&excerpt, palette))?;
@@ -71,7 +80,11 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
         }
     }
     printer.finish()?;
-    Ok(exit)
+    Ok(match (failed, shown) {
+        (0, _) => exit,
+        (_, 0) => CommandExit::Failed,
+        _ => CommandExit::NothingFound,
+    })
 }
 
 /// Parses the places: files with or without lines, and names of definitions. A name after a file without lines stands
@@ -91,7 +104,8 @@ fn parse_places(
             Some((path, lines)) if !matches!(is_missing(searched, paths, text), Ok(false)) => (path, Some(lines)),
             _ => (text, None),
         };
-        let is_path = lines.is_some() || is_there(path) || looks_like_path(path);
+        let is_path =
+            lines.is_some() || is_there(path) || looks_like_path(path) || has_bad_lines(searched, paths, path);
         let last =
             requests.last_mut().filter(|last| last.path.is_some() && last.lines.is_none() && last.symbol.is_none());
         match last {
@@ -121,6 +135,12 @@ fn is_missing(searched: &Searched, paths: &ShownPaths, path: &str) -> Result<boo
         Err(EngineError::Path(error)) if error.is_missing() => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Returns whether a text after a colon or `#` is no range of lines of the file before it.
+fn has_bad_lines(searched: &Searched, paths: &ShownPaths, place: &str) -> bool {
+    let read = paths.read(place, |path| searched.is_folder(path));
+    matches!(read, Err(EngineError::Path(PathError::NotLines { .. })))
 }
 
 /// Returns whether a text that names no file was meant as one: it has a separator, or the name of a source file with an

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery, ReferencedFile};
+use engine::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 
 use answer::caveats::format_kinds_asked;
 use text::display::escape_name;
@@ -24,12 +24,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// If the folder, the index, a name or a kind is invalid, or the index cannot be updated or searched.
 pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments) -> anyhow::Result<CommandExit> {
-    let kind = |word: &String| {
-        ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(|| {
-            let all: Vec<_> = ReferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            anyhow::anyhow!("unknown kind {word}; the kinds are: {}", all.join(", "))
-        })
-    };
+    let kind = |word: &String| engine::parse_use_kind(word).map_err(anyhow::Error::msg);
     let filters = &arguments.filters;
     let (names, folders) = split_names(&arguments.names, &filters.folders)?;
     let like = ReferenceQuery {
@@ -145,6 +140,7 @@ fn describe_rest(answer: &ReferenceAnswer, next: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::ReferenceKind;
 
     #[test]
     fn notes_say_what_was_asked_for_and_what_there_is() {

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
 use super::result_page::{ResultPage, describe_page_beyond, show_hit_paths};
-use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, is_filter, split_folder};
+use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, is_filter, split_folder, without_mark};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::searched::open_searched;
 use crate::cli::index_run::{call_with_repair, update_searched};
@@ -46,7 +46,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
         })?;
     }
     if arguments.batch {
-        return batch::answer_batch(&searched, &paths, &query);
+        return batch::answer_batch(&searched, &paths, &query, page.offset);
     }
     let search = || searched.search(&query, &engine::CancelToken::default());
     let mut answer = call_with_repair(&searched, &interrupts, shared, arguments.no_index, search)?;
@@ -84,6 +84,7 @@ fn split_query(arguments: &SearchArguments) -> anyhow::Result<(Vec<&OsStr>, Chos
 
 /// Builds the query from the arguments.
 fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &ResultPage) -> anyhow::Result<SearchQuery> {
+    let words: Vec<&OsStr> = words.iter().map(|word| without_mark(word)).collect();
     let text = words.join(OsStr::new(" "));
     let text = text.to_str().context("the query is not UTF-8; write it in UTF-8")?.trim().to_owned();
     anyhow::ensure!(arguments.batch || !text.trim().is_empty(), "the query is empty; give words, a name or a question");

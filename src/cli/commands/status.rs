@@ -109,7 +109,7 @@ fn status_lines(status: &IndexStatus, now: Duration, verbose: bool, palette: Pal
     }
     lines.extend(projects_text(&status.projects).map(|projects| row("projects", &projects)));
     lines.extend(report::skipped_line(&status.skipped));
-    lines.extend(report::skip_hint(&status.skipped));
+    lines.extend(report::skip_hint(&status.skipped).filter(|_| verbose));
     lines.extend(report::problem_lines(&status.problems, palette));
     if let Some(reason) = &status.redo_because {
         let reason = format!("the next index run indexes all files again: {reason}");

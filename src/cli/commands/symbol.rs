@@ -1,6 +1,6 @@
 //! `codescry symbol`: finds where a name is defined.
 
-use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
+use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolQuery};
 
 use text::display::escape_name;
 
@@ -18,12 +18,7 @@ use crate::cli::text_output::palette::{Palette, TextRole};
 /// # Errors
 /// If the folder, the index, a name or a kind is invalid, or the index cannot be updated or searched.
 pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyhow::Result<CommandExit> {
-    let kind = |word: &String| {
-        SymbolKind::parse(word).ok_or_else(|| {
-            anyhow::anyhow!("unknown kind {word}; give function, method, type, class, struct, enum, trait, interface, \
-                             impl, module, constant, variable, field, macro or another kind that `codescry search` shows")
-        })
-    };
+    let kind = |word: &String| engine::parse_symbol_kind(word).map_err(anyhow::Error::msg);
     let filters = &arguments.filters;
     let (names, folders) = split_names(&arguments.names, &filters.folders)?;
     let like = SymbolQuery {

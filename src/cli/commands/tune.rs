@@ -115,10 +115,18 @@ fn print_outcome(
         "dry_run" => "nothing was changed; without --dry-run the tuned model would not be kept either".to_owned(),
         "undone" => format!("this folder is searched with the built-in model again{vectors_text}"),
         "not_tuned" => "this folder already uses the built-in model; nothing to undo".to_owned(),
-        _ => format!("not kept: the gain is within chance; this folder keeps using {}", engine.model_id()),
+        _ => format!("not kept: {}; this folder keeps using {}", why_not_kept(tuned), engine.model_id()),
     })?;
     printer.finish()?;
     Ok(CommandExit::Done)
+}
+
+/// Says why a tuned model is not kept.
+fn why_not_kept(tuned: Option<&TuneResult>) -> &'static str {
+    match tuned {
+        Some(tuned) if tuned.gain() < 0.0 => "the tuned model finds less than the one before",
+        _ => "the gain is within chance",
+    }
 }
 
 fn measurement_lines(tuned: &TuneResult, elapsed: Duration) -> Vec<String> {
@@ -127,12 +135,13 @@ fn measurement_lines(tuned: &TuneResult, elapsed: Duration) -> Vec<String> {
         terminal_text::pluralize(tuned.pairs as u64, "pair"),
         terminal_text::pluralize(tuned.after.questions as u64, "doc comment"),
     );
+    let gain = if tuned.gain() < 0.0 { "loss" } else { "gain" };
     vec![
         format!("learned from {pairs} and {words} in {}", terminal_text::format_seconds(elapsed)),
         format!("{questions} held out, each searched for its definition among {}:", tuned.definitions),
         format!("{:12} {:>8} {:>10}", "", "MRR", "recall@10"),
         format!("{:12} {:>8.3} {:>10.3}", "built-in", tuned.before.mrr, tuned.before.recall_at_10),
         format!("{:12} {:>8.3} {:>10.3}", "tuned", tuned.after.mrr, tuned.after.recall_at_10),
-        format!("{:12} {:>+8.3} (standard error {:.3})", "gain", tuned.gain(), tuned.error),
+        format!("{gain:12} {:>+8.3} (standard error {:.3})", tuned.gain(), tuned.error),
     ]
 }

@@ -186,7 +186,9 @@ impl ShownPaths {
         let shared = self.working.components().zip(target.components()).take_while(|(a, b)| a == b).count();
         let ups = depth - (shared - self.root.components().count());
         let rest: PathBuf = target.components().skip(shared).collect();
-        RepoPath::new(format!("{}{}", "../".repeat(ups), rest.display()))
+        let shown = format!("{}{}", "../".repeat(ups), rest.display());
+        // The folder above itself is `..`, as the working folder is ``.
+        RepoPath::new(shown.trim_end_matches('/'))
     }
 
     /// Calls `read` with a path relative to the named folder. If nothing is there, or the path leads out of the indexed
@@ -231,6 +233,9 @@ mod tests {
         assert_eq!(shown("/p/docs", Some("src")), "../src/net/a.rs");
         assert_eq!(shown("/", Some("src")), "p/src/net/a.rs");
         assert_eq!(shown("/q", Some("src")), "/p/src/net/a.rs");
+        let paths =
+            ShownPaths { root: "/p".into(), working: "/p/src/web".into(), part: Some(RepoPath::new("src/web")) };
+        assert_eq!(["", "src"].map(|path| paths.show(&RepoPath::new(path)).as_str().to_owned()), ["../..", ".."]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::index_run::searched::Searched;
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
-use answer::place::PlaceRow;
+use answer::place::{PlaceRow, is_part};
 use answer::{Place, QueryWords};
 use engine::{CodeExcerpt, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
@@ -109,16 +109,20 @@ fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
 }
 
 /// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`. The names are those of
-/// [`Place::name`]; `stale` is there only if the hit is stale.
+/// [`Place::name`], each with its own kind if these differ; `stale` is there only if the hit is stale.
 fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette) -> String {
     let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);
     let mut parts = vec![palette.paint(TextRole::Path, &place)];
-    let name = Place::new(hit, words, 1).name();
-    if !name.is_empty() {
-        parts.push(palette.paint(TextRole::Name, &name));
+    let place = Place::new(hit, words, 1);
+    match place.name_with_kinds(|name, kind| format!("{name} [{kind}]")) {
+        Some(named) => parts.push(palette.paint(TextRole::Name, &named)),
+        None => {
+            let name = place.name();
+            parts.extend((!name.is_empty()).then(|| palette.paint(TextRole::Name, &name)));
+            parts.push(palette.paint(TextRole::Dim, &format!("[{}]", hit.kind)));
+        }
     }
-    parts.push(palette.paint(TextRole::Dim, &format!("[{}]", hit.kind)));
     if hit.stale {
         parts.push(palette.paint(TextRole::Warning, "stale"));
     }
@@ -153,22 +157,31 @@ fn snippet_lines(
 fn also_line(hit: &Hit, palette: Palette) -> Option<String> {
     let place = |place: &engine::RelatedChunk| {
         let space = if place.name.is_empty() { "" } else { " " };
-        format!("{}-{} {}{space}{}", place.span.start_line, place.span.end_line, place.kind, place.name)
+        let part = if is_part(hit, place) { " (part)" } else { "" };
+        format!("{}-{} {}{space}{}{part}", place.span.start_line, place.span.end_line, place.kind, place.name)
     };
     let places: Vec<String> = hit.also.iter().map(place).collect();
     (!places.is_empty()).then(|| palette.paint(TextRole::Dim, &format!("  also: {}", places.join(", "))))
 }
 
-/// Formats the terms of a score as a table with their sum, then the terms that chose the chunk.
+/// Formats the terms of a score as a table with their sum, then the terms that chose the chunk among those of its file,
+/// with theirs.
 fn score_table(explanation: &Explanation, score: f32) -> Vec<String> {
     let mut lines = vec![format!("  {:>9}  {:>9}  term", "share", "value")];
     for term in &explanation.terms {
         lines.push(format!("  {:>+9.4}  {:>9.4}  {}", term.share, term.value, term.name));
     }
-    lines.push(format!("  {score:>9.4}  {:>9}  score", ""));
+    lines.push(format!("  {score:>9.4}  {:>9}  score: the sum of the shares above", ""));
+    if explanation.chunk.is_empty() {
+        return lines;
+    }
+    lines
+        .push("  the terms below only choose this chunk among those of its file; they are not in the score".to_owned());
     for term in &explanation.chunk {
         lines.push(format!("  {:>+9.4}  {:>9.4}  {}", term.share, term.value, term.name));
     }
+    let sum: f32 = explanation.chunk.iter().map(|term| term.share).sum();
+    lines.push(format!("  {sum:>9.4}  {:>9}  sum of the chunk's shares", ""));
     lines
 }
 
@@ -261,11 +274,14 @@ mod tests {
 
     #[test]
     fn terms_are_aligned_in_columns() {
-        let terms = vec![ScoreTerm { name: "words in the path", value: 2.0, share: -0.25 }];
-        let chunk = vec![ScoreTerm { name: "chunk: words", value: 1.0, share: 1.0 }];
+        let term = |name, value, share| ScoreTerm { name, value, share };
+        let terms = vec![term("words in the path", 2.0, -0.25), term("file name in the query", 1.0, 1.75)];
+        let chunk = vec![term("chunk: words", 1.0, 1.0), term("chunk: a test", 1.0, -0.5)];
         let lines = score_table(&Explanation { terms, chunk }, 1.5);
         assert_eq!(lines[1], "    -0.2500     2.0000  words in the path");
-        assert_eq!(lines[2], "     1.5000             score");
-        assert_eq!(lines[3], "    +1.0000     1.0000  chunk: words");
+        assert_eq!(lines[3], "     1.5000             score: the sum of the shares above");
+        assert!(lines[4].ends_with("they are not in the score"), "{lines:?}");
+        assert_eq!(lines[5], "    +1.0000     1.0000  chunk: words");
+        assert_eq!(lines.last().map(String::as_str), Some("     0.5000             sum of the chunk's shares"));
     }
 }

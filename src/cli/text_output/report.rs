@@ -14,6 +14,9 @@ const MAX_PROBLEMS: usize = 10;
 pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Vec<String> {
     let seconds = terminal_text::format_seconds(report.elapsed);
     let mut summary = match report.files_indexed {
+        0 if report.files_found == 0 => {
+            format!("no files to index; is this the folder with your code? ({seconds})")
+        }
         0 => format!("up to date: {} in {seconds}", terminal_text::pluralize(report.files_unchanged, "file")),
         _ => format!(
             "indexed {} ({}, {}) in {seconds}",
@@ -35,7 +38,9 @@ pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Ve
         ));
     }
     lines.extend(skipped_line(&report.skipped));
-    lines.extend(skip_hint(&report.skipped));
+    // A run that changed nothing has shown the advice before.
+    let is_news = report.files_indexed > 0 || report.files_removed > 0;
+    lines.extend(skip_hint(&report.skipped).filter(|_| is_news || verbose));
     lines.extend(report.notes.iter().map(|note| terminal_text::escape_controls(note)));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
@@ -133,6 +138,8 @@ pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
         };
         let (name, threads, items) = (stage.stage, stage.threads, stage.items);
         lines.push(format!("{name:<6}{threads:>8}{items:>9}{busy:>5.0} %{input:>7.0} %{output:>7.0} %{queue:>11}"));
+        // The walk has no queue.
+        lines.last_mut().into_iter().for_each(|line| line.truncate(line.trim_end().len()));
     }
     lines
 }
@@ -195,6 +202,10 @@ mod tests {
             report_lines(&none, false, PLAIN)[..2],
             ["up to date: 2 files in 2.00 s", "found 2: indexed 0, unchanged 2"]
         );
+        let advises = |verbose| report_lines(&none, verbose, PLAIN).iter().any(|line| line.contains("--dry-run"));
+        assert_eq!([advises(false), advises(true)], [false, true], "a run before has advised");
+        let empty = IndexReport { files_found: 0, files_indexed: 0, files_removed: 0, ..report() };
+        assert!(report_lines(&empty, false, PLAIN)[0].starts_with("no files to index; is this the folder"));
     }
 
     #[test]

@@ -110,6 +110,43 @@ fn names_are_right() {
 }
 
 #[test]
+fn names_of_different_kinds_have_their_own() {
+    let mut hit = hit("const RETRIES = 3;\nstruct Matcher;\nfn reset() {}\n");
+    (hit.kind, hit.symbol, hit.container) = (SymbolKind::Constant, "RETRIES".to_owned(), String::new());
+    hit.signature = "const RETRIES".to_owned();
+    let of_kind = |name: &str, kind| Symbol { kind, ..definition(name) };
+    hit.definitions = vec![
+        of_kind("RETRIES", SymbolKind::Constant),
+        of_kind("Matcher", SymbolKind::Struct),
+        of_kind("reset", SymbolKind::Function),
+    ];
+    let words = QueryWords::default();
+    let place = Place::new(&hit, &words, 1);
+    assert!(
+        place
+            .format_brief(BriefLengths { signature: 60, line: 0 })
+            .ends_with("a.rs:10-12 constant RETRIES, struct Matcher, function reset")
+    );
+    assert_eq!(
+        place.name_with_kinds(|name, kind| format!("{name} [{kind}]")).as_deref(),
+        Some("RETRIES [constant], Matcher [struct], reset [function]")
+    );
+}
+
+#[test]
+fn parts_of_one_definition_are_called_parts() {
+    let mut hit = hit("fn open() {}\n");
+    for (at, related) in hit.also.iter_mut().enumerate() {
+        let start_line = 70 + 6 * u32::try_from(at).expect("few");
+        (related.name, related.kind) = ("Store.close".to_owned(), SymbolKind::Method);
+        related.span = Span { start_line, end_line: start_line + 5 };
+    }
+    hit.also[2].span = Span { start_line: 190, end_line: 195 };
+    let shown = Place::new(&hit, &QueryWords::default(), 1).related(3);
+    assert_eq!(shown, ["70-75 method close (part)", "76-81 method close (part)", "190-195 method close"]);
+}
+
+#[test]
 fn a_later_part_of_a_definition_has_its_signature_in_the_head() {
     let hit = hit(&format!("    first();\n{}    retry();\n}}\n", "    step();\n".repeat(30)));
     let shown = Place::new(&hit, &QueryWords::parse("retried"), 4).format(DETAIL);

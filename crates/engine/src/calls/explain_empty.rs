@@ -3,15 +3,20 @@
 use std::path::{Component, Path};
 
 use super::explain_missed::{INCLUDE_LARGE, note_large_files};
-use crate::error::EngineError;
+use crate::error::{EngineError, describe_unreached};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Filter, FolderScope, QueryFilters, SearchScope, Snapshot, UnmatchedPath, describe_scope};
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
-use types::{RepoPath, SkipReason};
+use text::display::escape_name;
+use types::RepoPath;
 
-/// Explains why a request finds nothing, after resolving the projects of its filters.
+/// The reasons why files are not indexed that do not keep a definition or a use of a name from being found.
+const WITHOUT_NAMES: [&str; 7] = ["binary", "data", "empty", "lock-file", "not-regular", "secret", "symlink"];
+
+/// Explains why a request for a name or for similar code finds nothing, after resolving the projects of its filters. Files
+/// that are not indexed are only counted if they may hold names.
 pub(crate) fn explain_empty_filter<S: QuerySource + ?Sized>(
     source: &S,
     snapshot: &Snapshot,
@@ -19,7 +24,24 @@ pub(crate) fn explain_empty_filter<S: QuerySource + ?Sized>(
     query_filters: &QueryFilters,
 ) -> Result<Vec<String>, EngineError> {
     let folders = source.find_folders(snapshot, filter, query_filters)?;
-    explain_empty(source, snapshot, filter, query_filters, &folders)
+    explain_nothing_found(source, snapshot, (filter, query_filters, &folders), |reason| {
+        !WITHOUT_NAMES.contains(&reason)
+    })
+}
+
+/// Explains each path filter of a request that matches no indexed file; nothing for an index that is not held in memory.
+pub(crate) fn explain_unmatched_paths<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    filter: &Filter,
+    query_filters: &QueryFilters,
+) -> Result<Vec<String>, EngineError> {
+    if snapshot.is_part() {
+        return Ok(Vec::new());
+    }
+    let folders = source.find_folders(snapshot, filter, query_filters)?;
+    let scope = describe_scope(snapshot, filter, query_filters, &folders)?;
+    Ok(scope.unmatched_paths.iter().map(|path| explain_unmatched_path(source, snapshot, path)).collect())
 }
 
 /// Explains why a request finds nothing: each path filter that matches no indexed file, with the reason. Without such a
@@ -32,9 +54,24 @@ pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
     query_filters: &QueryFilters,
     folders: &FolderScope,
 ) -> Result<Vec<String>, EngineError> {
+    explain_nothing_found(source, snapshot, (filter, query_filters, folders), |_| true)
+}
+
+/// Explains like [`explain_empty`]; `may_matter` returns whether files that are not indexed for a reason are counted.
+fn explain_nothing_found<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    (filter, query_filters, folders): (&Filter, &QueryFilters, &FolderScope),
+    may_matter: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, EngineError> {
     if snapshot.is_part() {
         // Only the files that may answer were loaded, so the others cannot be counted.
         return Ok(Vec::new());
+    }
+    if lacks_files(snapshot) {
+        // No other reason matters, apart from the files that are not indexed.
+        let notes = [describe_lack_of_files(source, snapshot)];
+        return Ok(notes.into_iter().chain(count_not_indexed(snapshot, |_| true)).collect());
     }
     let scope = describe_scope(snapshot, filter, query_filters, folders)?;
     if !scope.unmatched_paths.is_empty() {
@@ -47,17 +84,40 @@ pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
         let colon = if limits.is_empty() { "" } else { ": " };
         notes.push(format!("searched {searched} of {indexed} indexed files{colon}{}", limits.join(", ")));
     }
-    let mut skipped: Vec<(&String, &u64)> = snapshot.manifest().skipped.iter().collect();
-    skipped.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    if !skipped.is_empty() {
-        let counts: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        let mut listed = "`codescry index --dry-run` lists each with its reason".to_owned();
-        if note_large_files(snapshot).is_some() {
-            listed.push_str(&format!("; {}", INCLUDE_LARGE.replace("they", "too-large ones")));
-        }
-        notes.push(format!("not indexed: {} ({listed})", counts.join(", ")));
-    }
+    notes.extend(count_not_indexed(snapshot, may_matter));
     Ok(notes)
+}
+
+/// Returns whether a complete index has no file.
+pub(crate) fn lacks_files(snapshot: &Snapshot) -> bool {
+    snapshot.files_indexed() == 0 && snapshot.manifest().complete
+}
+
+/// Says that the searched folder has no file that is indexed, which is most often the wrong folder.
+fn describe_lack_of_files<S: QuerySource + ?Sized>(source: &S, snapshot: &Snapshot) -> String {
+    match source.engines().len() {
+        0 | 1 => {
+            let root = snapshot.manifest().root.to_string_lossy();
+            format!("{} has no files to index; is it the folder with your code?", escape_name(&root))
+        }
+        _ => "the folders have no files to index; are they those with your code?".to_owned(),
+    }
+}
+
+/// Counts the files and folders that are not indexed, by the reasons that `may_matter`; `None` if there are none.
+fn count_not_indexed(snapshot: &Snapshot, may_matter: impl Fn(&str) -> bool) -> Option<String> {
+    let skipped = snapshot.manifest().skipped.iter().filter(|(reason, _)| may_matter(reason));
+    let mut skipped: Vec<(&String, &u64)> = skipped.collect();
+    skipped.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    if skipped.is_empty() {
+        return None;
+    }
+    let counts: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let mut listed = "`codescry index --dry-run` lists each with its reason".to_owned();
+    if note_large_files(snapshot).is_some() {
+        listed.push_str(&format!("; {}", INCLUDE_LARGE.replace("they", "too-large ones")));
+    }
+    Some(format!("not indexed: {} ({listed})", counts.join(", ")))
 }
 
 /// Explains why no indexed file matches a path filter.
@@ -94,45 +154,21 @@ impl Engine {
         };
         let reason = match walk::judge_path(&self.settings.root, &options, &path).ok()? {
             Some(WalkFinding::Skipped(skipped)) if skipped.path == path => {
-                format!("it is {}", describe(&skipped.reason))
+                format!("it is {}", skipped.reason.describe())
             }
-            Some(WalkFinding::Skipped(skipped)) => format!("{} is {}", skipped.path, describe(&skipped.reason)),
+            Some(WalkFinding::Skipped(skipped)) => format!("{} is {}", skipped.path, skipped.reason.describe()),
             Some(WalkFinding::File(_)) => {
                 let read = FileContents::read_beneath(self.root(), &path, walk::max_bytes_of(&path, max_bytes)).ok();
                 match read.and_then(|read| walk::inspect_content(&path, &read.bytes)) {
-                    Some(reason) => format!("it is {}", describe(&reason)),
+                    Some(reason) => format!("it is {}", reason.describe()),
                     None if is_recorded(&path) => "it has no code or text".to_owned(),
                     None => "it is new; run `codescry index` or call index_project".to_owned(),
                 }
             }
+            None if on_disk.is_file() => describe_unreached(&path).to_owned(),
             None => "it holds no file that is indexed".to_owned(),
         };
         Some(format!("{pattern} is not indexed: {reason}"))
-    }
-}
-
-/// Describes the reason why a walk skips a path, with the rule.
-fn describe(reason: &SkipReason) -> String {
-    match reason {
-        SkipReason::Secret { rule } => format!("left out because it may hold credentials (it matches {rule})"),
-        SkipReason::TooLarge { size_bytes } => format!("larger than --max-file-bytes ({size_bytes} bytes)"),
-        SkipReason::SymbolicLink => "a link, which is not followed".to_owned(),
-        SkipReason::Hidden => {
-            "hidden (its name begins with a dot; a rule such as `!NAME` in .codescryignore includes it)".to_owned()
-        }
-        SkipReason::PackageFolder { marker } => format!(
-            "a folder of packages, build output or a cache (by {marker}; a rule such as `!FOLDER/` in .codescryignore \
-             includes it)"
-        ),
-        SkipReason::RepositoryCopy { kind } => {
-            format!("a {kind} of the repository around it (a rule such as `!FOLDER/` in .codescryignore includes it)")
-        }
-        SkipReason::OtherFileSystem => "on another file system (--cross-file-systems includes it)".to_owned(),
-        SkipReason::Data => {
-            "a data file (rows, logs or other records), which no setting includes; read_code shows it".to_owned()
-        }
-        SkipReason::LockFile => "a lock file".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -231,6 +267,37 @@ mod tests {
         assert!(notes.contains("configuration files were not searched (1 file; content all includes them)"), "{notes}");
         let config = Filter { content: ContentFilter::All, ..in_path("conf") };
         assert_eq!(search(&engine, "port", config).0, ["conf/server.toml"]);
+    }
+
+    #[test]
+    fn an_answer_about_a_name_counts_only_files_that_may_have_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine(folder.path());
+        let query = crate::SymbolQuery { name: "zzzzzz".into(), limit: 5, ..Default::default() };
+        let notes = engine.find_symbol(&query, &CancelToken::default()).expect("an answer").notes.join("; ");
+        let counts = notes.split("not indexed: ").nth(1).expect("what is not indexed");
+        assert!(counts.contains("ignored 2") && counts.contains("too-large 1"), "{notes}");
+        assert!(!counts.contains("secret") && !counts.contains("data"), "{notes}");
+    }
+
+    #[test]
+    fn a_folder_without_files_is_called_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("root")).expect("a folder");
+        let options = Options {
+            path: Some(folder.path().join("root")),
+            index_dir: Some(folder.path().join("index")),
+            max_cache_bytes: Some(0),
+            ..Options::default()
+        };
+        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
+        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+        let (found, notes) = search(&engine, "Quuxifier lang:rust", Filter::default());
+        assert!(
+            found.is_empty() && notes.contains("root has no files to index; is it the folder with your code?"),
+            "{notes}"
+        );
+        assert!(!notes.contains("nowhere"), "{notes}");
     }
 
     #[test]

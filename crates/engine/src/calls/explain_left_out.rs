@@ -147,7 +147,7 @@ fn compile(
 }
 
 /// Says why the file at `path` is left out.
-fn describe_cause(path: &RepoPath, folders: &FolderScope) -> String {
+pub(super) fn describe_cause(path: &RepoPath, folders: &FolderScope) -> String {
     match is_below(path.as_str(), &folders.base) {
         true => "which the filters leave out".to_owned(),
         false => format!("outside of {}", escape_name(&folders.base)),

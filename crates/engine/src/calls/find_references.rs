@@ -14,24 +14,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::containers::{ContainerFilter, FileScope, UseOwner};
+use self::left_out::{LeftOutUses, explain_no_use, has_names, paths_of};
 use self::remarks::{find_similar_member, note_missing, note_others, note_uncertain};
 use self::spelling::spelling_in;
-use super::explain_empty::explain_empty_filter;
 use super::find_symbol::{SymbolAnswer, find_symbol_in, note_invalid_filters, split_name_filters};
 use super::matching_symbols::{SymbolHit, SymbolQuery};
+use super::named_kinds::{note_unused_kinds, split_use_kinds};
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
 use crate::query_source::{LocatedPath, QuerySource, compile_filter};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
-use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
+use search::{ContentFilter, Filter, InvalidFilter, NameMatch, NameQuery, find_files_with_identifier};
 use source::decode_source_as;
 use source::language::{self, LanguageChoices};
 use source::parse::{FileReferences, ReferenceKind, ReferenceSite};
 use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
 
 mod containers;
+mod left_out;
 mod remarks;
 mod spelling;
 
@@ -100,7 +102,7 @@ pub struct ReferenceAnswer {
     pub name: String,
     /// The kinds of uses that were requested; empty for all kinds but definitions.
     pub kinds: Vec<ReferenceKind>,
-    /// A similar defined name, if no file that was read spells the name itself; only if the first page is the last.
+    /// A similar defined name, if no file spells the name itself; only if the first page is the last.
     pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
     /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
@@ -173,7 +175,7 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
     cancel: &CancelToken,
 ) -> Result<ReferenceAnswer, EngineError> {
     let (in_text, rest) = split_use_kinds(&query.name);
-    let (query_filters, text) = split_name_filters(&rest);
+    let (mut query_filters, text) = split_name_filters(&rest);
     let NameQuery { name, qualifiers, .. } = NameQuery::parse(&text)
         .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "an identifier like `parse`" })?;
     let kinds = query.kinds.iter().copied().chain(in_text).collect();
@@ -191,16 +193,9 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         filter.content = ContentFilter::CodeAndConfig;
     }
     let compiled = compile_filter(source, &snapshot, &filter, &query_filters)?;
-    // Of configuration without a grammar, only the words are known.
-    let is_read = |language: Language| {
-        !is_default
-            || language::language_content(language) == ContentKind::Code
-            || language::language_grammar(language).is_some()
-            || language.0 == "just"
-    };
+    let is_read = |language: Language| !is_default || has_names(language);
     let files = find_files_with_identifier(&snapshot, word, |file| is_read(file.language) && compiled.allows(file))?;
-    let files: Vec<(&RepoPath, Language)> =
-        files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
+    let files = paths_of(&snapshot, &files);
     let mut answer = ReferenceAnswer {
         files_with_name: files.len(),
         coverage: IndexCoverage::of_snapshot(&snapshot),
@@ -215,14 +210,22 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
     let scan =
         ReferenceScan { source, name: &name, query, languages, containers: containers.as_ref(), deadline, cancel };
     scan.fill_page(&files, &mut answer);
+    let mut is_spelled_elsewhere = false;
     if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
-        answer.notes = explain_empty_filter(source, &snapshot, &filter, &query_filters)?;
+        let is_docs = |language: Language| language::language_content(language) == ContentKind::Docs;
+        let others = find_files_with_identifier(&snapshot, word, |file| {
+            has_names(file.language) && !is_docs(file.language) && !compiled.allows(file)
+        })?;
+        let left_out = scan.find_left_out(&paths_of(&snapshot, &others));
+        is_spelled_elsewhere = left_out.is_spelled;
+        answer.notes = explain_no_use(source, &snapshot, (&filter, &query_filters), &left_out)?;
     }
     if query.from == ReferencePosition::default() {
         if !qualifiers.is_empty() && containers.is_none() {
             answer.notes.push(note_missing(text.trim(), &name, answer.files.is_empty()));
         }
-        let named = QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref() };
+        let named =
+            QualifiedName { text: &text, filtered: &rest, containers: containers.as_ref(), is_spelled_elsewhere };
         match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
             // The uses found before stay an answer.
             Err(EngineError::Cancelled) => answer.out_of_time = true,
@@ -230,6 +233,8 @@ pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
         }
     }
     let other_definitions = containers.map_or(0, |containers| containers.other_definitions);
+    answer.notes.extend(note_unused_kinds(&query_filters));
+    query_filters.invalid.retain(|filter| !matches!(filter, InvalidFilter::Kind(_)));
     answer.notes.extend(note_invalid_filters(&query_filters, &snapshot));
     answer.notes.extend(note_uncertain(&name, answer.uncertain_uses));
     answer.notes.extend(note_others(&name, answer.uses_of_others, other_definitions));
@@ -248,9 +253,11 @@ struct QualifiedName<'q> {
     filtered: &'q str,
     /// The definitions in the container that the name requests.
     containers: Option<&'q ContainerFilter>,
+    /// Whether a file that the filters leave out spells the name.
+    is_spelled_elsewhere: bool,
 }
 
-/// Sets the definitions of a name, and a similar name if no file that was read spells it.
+/// Sets the definitions of a name, and a similar name if no file spells it.
 fn add_definitions<S: QuerySource + ?Sized>(
     source: &S,
     answer: &mut ReferenceAnswer,
@@ -258,7 +265,7 @@ fn add_definitions<S: QuerySource + ?Sized>(
     filter: &Filter,
     cancel: &CancelToken,
 ) -> Result<(), EngineError> {
-    let QualifiedName { text, filtered, containers } = *named;
+    let QualifiedName { text, filtered, containers, is_spelled_elsewhere } = *named;
     let plain = NameQuery::parse(text).map_or_else(|| text.to_owned(), |parsed| parsed.name);
     let find = |name: String, limit: usize| {
         let query = SymbolQuery { name, filter: filter.clone(), limit, ..SymbolQuery::default() };
@@ -271,7 +278,7 @@ fn add_definitions<S: QuerySource + ?Sized>(
             None if text.trim() != plain => find_similar_member(find(filtered.to_owned(), 1)?),
             _ => None,
         };
-        answer.similar_name = member.or_else(|| other.cloned());
+        answer.similar_name = member.or_else(|| other.filter(|_| !is_spelled_elsewhere).cloned());
     }
     let (mut definitions, mut has_more) = (symbols, more);
     if let Some(containers) = containers {
@@ -283,17 +290,6 @@ fn add_definitions<S: QuerySource + ?Sized>(
     answer.definitions = definitions.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
     answer.has_more_definitions = has_more && answer.definitions.len() == MAX_DEFINITIONS;
     Ok(())
-}
-
-/// Splits the kinds of uses, such as `kind:call`, from a query for a name.
-fn split_use_kinds(text: &str) -> (Vec<ReferenceKind>, String) {
-    let kind = |word: &str| {
-        let name = word.strip_prefix("kind:")?.trim_end_matches('s').to_ascii_lowercase();
-        ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == name)
-    };
-    let kinds = text.split_whitespace().filter_map(kind).collect();
-    let rest: Vec<&str> = text.split_whitespace().filter(|word| kind(word).is_none()).collect();
-    (kinds, rest.join(" "))
 }
 
 /// A search for uses that is under way.
@@ -366,6 +362,25 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
             }
         }
         answer.files_read = at.min(files.len());
+    }
+
+    /// Finds the requested uses in `files`, which the filters leave out.
+    fn find_left_out(&self, files: &[(&RepoPath, Language)]) -> LeftOutUses<'_> {
+        let query =
+            ReferenceQuery { from: ReferencePosition::default(), limit: left_out::MAX_COUNTED, ..self.query.clone() };
+        let deadline = self.deadline.min(Instant::now() + left_out::TIME_LIMIT);
+        let languages = self.languages.clone();
+        let mut found = ReferenceAnswer::default();
+        ReferenceScan { query: &query, languages, deadline, ..*self }.fill_page(files, &mut found);
+        let mut uses = found.files.iter().flat_map(|file| file.references.iter().map(|one| (&file.path, one.line)));
+        LeftOutUses {
+            name: self.name,
+            count: uses.clone().count(),
+            first: uses.next().map(|(path, line)| (path.clone(), line)),
+            has_more: found.next.is_some(),
+            is_spelled: found.files_spelled > 0,
+            other_kinds: found.other_kinds,
+        }
     }
 
     /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that were not

@@ -1,6 +1,7 @@
 //! Finds code that is similar to a given piece of code.
 
 use super::explain_empty::explain_empty_filter;
+use super::find_symbol::note_invalid_filters;
 use super::read_code::{ReadRequest, read_code_in};
 use crate::answer::{SearchAnswer, build_answer};
 use crate::error::{EngineError, PathError, fail_if_cancelled};
@@ -20,18 +21,28 @@ pub enum SimilarTarget {
     Snippet(String),
 }
 
-/// Finds the chunks whose vectors are nearest to the vector of `target`.
+/// A request for code that is similar to a given piece of code.
+#[derive(Clone, Debug)]
+pub struct SimilarQuery {
+    pub target: SimilarTarget,
+    /// Maximum number of hits, from 1 to [`MAX_LIMIT`](crate::MAX_LIMIT).
+    pub limit: usize,
+    pub filter: Filter,
+    /// Further filters, written as in a search: `lang:go -test`. Words that are no filters are ignored.
+    pub written_filters: String,
+}
+
+/// Finds the chunks whose vectors are nearest to the vector of the target.
 ///
 /// # Errors
 /// Fails like [`QueryCalls::find_similar`](crate::QueryCalls::find_similar).
 pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     source: &S,
-    target: &SimilarTarget,
-    limit: usize,
-    filter: &Filter,
+    query: &SimilarQuery,
     cancel: &CancelToken,
 ) -> Result<SearchAnswer, EngineError> {
-    let filters = QueryFilters::default();
+    let SimilarQuery { target, limit, filter, written_filters } = query;
+    let (filters, _) = QueryFilters::parse(written_filters);
     let snapshot = source.snapshot()?;
     let embedder = source.embedder_of(&snapshot)?;
     let compiled = compile_filter(source, &snapshot, filter, &filters)?;
@@ -52,11 +63,12 @@ pub(crate) fn find_similar_in<S: QuerySource + ?Sized>(
     let snapshot = load_part(&snapshot, &PartRequest::Vector { vector: &vector, filter: &compiled })?;
     let except = at.and_then(|(path, line)| snapshot.chunk_at_line(path.as_str(), line));
     let compiled = compiled.for_snapshot(&snapshot);
-    let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
+    let found = find_nearest_chunks(&snapshot, &vector, compiled, *limit, except, cancel);
     let mut results = track_damage(source, found.map_err(EngineError::from))?;
     if results.hits.is_empty() {
         results.notes = explain_empty_filter(source, &snapshot, filter, &filters)?;
     }
+    results.notes.extend(note_invalid_filters(&filters, &snapshot));
     build_answer(source, &snapshot, results, cancel)
 }
 
@@ -73,7 +85,8 @@ fn find_last_chunk<S: QuerySource + ?Sized>(
 ) -> Result<u32, EngineError> {
     let file = snapshot.file_index(path.as_str());
     let Some(last) = file.and_then(|file| snapshot.chunks_of_file(file).next_back()) else {
-        return Err(PathError::NotIndexed { path: path.clone(), line }.into());
+        let reason = source.find_exclusion(snapshot, path.as_str());
+        return Err(PathError::NotIndexed { path: path.clone(), line, reason }.into());
     };
     let path = Some(path.as_str().to_owned());
     read_code_in(source, &ReadRequest { path, lines: Some((line, line)), ..ReadRequest::default() }, cancel)?;

@@ -10,9 +10,7 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};
 use platform::cancel::CancelToken;
-use search::{
-    ContentFilter, InvalidFilter, NameMatch, NameQuery, QueryError, QueryFilters, Snapshot, find_definitions,
-};
+use search::{ContentFilter, InvalidFilter, NameMatch, NameQuery, QueryFilters, Snapshot, find_definitions};
 use source::secrets::MASK;
 use text::display::escape_name;
 use types::SymbolKind;
@@ -129,15 +127,6 @@ pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
 
 /// Returns notes on the invalid filters that are written with a name.
 pub(crate) fn note_invalid_filters(filters: &QueryFilters, snapshot: &Snapshot) -> Vec<String> {
-    let note = |filter: &InvalidFilter| match filter {
-        InvalidFilter::Language(name) => {
-            let name = escape_name(name);
-            format!("left out lang:{name}: {}", QueryError::unknown_language(&name, Some(snapshot)))
-        }
-        InvalidFilter::Kind(name) => {
-            format!("left out kind:{0}, because {0} is no kind of definition", escape_name(name))
-        }
-        InvalidFilter::Glob(name, message) => format!("left out {name}: {message}"),
-    };
+    let note = |filter: &InvalidFilter| format!("`{}:` was ignored: {}", filter.name(), filter.describe(snapshot));
     filters.invalid.iter().map(note).collect()
 }

@@ -1,4 +1,4 @@
-//! Lists the indexed files at the top of the folder.
+//! Lists the indexed files: those at the top of the folder, or all paths.
 
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -34,6 +34,15 @@ impl Engine {
             size_bytes: snapshot.record(&file.path).map(|record| record.stat.size_bytes),
         });
         Ok(files.collect())
+    }
+
+    /// Returns the paths of all files with chunks, sorted; `None` for an index that is not held in memory.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`], or an error of the store.
+    pub fn indexed_paths(&self) -> Result<Option<Vec<RepoPath>>, EngineError> {
+        let snapshot = self.confirmed_snapshot()?;
+        Ok((!snapshot.is_part()).then(|| snapshot.files.iter().map(|file| file.path.clone()).collect()))
     }
 
     /// Returns the paths of at most `limit` files that are in the root now, sorted; none if it cannot be read.

@@ -9,7 +9,7 @@ use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot};
 use source::parse;
 use store::ChunkText;
-use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
+use types::{Language, RepoPath, Span, Symbol, SymbolKind, is_declaration, qualified_name};
 
 /// The name whose definitions to find, and which of them to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,27 +128,6 @@ fn symbol_text(span: &Span, around: Span, text: &str) -> String {
     let first = span.start_line.saturating_sub(around.start_line) as usize;
     let count = (span.end_line + 1).saturating_sub(span.start_line.max(around.start_line)) as usize;
     text.lines().skip(first).take(count).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns whether a definition with this text has no body: an overload in a type checker's sense, an abstract method,
-/// a prototype or a forward declaration. Always false for languages other than Python, C, C++, CUDA, TypeScript, Java,
-/// C# and PHP.
-pub(crate) fn is_declaration(language: Language, kind: SymbolKind, text: &str) -> bool {
-    use SymbolKind::{Class, Constructor, Enum, Function, Method, Struct, Union};
-    let text = text.trim_end();
-    match (language.0, kind) {
-        ("python", Function | Method | Constructor) => {
-            let is_overload = |line: &str| line.starts_with('@') && line.ends_with("overload");
-            text.ends_with(": ...")
-                || text.lines().next_back().is_some_and(|line| line.trim() == "...")
-                || text.lines().any(|line| is_overload(line.trim()))
-        }
-        ("c" | "cpp" | "cuda", Function | Method | Constructor | Class | Struct | Union | Enum)
-        | ("typescript" | "tsx" | "java" | "csharp" | "php", Function | Method | Constructor) => {
-            !text.contains('{') && !text.contains("=>")
-        }
-        _ => false,
-    }
 }
 
 /// Returns the kind of a function inside of a container of this kind.

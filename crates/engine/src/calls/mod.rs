@@ -18,6 +18,7 @@ mod index;
 mod list_files;
 mod list_projects;
 mod matching_symbols;
+mod named_kinds;
 mod outline_file;
 mod outline_folder;
 mod parser_state;
@@ -39,12 +40,13 @@ pub use collection::{
     compact_collection, list_collection, remove_repository, verify_collection,
 };
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
-pub use find_similar::SimilarTarget;
+pub use find_similar::{SimilarQuery, SimilarTarget};
 pub use find_symbol::SymbolAnswer;
 pub use list_files::IndexedFile;
 pub use matching_symbols::{SymbolHit, SymbolQuery};
+pub use named_kinds::{parse_symbol_kind, parse_use_kind};
 pub use outline_file::FileOutline;
-pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
+pub use outline_folder::{EntryCounts, FolderEntry, FolderOutline, FolderQuery};
 pub use publish::{CollectedLocation, PublishedBase, collect_location};
 pub use published_base::{explain_unused_base, fetch_base};
 pub use query_calls::QueryCalls;

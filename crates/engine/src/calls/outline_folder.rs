@@ -29,7 +29,7 @@ pub struct FolderQuery {
     pub limit: usize,
 }
 
-/// The entries of a folder, sorted by path.
+/// The entries of a folder: of each folder first its files, then its subfolders, both sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderOutline {
     /// Path of the folder relative to the root; empty for the root itself.
@@ -41,11 +41,24 @@ pub struct FolderOutline {
     pub entries: Vec<FolderEntry>,
     /// Number of entries on all pages.
     pub total: usize,
+    /// The entries after those of this page.
+    pub rest: EntryCounts,
     /// The repositories of a group, in the outline of the whole group; otherwise empty.
     pub repositories: Vec<GroupRepository>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
+}
+
+/// The numbers of entries of an outline, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EntryCounts {
+    /// Number of files that are entries of their own.
+    pub files: usize,
+    /// Number of folders that are summed up in one entry.
+    pub folders: usize,
+    /// Number of files in these folders.
+    pub files_in_folders: usize,
 }
 
 /// A file or a folder in an outline.
@@ -130,11 +143,13 @@ pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
         return Err(PathError::NothingIndexed { path }.into());
     }
     let files = from..from + below;
-    let (depth, rows) = match query.depth {
+    let (depth, mut rows) = match query.depth {
         Some(depth) => (depth, group_files(&snapshot, files, start.len(), depth)),
         None => expand_within_limit(&snapshot, &files, start.len(), query.limit),
     };
+    rows.sort_by_cached_key(|row| order_of(&snapshot, row, start.len()));
     let shown = rows.iter().skip(query.offset).take(query.limit);
+    let rest = count_entries(rows.iter().skip(query.offset.saturating_add(query.limit)));
     let outline = |row: &OutlineRow| {
         fail_if_cancelled(cancel)?;
         outline_entry(&snapshot, row)
@@ -142,7 +157,30 @@ pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
     let entries = shown.map(outline).collect::<Result<_, _>>()?;
     let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.generation().stable_hash());
     let repositories = if path.is_empty() { source.list_repositories() } else { Vec::new() };
-    Ok(FolderOutline { path, files: below, depth, entries, total: rows.len(), repositories, coverage, generation })
+    let (files, total) = (below, rows.len());
+    Ok(FolderOutline { path, files, depth, entries, total, rest, repositories, coverage, generation })
+}
+
+/// Returns a key that sorts the files of a folder before its subfolders: the parts of the row's path after the first
+/// `start` bytes, each with whether it is a folder.
+fn order_of(snapshot: &Snapshot, row: &OutlineRow, start: usize) -> Vec<(bool, String)> {
+    let path = snapshot.files[row.first].path.as_str();
+    let mut parts = path[start..row.folder.unwrap_or(path.len())].split('/').peekable();
+    let mut order = Vec::new();
+    while let Some(part) = parts.next() {
+        order.push((parts.peek().is_some() || row.folder.is_some(), part.to_owned()));
+    }
+    order
+}
+
+/// Counts rows by what they stand for.
+fn count_entries<'r>(rows: impl Iterator<Item = &'r OutlineRow>) -> EntryCounts {
+    rows.fold(EntryCounts::default(), |counts, row| match row.folder {
+        None => EntryCounts { files: counts.files + 1, ..counts },
+        Some(_) => {
+            EntryCounts { folders: counts.folders + 1, files_in_folders: counts.files_in_folders + row.files, ..counts }
+        }
+    })
 }
 
 /// Expands as many levels as fit in `limit` rows, at least one. Returns the depth and the rows.

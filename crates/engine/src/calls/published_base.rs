@@ -37,8 +37,8 @@ impl Engine {
     }
 }
 
-/// Copies the published index that `settings` name to a folder that has no index yet. Returns `None` if they name none,
-/// there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
+/// Copies the published index that `settings` name to a folder that has no index yet, or one without files. Returns `None`
+/// if they name none, there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
 /// collection, fetches its combined index, and returns `None` if the newest one was here already. An index that is read
 /// in place is not copied; only its small files are brought into the cache, for [`Engine::open`].
 ///
@@ -69,7 +69,12 @@ pub fn fetch_base(
     let url = LocationUrl::parse(&base.location)?;
     // An index that cannot be read is reported when it is opened.
     let Ok(stored) = LanceStore::read_manifest(&settings.index_dir) else { return Ok(None) };
-    if let Some(manifest) = &stored {
+    // A search in a folder without files leaves an index, which has nothing to lose.
+    let is_without_files = stored.as_ref().is_some_and(|manifest| {
+        let is_empty = manifest.complete && manifest.is_empty && manifest.files_found == 0;
+        is_empty && manifest.origin.is_none() && manifest.root == settings.root.as_path()
+    });
+    if let Some(manifest) = stored.as_ref().filter(|_| !is_without_files) {
         // A copy without its origin was interrupted before the origin was recorded.
         let is_interrupted = manifest.is_unconfirmed_copy() && BaseOrigin::read(&settings.index_dir).is_none();
         if !is_interrupted {
@@ -92,6 +97,9 @@ pub fn fetch_base(
         && LanceStore::read_manifest(&fetched.dir)?.is_none_or(|base| base.root != origin)
     {
         return Ok(None);
+    }
+    if is_without_files {
+        LanceStore::remove(&settings.index_dir)?;
     }
     LanceStore::clone_index(&fetched.dir, &settings.index_dir, settings.root.as_path())?;
     let origin = BaseOrigin::of_base(&url, &fetched.base);

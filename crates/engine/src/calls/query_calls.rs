@@ -1,7 +1,7 @@
 //! The calls that read an index: the same for a folder and for a group of folders.
 
 use super::find_references::{ReferenceAnswer, ReferenceQuery, find_references_in};
-use super::find_similar::{SimilarTarget, find_similar_in};
+use super::find_similar::{SimilarQuery, find_similar_in};
 use super::find_symbol::{SymbolAnswer, find_symbol_in};
 use super::matching_symbols::SymbolQuery;
 use super::outline_file::{FileOutline, outline_in};
@@ -14,7 +14,7 @@ use crate::query_source::QuerySource;
 use crate::query_source::group::EngineGroup;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{CheckedQuery, Filter, RankingWeights, SearchQuery};
+use search::{CheckedQuery, RankingWeights, SearchQuery};
 
 /// The calls that read the index of a folder, or those of a group of folders as one.
 ///
@@ -59,18 +59,12 @@ pub trait QueryCalls: QuerySource {
         find_references_in(self, query, cancel)
     }
 
-    /// Finds the chunks whose vectors are nearest to the vector of `target`.
+    /// Finds the chunks whose vectors are nearest to the vector of the target.
     ///
     /// # Errors
     /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that does not exist or is not indexed.
-    fn find_similar(
-        &self,
-        target: &SimilarTarget,
-        limit: usize,
-        filter: &Filter,
-        cancel: &CancelToken,
-    ) -> Result<SearchAnswer, EngineError> {
-        find_similar_in(self, target, limit, filter, cancel)
+    fn find_similar(&self, query: &SimilarQuery, cancel: &CancelToken) -> Result<SearchAnswer, EngineError> {
+        find_similar_in(self, query, cancel)
     }
 
     /// Reads a range of lines or a definition.

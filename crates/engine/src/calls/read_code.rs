@@ -1,20 +1,21 @@
 //! Reads a range of lines or a definition from disk.
 
-use super::find_symbol::{SymbolAnswer, find_symbol_in};
-use super::matching_symbols::{SymbolHit, SymbolQuery, is_declaration};
-use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
+use super::find_symbol::{SymbolAnswer, find_symbol_in, split_name_filters};
+use super::matching_symbols::{SymbolHit, SymbolQuery};
+use crate::error::{DefinedNames, EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use retrieval::{PartRequest, load_part};
-use search::{NameMatch, NameQuery, match_similar_name};
+use search::{NameMatch, NameQuery};
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
 use source::{count_lines, decode_source_as, language};
 use text::display::escape_name;
+use text::name_key::is_same_name;
 use text::unicode::{is_same_ignoring_ascii_case, is_same_text};
-use types::{ContentHash, Language, RepoPath, Span, Symbol};
+use types::{ContentHash, Language, RepoPath, Span, Symbol, is_declaration};
 
 /// The code to read: a range of lines or a definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct CodeExcerpt {
     pub is_qualified: bool,
     /// Whether no definition has the requested name, and that of this one is similar.
     pub is_similar: bool,
+    /// The container that the name requests, if neither a definition nor a file or folder has its name.
+    pub unknown_container: Option<String>,
 }
 
 /// Maximum number of masked credentials that a note names.
@@ -83,7 +86,14 @@ impl CodeExcerpt {
         let (asked, shown) = (escape_name(name.trim()), types::qualified_name(&symbol.container, &symbol.name));
         match (self.is_similar, self.is_qualified) {
             (true, _) => Some(format!("there is no {asked}; this is {}, a similar name", escape_name(&shown))),
-            (false, false) => Some(format!("there is no {asked}; this is the nearest of that name")),
+            (false, false) => {
+                let missing = self.unknown_container.as_deref().map_or(asked, escape_name);
+                let (name, path) = (escape_name(&symbol.name), escape_name(self.path.as_str()));
+                Some(match symbol.container.as_str() {
+                    "" => format!("there is no {missing}; {name} is defined in {path}"),
+                    container => format!("there is no {missing}; {name} is defined in {}", escape_name(container)),
+                })
+            }
             (false, true) => None,
         }
     }
@@ -116,8 +126,8 @@ const MAX_COMPARED: usize = 64;
 /// Maximum number of other definitions returned with an excerpt.
 const MAX_ALSO: usize = 5;
 
-/// Maximum number of names listed in an error.
-const MAX_LISTED_NAMES: usize = 20;
+/// Maximum number of files in which the members of a container are looked for.
+const MAX_CONTAINER_FILES: usize = 4;
 
 /// Reads a range of lines or a definition.
 ///
@@ -134,11 +144,11 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
             let opened = open_source_in(source, path)?;
             let found = find_symbol_in_file(&opened.symbols, name).map(|found| opened.with_body(found));
             let found = found.ok_or_else(|| {
-                let defined = list_names(&opened.symbols, name);
+                let defined = DefinedNames::new(&opened.symbols, name);
                 RequestError::NotDefined {
                     path: opened.path.clone(),
                     name: name.to_owned(),
-                    defined,
+                    defined: Box::new(defined),
                     problem: opened.problem.clone(),
                 }
             })?;
@@ -164,11 +174,15 @@ pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
             let best = found.remove(best);
             let also = found.into_iter().filter(|other| other.how == best.how).take(MAX_ALSO).collect();
             let is_similar = best.how > NameMatch::Normalized;
+            if is_similar && !is_qualified {
+                return Err(explain_missing_member(source, name, &best, cancel)?.into());
+            }
+            let unknown_container = if is_qualified { None } else { find_unknown_container(source, name, cancel)? };
             let opened = open_source_in(source, best.path.as_str())?;
             // The file may have changed since it was indexed.
             let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
             let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
-            Ok(CodeExcerpt { also, is_qualified, is_similar, ..excerpt })
+            Ok(CodeExcerpt { also, is_qualified, is_similar, unknown_container, ..excerpt })
         }
         (Some(path), None) => read_lines(source, path, request),
         (None, None) => Err(RequestError::NothingToRead.into()),
@@ -257,15 +271,66 @@ fn find_symbol_in_file<'s>(symbols: &'s [Symbol], name: &str) -> Option<&'s Symb
         .or_else(|| symbols.iter().find(same))
 }
 
-/// Lists the first [`MAX_LISTED_NAMES`] names of definitions; names similar to `name` come before the others.
-fn list_names(symbols: &[Symbol], name: &str) -> Vec<String> {
-    let query = NameQuery::parse(name);
-    let similarity = query.as_ref().map(match_similar_name);
-    let mut names: Vec<&str> = symbols.iter().map(|symbol| symbol.name.as_str()).collect();
-    names.sort_by_key(|name| {
-        similarity.as_ref().and_then(|find| find(name)).map_or((1, None), |found| (0, Some(found)))
-    });
-    names.into_iter().take(MAX_LISTED_NAMES).map(str::to_owned).collect()
+/// Describes that the container of a qualified name has no such member; `similar` is a definition elsewhere.
+fn explain_missing_member<S: QuerySource + ?Sized>(
+    source: &S,
+    name: &str,
+    similar: &SymbolHit,
+    cancel: &CancelToken,
+) -> Result<RequestError, EngineError> {
+    let (_, name) = split_name_filters(name);
+    let mut paths: Vec<RepoPath> = Vec::new();
+    for hit in find_container(source, &name, cancel)? {
+        if paths.len() < MAX_CONTAINER_FILES && !paths.contains(&hit.path) {
+            paths.push(hit.path);
+        }
+    }
+    let mut symbols = Vec::new();
+    for path in paths {
+        fail_if_cancelled(cancel)?;
+        // A file that cannot be read now has no members to suggest.
+        symbols.extend(open_source_in(source, path.as_str()).map_or_else(|_| Vec::new(), |opened| opened.symbols));
+    }
+    let members = DefinedNames::new(&symbols, &name);
+    let other = types::qualified_name(&similar.symbol.container, &similar.symbol.name);
+    let similar = format!("{other} in {}:{}", similar.path, similar.symbol.span.start_line);
+    Ok(RequestError::NoMember { name, members: Box::new(members), similar })
+}
+
+/// Returns the last qualifier of a name if no definition, file or folder has it.
+fn find_unknown_container<S: QuerySource + ?Sized>(
+    source: &S,
+    name: &str,
+    cancel: &CancelToken,
+) -> Result<Option<String>, EngineError> {
+    let (_, name) = split_name_filters(name);
+    let Some(container) = NameQuery::parse(&name).and_then(|query| query.qualifiers.last().cloned()) else {
+        return Ok(None);
+    };
+    let has_name = |path: &RepoPath| {
+        let parts = path.folder().split('/').chain([path.stem()]);
+        parts.into_iter().any(|part| is_same_name(part, &container))
+    };
+    let snapshot = source.snapshot()?;
+    // A large index does not hold all paths in memory.
+    let is_path = snapshot.is_part() || snapshot.files.iter().any(|file| has_name(&file.path));
+    let is_known = is_path || !find_container(source, &name, cancel)?.is_empty();
+    Ok(if is_known { None } else { Some(container) })
+}
+
+/// Returns the definitions that have the last qualifier of a name.
+fn find_container<S: QuerySource + ?Sized>(
+    source: &S,
+    name: &str,
+    cancel: &CancelToken,
+) -> Result<Vec<SymbolHit>, EngineError> {
+    let Some(container) = NameQuery::parse(name).and_then(|query| query.qualifiers.last().cloned()) else {
+        return Ok(Vec::new());
+    };
+    let query = SymbolQuery { name: container, limit: MAX_COMPARED, ..SymbolQuery::default() };
+    let mut found = find_symbol_in(source, &query, cancel)?.symbols;
+    found.retain(|hit| hit.how <= NameMatch::Normalized);
+    Ok(found)
 }
 
 /// A text file, parsed.
@@ -320,6 +385,7 @@ impl OpenedSource {
             also: Vec::new(),
             is_qualified: true,
             is_similar: false,
+            unknown_container: None,
         }
     }
 }

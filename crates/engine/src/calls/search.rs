@@ -1,6 +1,6 @@
 //! Searches the index.
 
-use super::explain_empty::explain_empty;
+use super::explain_empty::{explain_empty, lacks_files};
 use super::explain_left_out::note_left_out_names;
 use super::explain_missed::{note_large_files, note_missed_files};
 use crate::answer::{SearchAnswer, build_answer};
@@ -60,6 +60,10 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     let mut results = search(&context, query, &folders)?;
     let filters = (&filter, &query_filters, &folders);
     if results.hits.is_empty() {
+        if lacks_files(&snapshot) {
+            // That one name is nowhere in an index without files says nothing.
+            results.notes.retain(|note| !note.contains(search::NAME_IS_NOWHERE));
+        }
         results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
     } else {
         let lacks_name = results.notes.iter().any(|note| note.contains(search::NAME_IS_NOWHERE));

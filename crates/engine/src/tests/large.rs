@@ -1,5 +1,6 @@
 //! Answers from an index that is not held in memory, compared with those from one that is.
 
+use super::similar_to;
 use crate::QueryCalls as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     CancelToken, Engine, Filter, FolderQuery, IndexRequest, Options, ReferencePosition, ReferenceQuery, SearchQuery,
-    Settings, SimilarTarget, SymbolQuery,
+    Settings, SimilarQuery, SimilarTarget, SymbolQuery,
 };
 use config::PipelineOptions;
 
@@ -128,8 +129,9 @@ fn both_retrievers_give_the_same_answers() {
     });
     assert!(used.len() >= 2, "{used:?}");
     let target = SimilarTarget::Location { path: "retrieve/top_k.rs".into(), line: 8 };
+    let similar = similar_to(target);
     both.compare("similar", |engine| {
-        let answer = engine.find_similar(&target, 5, &Default::default(), &cancel).expect("an answer");
+        let answer = engine.find_similar(&similar, &cancel).expect("an answer");
         answer.hits.iter().map(|hit| format!("{}:{}", hit.path, hit.span.start_line)).collect::<Vec<_>>()
     });
     both.compare("outline", |engine| {
@@ -176,8 +178,9 @@ fn a_name_with_brackets_is_taken_literally_by_both_retrievers() {
     }
     let filter = Filter { path: Some("app/[slug]".to_owned()), ..Filter::default() };
     let target = SimilarTarget::Snippet("export function zebraPage() { return null; }".to_owned());
+    let similar = SimilarQuery { filter, ..similar_to(target) };
     let found = both.compare("similar", |engine| {
-        let answer = engine.find_similar(&target, 5, &filter, &CancelToken::default()).expect("an answer");
+        let answer = engine.find_similar(&similar, &CancelToken::default()).expect("an answer");
         answer.hits.iter().map(|hit| hit.path.to_string()).collect::<Vec<_>>()
     });
     assert_eq!(found, ["app/[slug]/page.tsx"]);

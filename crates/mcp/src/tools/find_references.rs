@@ -61,6 +61,9 @@ const MAX_NAME_CHARS: usize = 100;
 /// Maximum length of the list of definitions, in characters.
 const MAX_DEFINITION_CHARS: usize = 700;
 
+/// Maximum length of the name of a kind in a message, in characters.
+const MAX_KIND_CHARS: usize = 60;
+
 /// Maximum length of a line of code in an answer, in characters.
 const MAX_LINE_CHARS: usize = 160;
 
@@ -107,21 +110,11 @@ struct ReferenceFrame {
     shows_kinds: bool,
 }
 
-/// Parses kinds of uses, ignoring ASCII letter case and a plural `s`; fails for an unknown kind.
+/// Parses kinds of uses; fails for an unknown kind.
 fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
-    let kind = |name: &String| {
-        let lower = name.to_ascii_lowercase();
-        let known = ReferenceKind::ALL.iter().find(|kind| kind.as_str() == lower.trim_end_matches('s'));
-        known.copied().ok_or_else(|| {
-            let all: Vec<_> = ReferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            ToolError(format!(
-                "argument `kind`: unknown kind {}; the kinds are: {}",
-                sanitize_to_length(name, 60),
-                all.join(", ")
-            ))
-        })
-    };
-    names.iter().map(kind).collect()
+    let kind = |name: &String| engine::parse_use_kind(&sanitize_to_length(name, MAX_KIND_CHARS));
+    let kinds: Result<_, String> = names.iter().map(kind).collect();
+    kinds.map_err(|message| ToolError(format!("argument `kind`: {message}")))
 }
 
 /// Renders as many uses as fit into the budget.

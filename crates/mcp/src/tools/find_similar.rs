@@ -1,7 +1,7 @@
 //! The tool `find_similar`: finds code like a given place or snippet.
 
 use answer::QueryWords;
-use engine::{MAX_LIMIT, SimilarTarget};
+use engine::{MAX_LIMIT, SimilarQuery, SimilarTarget};
 
 use text::display::escape_name_to_length;
 
@@ -62,7 +62,7 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let detail = given.detail();
     let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
     let filter = roots.build_filter(target, &given, &BELOW)?;
-    let similar = match (&place, given.text(&SNIPPET)) {
+    let target_code = match (&place, given.text(&SNIPPET)) {
         (Some((path, Some(line))), None) if *line > 0 => {
             SimilarTarget::Location { path: roots.relative_file(target, path)?, line: *line }
         }
@@ -84,9 +84,8 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let offset = cursor.hits_before()?;
     // One hit beyond the page is requested, to find out whether there is another page.
     let max_hits = (offset + limit + 1).min(MAX_LIMIT);
-    let outcome = query_engine(roots, target, context, move |engine, cancel| {
-        engine.find_similar(&similar, max_hits, &filter, cancel)
-    });
+    let query = SimilarQuery { target: target_code, limit: max_hits, filter, written_filters: String::new() };
+    let outcome = query_engine(roots, target, context, move |engine, cancel| engine.find_similar(&query, cancel));
     let page = HitPage { noun: "similar places", words: QueryWords::default(), detail, cursor, limit, budget };
     answer_with_hits(outcome.await?, page).await
 }

@@ -55,6 +55,9 @@ const MIN_PER_NAME: usize = 3;
 /// Maximum length of a name in a note, in characters.
 const MAX_NOTED_CHARS: usize = 120;
 
+/// Maximum length of the name of a kind in a message, in characters.
+const MAX_KIND_CHARS: usize = 60;
+
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
@@ -105,26 +108,9 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
 
 /// Parses kinds of symbols, including the keywords that languages use for them, such as `fn`.
 fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
-    let kind = |name: &String| {
-        let lower = name.to_ascii_lowercase();
-        let keyword = match lower.as_str() {
-            "fn" | "func" | "def" | "fun" | "functions" => "function",
-            "const" => "constant",
-            "var" | "let" => "variable",
-            "mod" | "namespace" | "package" => "module",
-            "protocol" => "interface",
-            "types" | "typedef" | "typealias" => "type",
-            other => other.trim_end_matches('s'),
-        };
-        let kind = SymbolKind::parse(&lower).or_else(|| SymbolKind::parse(keyword));
-        // The plural of a kind that ends in "s", such as "classes".
-        kind.or_else(|| SymbolKind::parse(lower.trim_end_matches("es"))).ok_or_else(|| {
-            let known = "function, method, constructor, type, class, struct, union, enum, interface, trait, impl, \
-                         module, constant, variable, field, property, macro, test, section";
-            ToolError(format!("argument `kind`: unknown kind {}; the kinds are: {known}", sanitize_to_length(name, 60)))
-        })
-    };
-    names.iter().map(kind).collect()
+    let kind = |name: &String| engine::parse_symbol_kind(&sanitize_to_length(name, MAX_KIND_CHARS));
+    let kinds: Result<_, String> = names.iter().map(kind).collect();
+    kinds.map_err(|message| ToolError(format!("argument `kind`: {message}")))
 }
 
 /// The parts of an answer other than its definitions.

@@ -39,6 +39,11 @@ const MAX_NAME_BYTES: usize = 200;
 /// Qualifiers that do not name a container.
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
+/// Returns whether a qualifier, such as `self`, names no container.
+pub(crate) fn is_relative(qualifier: &str) -> bool {
+    RELATIVE.contains(&qualifier)
+}
+
 impl NameQuery {
     /// Returns whether longer names that begin with the name match.
     pub fn is_prefix(&self) -> bool {
@@ -60,7 +65,7 @@ impl NameQuery {
             text.split([':', '.', '#', '/', '\\', '>', ' ']).map(|part| part.trim_matches(|c| !is_name_char(c)));
         let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let name = parts.pop().filter(|name| name.len() <= MAX_NAME_BYTES && name_key(name).next().is_some())?;
-        parts.retain(|part| !RELATIVE.contains(&part.as_str()));
+        parts.retain(|part| !is_relative(part));
         Some(Self { full_text: text, name, qualifiers: parts, is_prefix })
     }
 

@@ -6,19 +6,9 @@ use crate::snapshot::Snapshot;
 use embed::is_common_word;
 use store::StoreError;
 use store::inverted_index;
-use text::edit_distance::count_edits_within;
 use text::inflections::inflections;
-use text::name_key::{LetterProfile, name_key};
+use text::name_key::{FuzzyName, name_key};
 use text::words;
-
-/// Minimum length of a corrected name, in letters and digits. Shorter names have too many similar ones.
-const MIN_NAME_LETTERS: usize = 4;
-
-/// Maximum length of a corrected name, in letters and digits. Longer names are rarely typed.
-const MAX_NAME_LETTERS: usize = 64;
-
-/// Minimum length of a name that may have two errors, in letters and digits.
-const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
 
 /// Minimum length of a corrected container, in letters and digits. It may be short because it is compared with few
 /// names.
@@ -114,71 +104,4 @@ pub(crate) fn find_nearest_name(snapshot: &Snapshot, name: &str, allowed: &[bool
         }
     }
     None
-}
-
-/// A name prepared for comparison with many others.
-struct FuzzyName {
-    /// The [`name_key`] of the name.
-    key: String,
-    profile: LetterProfile,
-    max_errors: u8,
-}
-
-impl FuzzyName {
-    fn new(name: &str) -> Option<Self> {
-        Self::with_min_letters(name, MIN_NAME_LETTERS)
-    }
-
-    /// Prepares a name; returns `None` if it has fewer than `min_letters` or more than [`MAX_NAME_LETTERS`] letters and
-    /// digits.
-    fn with_min_letters(name: &str, min_letters: usize) -> Option<Self> {
-        let key: String = name_key(name).collect();
-        let letters = key.chars().count();
-        if !(min_letters..=MAX_NAME_LETTERS).contains(&letters) {
-            return None;
-        }
-        let max_errors = if letters < MIN_LETTERS_FOR_TWO_ERRORS { 1 } else { 2 };
-        Some(Self { profile: LetterProfile::from_letters(key.chars()), key, max_errors })
-    }
-
-    /// Returns whether a name with this profile may be within the maximum distance. Nearly all names are rejected by
-    /// this quick test.
-    fn may_match(&self, profile: LetterProfile) -> bool {
-        profile.may_be_within(self.profile, self.max_errors)
-    }
-
-    /// Returns the distance as [`FuzzyName::bounded_distance`] does, but tests the letter profile first.
-    fn distance_to(&self, other: &str) -> Option<usize> {
-        if self.may_match(LetterProfile::from_name(other)) { self.bounded_distance(other) } else { None }
-    }
-
-    /// Returns the edit distance to another name, ignoring case and separators; `None` above the maximum.
-    fn bounded_distance(&self, other: &str) -> Option<usize> {
-        let key: String = name_key(other).collect();
-        count_edits_within(&self.key, &key, usize::from(self.max_errors))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_counted_up_to_a_limit() {
-        for (wanted, other, errors) in [
-            ("getUserByld", "getUserById", Some(1)),
-            ("getUserByld", "get_user_by_id", Some(1)),
-            ("getUesrById", "getUserById", Some(1)),
-            ("getUsrByIdd", "getUserById", Some(2)),
-            ("getUserById", "getOrderById", None),
-            ("pool", "poll", Some(1)),
-            ("pool", "bowl", None),
-            ("retry", "retries", None),
-        ] {
-            let wanted = FuzzyName::new(wanted).expect("long enough");
-            assert_eq!(wanted.bounded_distance(other), errors, "{other}");
-            assert!(errors.is_none() || wanted.may_match(LetterProfile::from_name(other)), "{other}");
-        }
-        assert!(FuzzyName::new("abc").is_none());
-    }
 }

@@ -2,7 +2,8 @@
 
 use super::error::QueryError;
 use super::terms::identifiers::QueryName;
-use super::terms::{QueryKind, QueryTerms};
+use super::terms::{IndexLookup as _, QueryKind, QueryTerms};
+use crate::names::name_query::is_relative;
 use crate::names::similar_names::{
     find_nearest_container, find_nearest_file, find_nearest_name, find_nearest_word, occurs_in_index,
 };
@@ -10,6 +11,7 @@ use crate::snapshot::Snapshot;
 use embed::is_common_word;
 use platform::cancel::CancelToken;
 use text::inflections::inflections;
+use text::name_key::is_same_name;
 use text::words;
 
 /// Minimum length of a corrected word of prose, in letters.
@@ -66,11 +68,14 @@ pub(crate) fn find_corrections(
         return Ok(found);
     }
     let mut add = |from: &str, to: String| found.push(Correction { from: from.to_owned(), to });
+    let anywhere = vec![true; allowed.len()];
     for QueryName { text, container } in terms.names.iter().take(MAX_CORRECTIONS) {
         QueryError::check_cancelled(cancel)?;
         if !occurs_in_index(snapshot, text)? {
             let word = || if is_correctable_word(text) { find_nearest_word(snapshot, text) } else { None };
-            if let Some(to) = find_nearest_name(snapshot, text, allowed).or_else(word) {
+            // Files that pass the filters may use a name that others define.
+            let other = || find_nearest_name(snapshot, text, &anywhere);
+            if let Some(to) = find_nearest_name(snapshot, text, allowed).or_else(other).or_else(word) {
                 add(text, to);
             }
         } else if !container.is_empty()
@@ -80,7 +85,8 @@ pub(crate) fn find_corrections(
             add(container, to);
         }
     }
-    for name in terms.missing_files.iter().take(MAX_CORRECTIONS) {
+    let unknown = unknown_paths(snapshot, terms).map(file_name);
+    for name in terms.missing_files.iter().map(String::as_str).chain(unknown).take(MAX_CORRECTIONS) {
         QueryError::check_cancelled(cancel)?;
         if let Some(to) = find_nearest_file(snapshot, name, allowed) {
             add(name, to);
@@ -100,7 +106,8 @@ pub(crate) fn find_corrections(
     Ok(found)
 }
 
-/// Returns the names of a query that is a [`QueryKind::Name`], if they are neither in the index nor corrected.
+/// Returns the names of a query that is a [`QueryKind::Name`], and the paths of one that is a [`QueryKind::Path`], if
+/// they are neither in the index nor corrected.
 ///
 /// # Errors
 /// If the inverted index cannot be read.
@@ -118,6 +125,49 @@ pub(crate) fn find_missing_names(
             }
         }
     }
+    if terms.kind == QueryKind::Path {
+        let is_corrected = |path: &&str| corrections.iter().any(|correction| correction.from == file_name(path));
+        missing.extend(unknown_paths(snapshot, terms).filter(|path| !is_corrected(path)).map(str::to_owned));
+    }
+    Ok(missing)
+}
+
+/// Returns the paths in a query, outside of stack traces, with the names of files that are not in the index.
+fn unknown_paths<'t>(snapshot: &Snapshot, terms: &'t QueryTerms) -> impl Iterator<Item = &'t str> {
+    let typed = terms.locations.iter().filter(|location| !location.from_trace).map(|location| location.path.as_str());
+    typed.filter(|path| !snapshot.has_file(file_name(path), false))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Returns the names of a query that is a [`QueryKind::Name`] whose container is neither in the index, nor a file or a
+/// folder, nor corrected, while the names themselves are in the index.
+///
+/// # Errors
+/// If the inverted index cannot be read.
+pub(crate) fn find_missing_containers(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    corrections: &[Correction],
+) -> Result<Vec<QueryName>, QueryError> {
+    let mut missing = Vec::new();
+    // The files of a large index are not all loaded.
+    if snapshot.is_part() {
+        return Ok(missing);
+    }
+    let names = terms.names.iter().filter(|name| terms.kind == QueryKind::Name && !name.container.is_empty());
+    for name in names {
+        let QueryName { text, container } = name;
+        let is_corrected = corrections.iter().any(|one| one.from == *container || one.from == *text);
+        let mut paths = snapshot.files.iter().map(|file| &file.path);
+        let is_known = is_relative(container)
+            || paths.any(|path| path.as_str().split(['/', '.']).any(|part| is_same_name(part, container)));
+        if !is_corrected && !is_known && !occurs_in_index(snapshot, container)? && occurs_in_index(snapshot, text)? {
+            missing.push(name.clone());
+        }
+    }
     Ok(missing)
 }
 
@@ -130,11 +180,15 @@ fn is_correctable_word(word: &str) -> bool {
         && !inflections(word).iter().any(|form| is_common_word(form))
 }
 
-/// Returns whether a word is part of a name, of its container, or of a missing file's name in the query.
+/// Returns whether a word is part of a name, of its container, of a path or of a missing file's name in the query.
 fn is_part_of_name(terms: &QueryTerms, word: &str) -> bool {
     let names = terms.names.iter().flat_map(|name| [&name.text, &name.container]);
     let mut is = false;
-    names.chain(&terms.missing_files).for_each(|name| words::for_each_word(name, |part| is |= part == word));
+    let paths = terms.locations.iter().map(|location| &location.path);
+    names
+        .chain(&terms.missing_files)
+        .chain(paths)
+        .for_each(|name| words::for_each_word(name, |part| is |= part == word));
     is
 }
 

@@ -23,7 +23,7 @@ pub enum QueryError {
     UnknownLanguage { name: String, known: String },
     #[error("the query has filters only; add words, a name or a question")]
     OnlyFilters,
-    #[error("unknown kind {name}; known: {known}")]
+    #[error("unknown kind {name}; {known}")]
     UnknownKind { name: String, known: String },
     #[error("the query filters by language {query}, but the search is limited to {flag}; drop one of the two")]
     LanguageConflict { flag: String, query: String },
@@ -48,6 +48,9 @@ const MAX_LISTED: usize = 15;
 
 /// Maximum length of the beginning of a name that is compared with the names of languages, in bytes.
 const MAX_COMPARED_BYTES: usize = 64;
+
+/// Maximum number of errors in the name of a kind for which a nearest one is suggested.
+const MAX_KIND_EDITS: usize = 2;
 
 impl QueryError {
     /// Returns the error for an unknown language. Its message has the language with the nearest name, if one is near,
@@ -77,10 +80,14 @@ impl QueryError {
         }
     }
 
-    /// Returns the error for an unknown kind. Its message lists the known kinds.
-    pub(crate) fn unknown_kind(name: &str) -> Self {
+    /// Returns the error for an unknown kind. Its message has the nearest kind, if one is near, and the known ones.
+    pub fn unknown_kind(name: &str) -> Self {
         let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        Self::UnknownKind { name: name.to_owned(), known: known.join(", ") }
+        let lowercase = name.trim().to_lowercase();
+        let edits = |known: &&str| count_edits_within(&lowercase, known, MAX_KIND_EDITS.min(lowercase.len() / 3));
+        let near = known.iter().filter_map(|known| Some((edits(known)?, *known))).min();
+        let near = near.map(|(_, near)| format!("did you mean {near}? ")).unwrap_or_default();
+        Self::UnknownKind { name: name.to_owned(), known: format!("{near}known: {}", known.join(", ")) }
     }
 
     /// Fails with [`QueryError::Cancelled`] if a stop was requested.

@@ -4,8 +4,11 @@
 //! unknown kind or language or an invalid glob, such as `kind:Pod` or `path:[`, is not a filter. Several values of one filter widen the search
 //! (`lang:go,rust` equals `lang:go lang:rust`), different filters narrow it, and a leading `-` excludes matches.
 
+use super::error::QueryError;
 use super::path_pattern::{compile_globs, file_globs, path_globs};
+use crate::snapshot::Snapshot;
 use source::language;
+use text::display::escape_name;
 use types::SymbolKind;
 
 /// The filters written in a query.
@@ -23,11 +26,11 @@ pub struct QueryFilters {
     pub no_vendored: bool,
     /// Phrases that a hit must contain unless no chunk does, ignoring case and the amount of white space.
     pub phrases: Vec<String>,
-    /// Words of a one-line query with the form of a filter and an invalid value; they remain in the query.
+    /// Words of a one-line query with the form of a filter, and an invalid value or none; they remain in the query.
     pub invalid: Vec<InvalidFilter>,
 }
 
-/// A word with the form of a filter and an invalid value.
+/// A word with the form of a filter, and an invalid value or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidFilter {
     /// An unknown language: `lang:klingon`.
@@ -36,6 +39,30 @@ pub enum InvalidFilter {
     Kind(String),
     /// An invalid glob, `path:[`, with the name of the filter and the message about the glob.
     Glob(&'static str, String),
+    /// A filter without a value, `path:`, which begins with a dash or has no word after it.
+    NoValue(String),
+}
+
+impl InvalidFilter {
+    /// Returns the name of the filter.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Language(_) => "lang",
+            Self::Kind(_) => "kind",
+            Self::Glob(name, _) => name,
+            Self::NoValue(name) => name,
+        }
+    }
+
+    /// Says what is wrong with the value, and what values there are.
+    pub fn describe(&self, snapshot: &Snapshot) -> String {
+        match self {
+            Self::Language(name) => QueryError::unknown_language(&escape_name(name), Some(snapshot)).to_string(),
+            Self::Kind(name) => QueryError::unknown_kind(&escape_name(name)).to_string(),
+            Self::Glob(_, message) => message.clone(),
+            Self::NoValue(_) => "it needs a value right after the colon".to_owned(),
+        }
+    }
 }
 
 /// The filter values written in a query, either included or excluded.
@@ -77,9 +104,14 @@ impl QueryFilters {
         }
         let mut rest = Vec::new();
         let words = split_words(text);
-        for word in &words {
+        // Inside of prose, a word such as `path:` is no filter.
+        let is_filter = |word: &&str| Self::default().add_word(word) || find_invalid_value(word).is_some();
+        let end = words.iter().rposition(|word| !is_filter(word) && find_empty_filter(word).is_none());
+        for (at, word) in words.iter().enumerate() {
             if !filters.add_word(word) {
-                filters.invalid.extend(find_invalid_value(word));
+                let is_meant = word.starts_with('-') || end.is_none_or(|end| at > end);
+                let empty = || find_empty_filter(word).filter(|_| is_meant).map(InvalidFilter::NoValue);
+                filters.invalid.extend(find_invalid_value(word).or_else(empty));
                 rest.push(filters.extract_phrase(word, words.len() == 1));
             }
         }
@@ -186,6 +218,13 @@ fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
     }
 }
 
+/// Returns the name of the filter in a word that has no value after it, such as `path:` or `-lang:`.
+fn find_empty_filter(word: &str) -> Option<String> {
+    let name = word.strip_prefix('-').unwrap_or(word).trim_end_matches('"').strip_suffix(':')?.to_ascii_lowercase();
+    let known = ["lang", "language", "kind", "project", "repo", "repository", "path", "file"];
+    known.contains(&name.as_str()).then_some(name)
+}
+
 /// Returns the value of the filter `name` if it is an invalid glob. URLs (`file://…`) and paths (`path::Path`) are no
 /// globs.
 fn find_invalid_glob(name: &'static str, value: &str, variants: fn(&str) -> Vec<String>) -> Option<InvalidFilter> {
@@ -257,6 +296,19 @@ mod tests {
             assert!(matches!(&found[..], [InvalidFilter::Glob(name, _)] if *name == filter), "{text}: {found:?}");
         }
         for text in ["file://[::1]/a.rs fails", "path::[u8] fails", "path: [ fails", "file:\"a b\" fails"] {
+            assert_eq!(invalid(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_without_a_value_is_named_unless_words_follow() {
+        let invalid = |text: &str| QueryFilters::parse(text).0.invalid;
+        for (text, name) in
+            [("retry path:", "path"), ("retry -path: here", "path"), ("retry Lang: -test", "lang"), ("kind:", "kind")]
+        {
+            assert_eq!(invalid(text), [InvalidFilter::NoValue(name.to_owned())], "{text}");
+        }
+        for text in ["cannot open file: no access", "error in path: [ fails", "retry:", "tag: path::"] {
             assert_eq!(invalid(text), [], "{text}");
         }
     }

@@ -6,11 +6,12 @@
 pub(crate) mod plan;
 mod report;
 
-use super::corrections::{Correction, find_corrections, find_missing_names};
+use super::corrections::{Correction, find_corrections, find_missing_containers, find_missing_names};
 use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::{InvalidFilter, QueryFilters};
 use super::request::{Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
+use super::terms::identifiers::QueryName;
 use super::terms::{IndexLookup, QueryTerms};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
@@ -71,7 +72,7 @@ pub(crate) struct ParsedQuery {
     pub filter: FileFilter,
     /// For each file of the snapshot, whether it passes the filter.
     pub allowed_files: Vec<bool>,
-    /// Notes on invalid filters, which remain in the query as words, on missing names, and on corrections.
+    /// Notes on invalid filters, which remain in the query as words, on missing names and containers, and on corrections.
     pub notes: Vec<String>,
     /// A description of how the query was interpreted.
     pub understood: String,
@@ -110,6 +111,10 @@ impl ParsedQuery {
             for name in find_missing_names(snapshot, &terms, &corrections)? {
                 notes.push(format!("`{name}` {NAME_IS_NOWHERE}; showing what is near it"));
             }
+            notes.extend(find_missing_containers(snapshot, &terms, &corrections)?.into_iter().map(|name| {
+                let QueryName { text, container } = name;
+                format!("there is no `{container}.{text}`; these match the name alone")
+            }));
             let mut corrected = text.clone();
             for correction in &corrections {
                 let Correction { from, to } = correction;
@@ -202,14 +207,9 @@ fn check_limit(limit: usize) -> Result<(), QueryError> {
     if (1..=MAX_LIMIT).contains(&limit) { Ok(()) } else { Err(QueryError::InvalidLimit(limit)) }
 }
 
-/// Returns the note for a word with the form of a filter and an invalid value.
+/// Returns the note for a word with the form of a filter, and an invalid value or none.
 fn invalid_filter_note(filter: &InvalidFilter, snapshot: &Snapshot) -> String {
-    let (word, error) = match filter {
-        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name, Some(snapshot)).to_string()),
-        InvalidFilter::Kind(name) => ("kind", QueryError::unknown_kind(name).to_string()),
-        InvalidFilter::Glob(filter, message) => (*filter, message.clone()),
-    };
-    format!("`{word}:` is searched as a word: {error}")
+    format!("`{}:` is searched as a word: {}", filter.name(), filter.describe(snapshot))
 }
 
 #[cfg(test)]

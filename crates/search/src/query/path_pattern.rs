@@ -110,12 +110,13 @@ impl PathPattern {
 }
 
 /// Returns the path of an indexed file or a folder that is nearest to `pattern`, which matches nothing: one with the
-/// same last component, ignoring case, or else one that is spelled alike. Compares only the components before the first
+/// same last component, ignoring case, or else one whose path and last component are spelled alike. Compares only the components before the first
 /// with the characters of a glob. `None` if no path is near.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
     let wanted = compose(&parts.join("/").to_lowercase()).into_owned();
     let name = parts.last().map(|name| compose(&name.to_lowercase()).into_owned()).filter(|name| !name.is_empty())?;
+    let name_edits = name.split('.').next().unwrap_or_default().len() / BYTES_PER_EDIT;
     let mut best: Option<(bool, usize, &str)> = None;
     for path in all_paths(snapshot) {
         let lower = path.to_lowercase();
@@ -124,6 +125,10 @@ pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
         let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / BYTES_PER_EDIT };
         let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
         if lower.len().abs_diff(wanted.len()) > most || best.is_some_and(|(named, ..)| named && !has_name) {
+            continue;
+        }
+        let other = lower.rsplit('/').next().unwrap_or_default();
+        if !has_name && count_edits_within(&name, other, name_edits).is_none() {
             continue;
         }
         let Some(edits) = count_edits_within(&wanted, &lower, most) else { continue };

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::query::terms::QueryTerms;
 use crate::query::terms::stack_trace::QueryLocation;
 use crate::snapshot::Snapshot;
+use text::display::escape_name;
 use text::unicode::is_same_ignoring_ascii_case;
 
 /// Folders of installed software. A path that contains such a folder rarely refers to indexed code.
@@ -30,6 +31,8 @@ pub(crate) struct NamedFile {
     /// The position of the location in the query; 0 is the most important.
     pub rank: u16,
     pub line: Option<u32>,
+    /// The lines of further locations in the file, such as other frames of a trace.
+    pub further_lines: Vec<u32>,
     /// The function of a stack frame; empty if unknown.
     pub function: String,
     /// Whether the query means this file, rather than one of many with the same name.
@@ -56,6 +59,11 @@ impl NamedFile {
         } else {
             0.0
         }
+    }
+
+    /// Returns the named lines, the most important first.
+    pub fn named_lines(&self) -> impl Iterator<Item = u32> {
+        self.line.into_iter().chain(self.further_lines.iter().copied())
     }
 
     fn has_line(&self, snapshot: &Snapshot, chunk: u32) -> bool {
@@ -102,11 +110,24 @@ pub(crate) fn find_named_files(
             files.truncate(MAX_FILES_PER_LOCATION);
         }
         for file in files {
-            let new_file = || NamedFile { rank, line: location.line, function: location.function.clone(), is_certain };
-            named.entry(file).or_insert_with(new_file);
+            let (line, function) = (location.line, location.function.clone());
+            let further = |named: &mut NamedFile| named.further_lines.extend(line);
+            let new_file = || NamedFile { rank, line, further_lines: Vec::new(), function, is_certain };
+            named.entry(file).and_modify(further).or_insert_with(new_file);
         }
     }
     named
+}
+
+/// Returns a note that the file of the first location in a query ends before the line that the location names; `None`
+/// if it does not, or if several files may be meant.
+pub(crate) fn note_missing_line(snapshot: &Snapshot, named: &HashMap<usize, NamedFile>) -> Option<String> {
+    let mut first = named.iter().filter(|(_, named)| named.rank == 0);
+    let (file, named) = first.next().filter(|_| first.next().is_none())?;
+    let line = named.line?;
+    let last = snapshot.chunks_of_file(*file).map(|chunk| snapshot.chunk(chunk).span.end_line).max()?;
+    let path = escape_name(snapshot.files[*file].path.as_str());
+    (line > last).then(|| format!("{path} has no line {line} in the index; its last one is {last}"))
 }
 
 /// Returns the number of trailing components that two paths share, ignoring ASCII case; 0 if they are too few. `inner`

@@ -120,6 +120,19 @@ fn the_chunk_with_the_line_is_shown() {
 }
 
 #[test]
+fn a_named_line_decides_about_its_hit() {
+    for (text, line) in [
+        ("net/pool.py:10", 10),
+        ("at acquire (/app/net/pool.py:8:3)", 8),
+        ("Traceback (most recent call last):\n  File \"/app/net/pool.py\", line 13, in release", 13),
+    ] {
+        let results = answer(text).expect("an answer");
+        let hit = results.hits.first().expect("a hit");
+        assert_eq!(hit.deciding_lines.first(), Some(&line), "{text}: {hit:?}");
+    }
+}
+
+#[test]
 fn filters_exclude_results() {
     let paths = |text: &str| -> Vec<String> {
         let mut paths: Vec<String> =
@@ -154,8 +167,16 @@ fn the_interpretation_and_corrections_are_reported() {
     assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
     assert_eq!(notes("\"never written\" pool").len(), 1);
     assert_eq!(notes("Quuxifier"), ["`Quuxifier` is nowhere in the index; showing what is near it"]);
+    assert_eq!(notes("getUserByld lang:python"), ["no exact match for `getUserByld`"], "another file defines it");
     assert_eq!(notes("Pol.acquire"), ["no exact match for `Pol`; showing `Pool`"]);
+    assert_eq!(notes("Quuxifier.acquire"), ["there is no `Quuxifier.acquire`; these match the name alone"]);
+    assert!(notes("net.acquire").is_empty() && notes("self.acquire").is_empty(), "a folder and the object itself");
+    assert_eq!(notes("acquire path:"), ["`path:` is searched as a word: it needs a value right after the colon"]);
     assert_eq!(notes("how does sesion.go begin a sesion"), ["no exact match for `sesion.go`; showing `session.go`"]);
+    assert_eq!(notes("net/poool.py:9"), ["no exact match for `poool.py`; showing `pool.py`"]);
+    assert_eq!(notes("net/nosuch.py:9"), ["`net/nosuch.py` is nowhere in the index; showing what is near it"]);
+    let no_line = "owner5+project5/src/app/net/pool.py has no line 900 in the index; its last one is 13";
+    assert_eq!(notes("net/pool.py:900"), [no_line]);
     assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name contains the word");
     assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
     assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
@@ -168,6 +189,7 @@ fn the_interpretation_and_corrections_are_reported() {
     );
     assert!(unknown("pyton").ends_with(&format!("unknown language pyton; did you mean python? {languages}")));
     assert!(notes("kind:verb open")[0].contains("unknown kind verb; known: function, method"));
+    assert!(notes("kind:strct open")[0].contains("unknown kind strct; did you mean struct? known: function, method"));
     assert!(notes("kind:Pod\nmetadata:\n  name: pool").is_empty(), "a pasted text");
 }
 

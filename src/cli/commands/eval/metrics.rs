@@ -28,12 +28,15 @@ pub struct RetrievalMetrics {
 }
 
 impl RelevanceTarget {
-    fn matches(&self, hit: &Hit) -> bool {
-        let path = hit.path.as_str();
+    /// Returns whether the target is in the file with this path.
+    pub fn is_of_file(&self, path: &str) -> bool {
         let ends = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
-        let same = path == self.path || ends(path, &self.path) || ends(&self.path, path);
+        path == self.path || ends(path, &self.path) || ends(&self.path, path)
+    }
+
+    fn matches(&self, hit: &Hit) -> bool {
         let meet = |lines: &Span| hit.span.start_line <= lines.end_line && hit.span.end_line >= lines.start_line;
-        same && self.lines.as_ref().is_none_or(meet)
+        self.is_of_file(hit.path.as_str()) && self.lines.as_ref().is_none_or(meet)
     }
 }
 

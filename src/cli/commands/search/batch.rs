@@ -4,12 +4,16 @@
 //! number of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line, and its
 //! line end, are held in memory.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _};
 
+use clap::ValueEnum;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use engine::{SearchAnswer, SearchQuery};
+use engine::{Filter, MAX_LIMIT, SearchAnswer, SearchQuery};
 
+use crate::cli::arguments::{ContentName, ModeName};
 use crate::cli::commands::result_page::show_hit_paths;
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
@@ -21,19 +25,50 @@ use crate::cli::text_output::remedies::for_command_line;
 /// Maximum length of an input line without its line end, in bytes; longer lines are answered with an error.
 const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
 
-/// One line of the input. Unknown fields are ignored.
+/// One line of the input. A field takes precedence over the option of the same name.
 #[derive(Deserialize)]
 struct BatchQuery {
     query: String,
     limit: Option<usize>,
+    offset: Option<usize>,
+    lang: Option<LanguageNames>,
+    path: Option<String>,
+    project: Option<String>,
+    content: Option<String>,
+    mode: Option<String>,
+    /// Fields that may be for other programs, or spelled wrongly; a warning names each once.
+    #[serde(flatten)]
+    unknown: BTreeMap<String, IgnoredAny>,
 }
 
-/// Answers the queries on standard input until it ends; `defaults` supplies the other parameters.
+/// The languages of a line: names separated by commas, or a list of names.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum LanguageNames {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// A parsed line of the input.
+struct LineQuery {
+    /// The query, with a limit that includes the results to leave out.
+    query: SearchQuery,
+    /// Number of results to leave out.
+    offset: usize,
+}
+
+/// Answers the queries on standard input until it ends; `defaults` supplies the other parameters, `offset` the number of
+/// results to leave out.
 ///
 /// # Errors
 /// If standard input or output fails. An invalid line is answered with an error object and makes
 /// the outcome [`CommandExit::Failed`].
-pub fn answer_batch(searched: &Searched, paths: &ShownPaths, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
+pub fn answer_batch(
+    searched: &Searched,
+    paths: &ShownPaths,
+    defaults: &SearchQuery,
+    offset: usize,
+) -> anyhow::Result<CommandExit> {
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
@@ -43,11 +78,11 @@ pub fn answer_batch(searched: &Searched, paths: &ShownPaths, defaults: &SearchQu
         if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
             continue;
         }
-        let query = line.and_then(|line| parse_query_line(&line, defaults));
+        let query = line.and_then(|line| parse_query_line(&line, defaults, offset));
         match query.and_then(|query| answer_query(searched, query)) {
-            Ok((query, mut answer)) => {
+            Ok((text, mut answer)) => {
                 show_hit_paths(&mut answer, paths);
-                printer.json(&SearchJson::new(&query.text, &answer, &[]))?;
+                printer.json(&SearchJson::new(&text, &answer, &[]))?;
             }
             Err(error) => {
                 exit = CommandExit::Failed;
@@ -59,16 +94,60 @@ pub fn answer_batch(searched: &Searched, paths: &ShownPaths, defaults: &SearchQu
     Ok(exit)
 }
 
-fn answer_query(searched: &Searched, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
-    let answer = searched.search(&query, &engine::CancelToken::default()).map_err(|error| error.to_string())?;
-    Ok((query, answer))
+/// Returns the text of a query, and its answer.
+fn answer_query(searched: &Searched, line: LineQuery) -> Result<(String, SearchAnswer), String> {
+    let LineQuery { query, offset } = line;
+    let mut answer = searched.search(&query, &engine::CancelToken::default()).map_err(|error| error.to_string())?;
+    answer.hits.drain(..offset.min(answer.hits.len()));
+    Ok((query.text, answer))
 }
 
-fn parse_query_line(line: &[u8], defaults: &SearchQuery) -> Result<SearchQuery, String> {
+fn parse_query_line(line: &[u8], defaults: &SearchQuery, offset: usize) -> Result<LineQuery, String> {
     let line: BatchQuery = serde_json::from_slice(line).map_err(|error| {
         format!("cannot parse the line: {error}; give one JSON object per line, such as {{\"query\": \"open a file\"}}")
     })?;
-    Ok(SearchQuery { text: line.query, limit: line.limit.unwrap_or(defaults.limit), ..defaults.clone() })
+    for name in line.unknown.keys() {
+        let name = name.escape_debug();
+        tracing::warn!(
+            "the field `{name}` of a line is ignored; the fields are query, limit, offset, lang, path, project, content, mode"
+        );
+    }
+    let default = defaults.filter.clone();
+    let languages = match line.lang {
+        None => default.languages,
+        Some(LanguageNames::Text(names)) => names.split(',').map(|name| name.trim().to_owned()).collect(),
+        Some(LanguageNames::List(names)) => names,
+    };
+    let content = match &line.content {
+        None => default.content,
+        Some(word) => parse_choice::<ContentName>("content", word)?.into(),
+    };
+    let mode = match &line.mode {
+        None => defaults.mode,
+        Some(word) => parse_choice::<ModeName>("mode", word)?.into(),
+    };
+    let filter =
+        Filter { languages, path: line.path.or(default.path), project: line.project.or(default.project), content };
+    let (limit, offset) = (line.limit.unwrap_or(defaults.limit), line.offset.unwrap_or(offset));
+    if offset >= MAX_LIMIT {
+        return Err(format!("offset {offset}: only the first {MAX_LIMIT} results are ranked; give less"));
+    }
+    // A limit that is out of range is refused by the search.
+    let limit = if limit == 0 { limit } else { limit.max((limit.saturating_add(offset)).min(MAX_LIMIT)) };
+    let query = SearchQuery { text: line.query, limit, mode, filter, explain: defaults.explain };
+    Ok(LineQuery { query, offset })
+}
+
+/// Parses the value of a field that has a few choices.
+///
+/// # Errors
+/// For another value, a message with the choices.
+fn parse_choice<C: ValueEnum>(field: &str, word: &str) -> Result<C, String> {
+    C::from_str(word, true).map_err(|_| {
+        let choices = C::value_variants().iter().filter_map(C::to_possible_value);
+        let choices: Vec<String> = choices.map(|choice| choice.get_name().to_owned()).collect();
+        format!("unknown {field} {word:?}; give one of {}", choices.join(", "))
+    })
 }
 
 /// Reads the next line, or returns why it is rejected; `None` at the end of the input.
@@ -103,6 +182,7 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::{ContentFilter, RetrievalMode};
 
     #[test]
     fn a_too_long_line_is_refused_and_the_next_one_is_read() {
@@ -136,12 +216,29 @@ mod tests {
 
     #[test]
     fn fields_that_a_line_omits_take_the_defaults() {
-        let defaults = SearchQuery { limit: 7, explain: true, ..SearchQuery::default() };
-        let query = parse_query_line(br#"{"query": "a", "category": "x"}"#, &defaults).expect("a query");
-        assert_eq!((query.text.as_str(), query.limit, query.explain), ("a", 7, true));
-        assert_eq!(parse_query_line(br#"{"query": "a", "limit": 3}"#, &defaults).map(|query| query.limit), Ok(3));
-        for bad in [&b""[..], b"\n", b"[]", b"{}", br#"{"query": 1}"#, br#"{"query": "a", "limit": -1}"#, b"\xff"] {
-            assert!(parse_query_line(bad, &defaults).is_err_and(|error| error.contains("one JSON object per line")));
+        let filter = Filter { path: Some("src".to_owned()), ..Filter::default() };
+        let defaults = SearchQuery { limit: 7, explain: true, filter, ..SearchQuery::default() };
+        let parse = |line: &str| parse_query_line(line.as_bytes(), &defaults, 2);
+        let LineQuery { query, offset } = parse(r#"{"query": "a"}"#).expect("a query");
+        assert_eq!((query.text.as_str(), query.explain), ("a", true));
+        assert_eq!((query.limit, offset, query.filter.path.as_deref()), (9, 2, Some("src")));
+        let line = r#"{"query": "a", "limit": 3, "offset": 4, "lang": "go, rust", "path": "lib", "mode": "lexical", "content": "all"}"#;
+        let LineQuery { query, offset } = parse(line).expect("a query");
+        assert_eq!((query.limit, offset), (7, 4));
+        assert_eq!(
+            (query.filter.languages.join(" "), query.filter.path.as_deref()),
+            ("go rust".to_owned(), Some("lib"))
+        );
+        assert_eq!((query.mode, query.filter.content), (RetrievalMode::Lexical, ContentFilter::All));
+        let listed = parse(r#"{"query": "a", "lang": ["go", "rust"]}"#).expect("a query").query;
+        assert_eq!(listed.filter.languages, ["go", "rust"]);
+        let bad = |line: &[u8]| parse_query_line(line, &defaults, 0).err().unwrap_or_default();
+        for line in [&b""[..], b"\n", b"[]", b"{}", br#"{"query": 1}"#, br#"{"query": "a", "limit": -1}"#, b"\xff"] {
+            assert!(bad(line).contains("one JSON object per line"), "{}", bad(line));
         }
+        assert!(parse(r#"{"query": "a", "id": [7, {}]}"#).is_ok());
+        let choices = bad(br#"{"query": "a", "mode": "fuzzy"}"#);
+        assert_eq!(choices, "unknown mode \"fuzzy\"; give one of hybrid, dense, lexical");
+        assert!(bad(br#"{"query": "a", "offset": 200}"#).contains("only the first 200 results are ranked"));
     }
 }

@@ -208,3 +208,54 @@ fn a_qualifier_keeps_uses_through_bases_and_interfaces_and_of_modules() {
     assert_eq!(uses("env.parse"), "conf/env.py:4 main.py:1 main.py:4");
     assert_eq!(uses("db.parse"), "conf/db.py:4 main.py:5");
 }
+
+#[test]
+fn uses_that_the_filters_leave_out_are_counted_and_the_first_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in [
+        (
+            "src/session.py",
+            "class Session:\n    def get(self, url):\n        return gettext(url)\n\n\ndef gettext(text):\n    return text\n",
+        ),
+        ("tests/test_session.py", "def test_get(session):\n    session.get('a')\n    assert session.get('b')\n"),
+        ("docs/session.md", "# Session\n\nCall `Session.get` and gettext.\n"),
+        ("web/page.css", "a { color: red; }\n"),
+    ] {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    let engine = engine(folder.path(), 0);
+    let find = |name: &str, filter: Filter| {
+        let query = ReferenceQuery {
+            name: name.to_owned(),
+            filter,
+            ..query(ReferencePosition::default(), Duration::from_secs(60))
+        };
+        let answer = engine.find_references(&query, &CancelToken::default()).expect("an answer");
+        assert!(answer.files.is_empty(), "{name}: {answer:?}");
+        (answer.similar_name, answer.notes.join("; "))
+    };
+    let css = Filter { languages: vec!["css".to_owned()], ..Filter::default() };
+    let tests = "`get` is used in tests/test_session.py:2 and 1 more place, which the filters leave out";
+    let source = "`gettext` is used in src/session.py:3, which the filters leave out";
+    for (name, filter, note) in [
+        ("Session.get path:docs", Filter::default(), tests),
+        ("get path:src", Filter::default(), tests),
+        ("get kind:call path:web", Filter::default(), tests),
+        ("gettext", css, source),
+        ("gettext -path:src", Filter::default(), source),
+    ] {
+        assert_eq!(find(name, filter), (None, note.to_owned()), "{name}");
+    }
+    let (_, notes) = find("gettext kind:write path:web", Filter::default());
+    assert!(
+        notes.ends_with("files that the filters leave out do not use `gettext` so either, but have 1 call"),
+        "{notes}"
+    );
+    let (_, notes) = find("gettext path:scr", Filter::default());
+    assert!(notes.contains("no indexed file matches path scr") && notes.ends_with(source), "{notes}");
+    let (similar, notes) = find("getext path:src", Filter::default());
+    assert_eq!(similar.as_deref(), Some("gettext"), "{notes}");
+    assert!(!notes.contains("leave out"), "{notes}");
+}
