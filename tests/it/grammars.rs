@@ -143,6 +143,7 @@ fn peak_memory_bytes(id: u32) -> Option<u64> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the table of outcomes, which is shown with --nocapture")]
 fn damaged_sources_of_every_language_are_answered_and_stop_no_parser() {
     let pool = ParserPool::new(PoolOptions {
         program: ParserProgram::Program(tested_program().into()),

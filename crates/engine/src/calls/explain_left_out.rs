@@ -159,7 +159,7 @@ pub(super) fn describe_cause(path: &RepoPath, folders: &FolderScope) -> String {
 fn is_counted(name: &NameQuery, kind: SymbolKind) -> bool {
     use SymbolKind::{Block, Constant, Field, Property, Section, Variable};
     let is_data = matches!(kind, Constant | Field | Property | Variable);
-    !matches!(kind, Section | Block) && !(is_data && is_plain_word(name))
+    !(matches!(kind, Section | Block) || is_data && is_plain_word(name))
 }
 
 /// Returns whether a name is a word in lower case, which may be meant as a word.

@@ -5,6 +5,7 @@ use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::{CountingEmbedder, IndexFixture};
 use crate::{IndexError, IndexReport, IndexRequest, IndexScope};
@@ -240,8 +241,9 @@ fn a_file_that_stays_unreadable_causes_no_commit() {
             indexer.run(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("a run")
         };
         let number = || fixture.store.generation_number().expect("a generation");
+        wait_until_old(&fixture);
         let (mut first_report, mut generation) = (run(), number());
-        // A file that was written just before a run is read and recorded again by the next one.
+        // A file that an earlier run read too soon after it was written is read and recorded again.
         let is_settled = (0..10_000).any(|_| {
             let before = generation;
             (first_report, generation) = (run(), number());
@@ -257,9 +259,21 @@ fn a_file_that_stays_unreadable_causes_no_commit() {
     }
 }
 
+/// Waits until every file is old enough for a run to trust its times: a run reads younger ones again.
+pub(super) fn wait_until_old(fixture: &IndexFixture) {
+    let is_old = |at: usize| {
+        let stat = FileStat::from_metadata(&std::fs::metadata(fixture.path(&format!("{at:02}.rs"))).expect("a file"));
+        let changed = Duration::from_nanos(stat.mtime_ns.max(stat.ctime_ns).unsigned_abs());
+        (UNIX_EPOCH + changed).elapsed().is_ok_and(|age| age > Duration::from_millis(100))
+    };
+    while !(0..FILES).all(is_old) {
+        std::thread::yield_now();
+    }
+}
+
 /// Sets the modification time of every file to the past.
 fn age_all(fixture: &IndexFixture, seconds: u64) {
-    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + seconds);
+    let time = UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds);
     for at in 0..FILES {
         let file = std::fs::File::options().write(true).open(fixture.path(&format!("{at:02}.rs"))).expect("a file");
         file.set_modified(time).expect("a time");
