@@ -4,13 +4,11 @@
 //! variables.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
-use std::sync::Mutex;
 
-use text::code_locations::strip_code_locations;
+use text::code::locations::strip_code_locations;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -22,7 +20,7 @@ use super::printer::format_note;
 
 /// Installs the log subscriber of the process: warnings, or the level that `--verbose`, `--quiet` or `RUST_LOG` set.
 /// Panics are logged too. Lines have a time and a module in a server, and if `RUST_LOG` or `-vv` is given; otherwise
-/// they are messages such as `warning: …`, each of them once.
+/// they are messages such as `warning: …`.
 pub fn init_logging(shared: &SharedArguments, is_server: bool) {
     let named = EnvFilter::try_from_default_env().ok();
     let is_log = is_server || named.is_some() || shared.verbose > 1;
@@ -31,15 +29,12 @@ pub fn init_logging(shared: &SharedArguments, is_server: bool) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let log = log.with_ansi(!plain && io::stderr().is_terminal());
     // Fails if a subscriber is already installed, which then stays in use.
-    _ = if is_log { log.try_init() } else { log.event_format(MessageFormat::default()).try_init() };
+    _ = if is_log { log.try_init() } else { log.event_format(MessageFormat).try_init() };
     panic::set_hook(Box::new(log_panic));
 }
 
-/// Formats an event as a message for the user of a command. The walk and the watcher may find the same fault.
-#[derive(Default)]
-struct MessageFormat {
-    printed: Mutex<HashSet<String>>,
-}
+/// Formats an event as a message for the user of a command.
+struct MessageFormat;
 
 impl<S, N> FormatEvent<S, N> for MessageFormat
 where
@@ -49,9 +44,6 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut message = format!("{}: ", level_label(event.metadata().level()));
         context.field_format().format_fields(Writer::new(&mut message), event)?;
-        if self.printed.lock().is_ok_and(|mut printed| !printed.insert(message.clone())) {
-            return Ok(());
-        }
         writeln!(writer, "{}", format_note(&message))
     }
 }

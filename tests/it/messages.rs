@@ -226,6 +226,28 @@ fn warnings_of_a_command_are_plain_unless_the_log_is_asked_for() {
 }
 
 #[test]
+fn each_fault_of_an_ignore_file_is_named_once() {
+    let project = project();
+    project.write(".codescryignore", "{a\n");
+    project.write("docs/.ignore", "{b\n");
+    project.write("src/.gitignore", vec![b'\n'; (1 << 20) + 1]);
+    for arguments in [
+        &["index"][..],
+        &["index", "--rebuild", "--preparse"],
+        &["search", "upload"],
+        &["search", "upload", "path:docs/nowhere"],
+        &["read", "src/net/upload.rs"],
+    ] {
+        let ran = project.run(arguments);
+        let shown = [ran.out, ran.err].concat();
+        for fault in ["line 1 (`{a`) of ", "line 1 (`{b`) of ", "it is larger than 1 MiB"] {
+            let count = if arguments[0] == "read" { 0 } else { 1 };
+            assert_eq!(shown.matches(fault).count(), count, "{arguments:?}: {fault}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn a_command_names_the_help_with_the_options_of_all_commands() {
     let project = Project::empty();
     let [own, all, short] =

@@ -13,6 +13,9 @@ pub enum Detail {
 /// The words of the argument that chooses the detail, in the order of the variants.
 pub const DETAIL_WORDS: &[&str] = &["brief", "full"];
 
+/// Maximum number of lines of the second place of a brief answer.
+const MAX_SECOND_LINES: usize = 8;
+
 impl Detail {
     /// Returns the detail with exactly this name; `None` for another word.
     pub fn parse_detail(word: &str) -> Option<Self> {
@@ -29,7 +32,7 @@ impl Detail {
     pub fn lines_at_rank(self, rank: usize, full_lines: usize) -> usize {
         match (self, rank) {
             (Self::Full, _) | (Self::Brief, 0) => full_lines,
-            (Self::Brief, 1) => (full_lines / 2).max(2),
+            (Self::Brief, 1) => (full_lines / 2).clamp(2, MAX_SECOND_LINES),
             (Self::Brief, _) => 1,
         }
     }
@@ -43,6 +46,7 @@ mod tests {
     fn brief_answers_show_code_of_the_first_two_places() {
         let lines = |detail: Detail| [0, 1, 2, 9].map(|rank| detail.lines_at_rank(rank, 12));
         assert_eq!((lines(Detail::Brief), lines(Detail::Full)), ([12, 6, 1, 1], [12; 4]));
+        assert_eq!(Detail::Brief.lines_at_rank(1, 40), 8);
         assert_eq!(DETAIL_WORDS.iter().filter_map(|word| Detail::parse_detail(word)).count(), DETAIL_WORDS.len());
     }
 }

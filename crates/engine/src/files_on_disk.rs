@@ -114,6 +114,7 @@ impl Engine {
             max_file_bytes: u64::MAX,
             files: &Disk,
             cross_file_systems: self.settings.cross_file_systems,
+            fault_log: None,
             cancel: &CancelToken::default(),
         };
         let found = walk::judge_path(&self.settings.root, &options, &resolved)

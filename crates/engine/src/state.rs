@@ -17,6 +17,7 @@ use project_cache::ProjectCache;
 use search::Snapshot;
 use snapshot_slot::SnapshotSlot;
 use source::language::LanguageChoices;
+use source::walk::FaultLog;
 use store::{ChunkStore, StoreView};
 use types::{AbsPath, RepoPath};
 use workers::ParserPool;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub(crate) projects: ProjectCache,
     /// The parsers of index runs and of calls.
     pub(crate) parsers: ParserPool,
+    /// Logs the ignore files that cannot be used, once for all walks.
+    pub(crate) fault_log: FaultLog,
     pub(crate) damage: DamageState,
     /// Comparisons of texts in answers with the files on disk.
     pub(crate) current_texts: CurrentTexts,
@@ -83,6 +86,7 @@ impl Engine {
             refreshing_runs: AtomicUsize::new(0),
             awaits_index: AtomicBool::new(false),
             projects: ProjectCache::default(),
+            fault_log: FaultLog::default(),
             damage: DamageState::default(),
             current_texts: CurrentTexts::default(),
         }

@@ -6,6 +6,7 @@ mod copies;
 mod large;
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
@@ -148,6 +149,27 @@ impl StoreView for GatedView {
         }
         Ok(texts)
     }
+}
+
+/// Writes these files into the new folder `root` in `folder`, and indexes it. Files of more than 10,000 bytes are left out.
+pub(crate) fn index_files(folder: &Path, files: &[(&str, &str)]) -> Engine {
+    let root = folder.join("root");
+    fs::create_dir(&root).expect("a folder");
+    for (path, text) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    let options = Options {
+        path: Some(root),
+        index_dir: Some(folder.join("index")),
+        max_file_bytes: Some(10_000),
+        max_cache_bytes: Some(0),
+        ..Options::default()
+    };
+    let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
+    engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+    engine
 }
 
 struct EngineFixture {

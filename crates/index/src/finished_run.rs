@@ -191,6 +191,7 @@ impl<'r> FinishedRun<'r> {
             files_vanished: written.vanished.len() as u64,
             skipped,
             problems,
+            ignore_faults: walked.ignore_faults,
             unread,
             changed: ChangedFiles { indexed, removed },
             notes,

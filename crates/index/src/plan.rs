@@ -12,7 +12,7 @@ use source::language::LanguageChoices;
 use source::parse::CHUNKER_VERSION;
 use source::walk::WalkEntry;
 use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
-use types::{FileOutcome, FileRecord, PathSet, RepoPath};
+use types::{FileOutcome, FileRecord, PathSet, RepoPath, SkipReason};
 
 /// Returns the fingerprint of an index that is written with these settings and this embedder, without the choices of
 /// languages.
@@ -62,6 +62,17 @@ impl RunPlan {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| {
             known.stat == entry.stat || self.shared.as_ref().is_some_and(|shared| shared.has_content(known, entry))
+        })
+    }
+
+    /// Returns whether nothing about a file remains to be done: it is unchanged, its record has its metadata, and it was
+    /// not left out for being too large. `largest_bytes` is the size above which it is left out now.
+    pub fn is_settled(&self, entry: &WalkEntry, largest_bytes: u64) -> bool {
+        let known = self.known.get(&entry.path).filter(|known| known.stat == entry.stat);
+        known.is_some_and(|known| {
+            entry.stat.size_bytes <= largest_bytes
+                && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
+                && !self.reread.has_entry(&entry.path)
         })
     }
 

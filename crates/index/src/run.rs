@@ -10,7 +10,7 @@ use crate::finished_run::{FinishedRun, StageResults};
 use crate::known_objects::SharedContents;
 use crate::pipeline::stages::batch::{BatchStage, WINDOW_CHUNKS};
 use crate::pipeline::stages::embed::EmbedStage;
-use crate::pipeline::stages::parse::{ParseStage, PrepareOptions};
+use crate::pipeline::stages::parse::{ParseStage, PrepareOptions, SharedParsers};
 use crate::pipeline::stages::read::ReadStage;
 use crate::pipeline::stages::walk::WalkStage;
 use crate::pipeline::stages::write::WriteStage;
@@ -26,7 +26,7 @@ use embed::cache::VectorCache;
 use git_rules::GitProject;
 use platform::cancel::CancelToken;
 use source::language::LanguageChoices;
-use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
+use source::walk::{self, FaultLog, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 use workers::ParserPool;
 
@@ -52,6 +52,8 @@ pub struct Indexer<'e> {
     /// Vectors of earlier runs; `None` to embed everything.
     pub cache: Option<&'e VectorCache>,
     pub files: &'e dyn FileSystem,
+    /// Logs the ignore files that cannot be used.
+    pub fault_log: &'e FaultLog,
     pub parsers: &'e ParserPool,
     /// Whether to use a new parser for every batch of files; for benchmarks.
     pub renew_parsers: bool,
@@ -179,17 +181,17 @@ impl Indexer<'_> {
             writer.return_to(returning.generation, returning.left);
             held_saved = returning.held;
         }
-        if plan.fresh || !is_complete || is_returning {
+        if plan.fresh || !is_complete {
             let locked = writer.lock()?;
             if plan.keeps_old_index {
                 locked.defer_publication();
             }
         }
-        drop(held_saved);
         let baseline = run_baseline(&plan, scope, before);
         let run = PipelineRun::new(self.embedder, self.parsers, self.in_flight_bytes(), baseline, cancel);
         run.run_observed(observe, || {
-            let results = self.run_stages(&run, &plan, scope, &mut writer)?;
+            let results = self.run_stages(&run, &plan, scope, &mut writer, is_returning || is_copy)?;
+            drop(held_saved);
             self.check_cancelled(cancel)?;
             let finished = FinishedRun::new(plan, results, scope, before);
             let left = finished.left_tree(head.as_deref()).filter(|_| !is_returning);
@@ -198,21 +200,25 @@ impl Indexer<'_> {
     }
 
     /// Runs the six stages to their end and joins all threads. `write` runs on this thread, each other stage on
-    /// separate threads.
+    /// separate threads. With `writes_always`, the run commits something in any case.
     fn run_stages(
         &self,
         run: &PipelineRun<'_>,
         plan: &RunPlan,
         scope: &IndexScope,
         writer: &mut RunWriter<'_>,
+        writes_always: bool,
     ) -> Result<StageResults, AttemptError> {
         let settings = &self.settings.pipeline;
-        let (walk, read) = (WalkStage::new(self.settings, self.files, scope, plan, run), self.read_stage(run, plan));
-        let (parse, batch) = (self.parse_stage(), self.batch_stage(run));
+        let walk = WalkStage::new(self.settings, self.files, self.fault_log, scope, plan, run);
+        let read = self.read_stage(run, plan);
+        let parsers = settings.parse_workers.min(self.parsers.run_workers());
+        let shared_parsers = SharedParsers::new(!plan.known.is_empty(), parsers);
+        let (parse, batch) = (self.parse_stage(&shared_parsers), self.batch_stage(run));
         let embed = EmbedStage::new(self.embedder, self.cache, settings.embed_batch);
         let write = WriteStage { budget: &run.budget, counts: &run.counts, status: &|| run.interim_status() };
 
-        let (readers, parsers) = (settings.producers, settings.parse_workers.min(self.parsers.run_workers()));
+        let readers = settings.producers;
         let default_embedders = self.embedder.worker_count().unwrap_or(DEFAULT_EMBED_WORKERS);
         let embedders = settings.embed_workers.unwrap_or(default_embedders);
         // Each size is that of the queue behind a stage. The queue in front of `write` is the longest queue of chunk
@@ -228,18 +234,22 @@ impl Indexer<'_> {
             let parsed = stages.spawn(Stage::Parse, parsers, sources, depth, |input, out| parse.run(input, out))?;
             let batches = stages.spawn(Stage::Batch, 1, parsed, windows, |input, out| batch.run(input, out))?;
             let vectors = stages.spawn(Stage::Embed, embedders, batches, depth, |input, out| embed.run(input, out))?;
-            let written = stages.run_last(Stage::Write, vectors, |input| write.run(input, writer));
+            let written = stages.run_last(Stage::Write, vectors, |input| {
+                if writes_always {
+                    // The store is opened for writing while the other stages work.
+                    writer.lock()?;
+                }
+                write.run(input, writer)
+            });
             stages.join()?;
             Ok::<_, IndexError>(written)
         })?;
         if let Some(error) = embed.failure() {
             return Err(IndexError::Embed(error).into());
         }
-        Ok(StageResults {
-            written: written?,
-            walked: walk.into_summary().map_err(IndexError::from)?,
-            embedded: embed.summary(),
-        })
+        let (mut written, walked) = (written?, walk.into_summary().map_err(IndexError::from)?);
+        written.unchanged += walked.settled;
+        Ok(StageResults { written, walked, embedded: embed.summary() })
     }
 
     fn read_stage<'r>(&'r self, run: &'r PipelineRun<'_>, plan: &'r RunPlan) -> ReadStage<'r> {
@@ -248,8 +258,12 @@ impl Indexer<'_> {
         ReadStage { files: self.files, plan, counts: &run.counts, budget: &run.budget, largest_bytes, max_file_bytes }
     }
 
-    fn parse_stage(&self) -> ParseStage<'_> {
+    fn parse_stage<'r, 'p>(&'p self, shared: &'r SharedParsers<'p>) -> ParseStage<'r, 'p>
+    where
+        'p: 'r,
+    {
         ParseStage {
+            shared,
             options: PrepareOptions { embedder: self.embedder, cache_keys: self.cache.is_some() },
             time_limit: self.settings.parse_time_limit,
             parsers: self.parsers,
@@ -325,6 +339,7 @@ impl Indexer<'_> {
             max_file_bytes: self.settings.max_file_bytes,
             files: self.files,
             cross_file_systems: self.settings.cross_file_systems,
+            fault_log: None,
             cancel,
         };
         walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {

@@ -12,7 +12,7 @@ use crate::report::Stage;
 use config::{Options, Settings};
 use embed::{EmbedError, Embedder};
 use platform::cancel::CancelToken;
-use source::walk::{Disk, FileSystem};
+use source::walk::{Disk, FaultLog, FileSystem};
 use store::memory::MemoryStore;
 use store::{ChunkStore, StoreError};
 use types::FileOutcome;
@@ -55,6 +55,7 @@ struct IndexFixture {
     store: MemoryStore,
     settings: Settings,
     parsers: ParserPool,
+    fault_log: FaultLog,
 }
 
 impl IndexFixture {
@@ -63,8 +64,8 @@ impl IndexFixture {
         let options =
             Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
         let settings = Settings::resolve(&options).expect("settings");
-        let parsers = ParserPool::in_process();
-        Self { store: MemoryStore::new(folder.path().to_owned()), folder, settings, parsers }
+        let (parsers, fault_log) = (ParserPool::in_process(), FaultLog::default());
+        Self { store: MemoryStore::new(folder.path().to_owned()), folder, settings, parsers, fault_log }
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -98,6 +99,7 @@ impl IndexFixture {
             embedder,
             cache: None,
             files,
+            fault_log: &self.fault_log,
             parsers: &self.parsers,
             renew_parsers: false,
         }
@@ -340,4 +342,16 @@ fn every_stage_reports_its_items() {
     let items: Vec<_> = report.stages.iter().map(|stage| (stage.stage, stage.items)).collect();
     assert_eq!(items, Stage::ALL.map(|stage| (stage, 50)));
     assert!(report.stages.iter().all(|stage| stage.threads >= 1));
+}
+
+#[test]
+fn ignore_files_that_cannot_be_used_are_reported_apart_from_other_problems() {
+    let fixture = IndexFixture::new();
+    fixture.write("a.rs", "fn f() {}\n");
+    fixture.write("sub/.gitignore", &"\n".repeat((1 << 20) + 1));
+    for _ in 0..2 {
+        let report = fixture.index();
+        let paths: Vec<&str> = report.ignore_faults.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!((paths, report.problems), (vec!["sub/.gitignore"], Vec::new()));
+    }
 }

@@ -7,6 +7,14 @@
 //!
 //! This module uses `rustix`, because `cap-std` would add ten more crates and follows symbolic links inside the root.
 
+mod entry_stat;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod folder_list;
+
+pub use entry_stat::EntryStat;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use folder_list::{ListBuffer, OpenFolder};
+
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};

@@ -268,10 +268,10 @@ const BACKUP_STARTS: &[&str] = &["#", ".#", "copy of ", "backup of ", "backup-",
 /// matches.
 pub fn secret_pattern(path: &RepoPath) -> Option<&'static str> {
     let lower = path.as_str().to_ascii_lowercase();
-    let mut parts: Vec<&str> = lower.split('/').collect();
-    let name = parts.pop()?;
-    let folder = parts.last().copied();
-    parts.into_iter().find_map(match_secret_folder).or_else(|| match_secret_file(name, folder))
+    let (above, name) = lower.rsplit_once('/').map_or((None, lower.as_str()), |(above, name)| (Some(above), name));
+    let mut folders = above.into_iter().flat_map(|above| above.split('/'));
+    let folder = folders.clone().next_back();
+    folders.find_map(match_secret_folder).or_else(|| match_secret_file(name, folder))
 }
 
 /// Returns the pattern by which a folder may hold credentials, matched on its name and the folders above it; `None` if
@@ -346,8 +346,9 @@ pub fn plain_name(lower: &str) -> &str {
     let mut name = lower.trim();
     loop {
         let before = name.len();
+        name = name.trim_end();
         for end in BACKUP_ENDS {
-            name = name.strip_suffix(end).unwrap_or(name).trim_end();
+            name = name.strip_suffix(end).map_or(name, str::trim_end);
         }
         for start in BACKUP_STARTS {
             name = name.strip_prefix(start).unwrap_or(name);
@@ -373,6 +374,11 @@ fn is_number(word: &str) -> bool {
 
 /// Returns whether a glob with at most one `*` matches the whole name.
 pub fn matches_glob(pattern: &str, name: &str) -> bool {
+    // Most names end otherwise than the pattern, which is faster to see than a star is to find.
+    let last = |text: &str| text.as_bytes().last().copied();
+    if last(pattern) != Some(b'*') && last(pattern) != last(name) {
+        return false;
+    }
     pattern
         .split_once('*')
         .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))

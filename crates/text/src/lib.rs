@@ -1,7 +1,7 @@
-//! Splits text into words, normalizes and compares them, counts tokens, detects encodings, and escapes characters that
-//! control a display.
+//! Splits text into words, normalizes and compares them, finds names and code, counts tokens, detects encodings, and
+//! escapes characters that control a display.
 
-pub mod code_locations;
+pub mod code;
 pub mod display;
 pub mod edit_distance;
 pub mod encoding;

@@ -37,7 +37,7 @@ impl RepoPath {
 
     /// Returns the path of the entry `name` of this folder. The empty path is the root.
     pub fn entry(&self, name: &str) -> Self {
-        if self.0.is_empty() { Self::new(name) } else { Self(format!("{self}/{name}").into()) }
+        if self.0.is_empty() { Self::new(name) } else { Self([&*self.0, "/", name].concat().into()) }
     }
 
     /// Returns the path as text, `/`-separated.

@@ -54,7 +54,7 @@ impl<'a> IndexReportJson<'a> {
             seconds: report.elapsed.as_secs_f64(),
             files_per_second: terminal_text::count_per_second(report.files_indexed, report.elapsed),
             skipped: &report.skipped,
-            problems: ProblemJson::from_pairs(&report.problems),
+            problems: ProblemJson::from_pairs(report.problems.iter().chain(&report.ignore_faults)),
             notes: &report.notes,
             redone_because: report.redone_because.as_deref(),
             vectors_computed: report.vectors_computed,
@@ -78,8 +78,8 @@ pub struct ProblemJson<'a> {
 
 impl<'a> ProblemJson<'a> {
     /// Converts pairs of a path and its problem.
-    pub fn from_pairs(problems: &'a [(RepoPath, String)]) -> Vec<Self> {
-        problems.iter().map(|(path, problem)| Self { path: path.as_str(), problem }).collect()
+    pub fn from_pairs(problems: impl IntoIterator<Item = &'a (RepoPath, String)>) -> Vec<Self> {
+        problems.into_iter().map(|(path, problem)| Self { path: path.as_str(), problem }).collect()
     }
 }
 

@@ -159,6 +159,7 @@ mod tests {
             files_vanished: 0,
             skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
             problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
+            ignore_faults: Vec::new(),
             unread: Vec::new(),
             changed: engine::ChangedFiles::default(),
             notes: vec!["too large for --max-memory: 1".to_owned()],

@@ -21,6 +21,7 @@ impl Engine {
             max_file_bytes: self.settings.max_file_bytes,
             files: &Disk,
             cross_file_systems: self.settings.cross_file_systems,
+            fault_log: Some(&self.fault_log),
             cancel,
         };
         let languages = LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path())

@@ -150,6 +150,7 @@ impl Engine {
             max_file_bytes: max_bytes,
             files: &Disk,
             cross_file_systems: self.settings.cross_file_systems,
+            fault_log: None,
             cancel: &CancelToken::default(),
         };
         let reason = match walk::judge_path(&self.settings.root, &options, &path).ok()? {
@@ -175,11 +176,13 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
+    use crate::tests::index_files;
+    use crate::{QueryCalls as _, SearchQuery};
     use search::ContentFilter;
 
     fn engine(folder: &Path) -> Engine {
-        for (path, text) in [
+        let large = "fn large() {}\n".repeat(1_000);
+        let files = [
             (".gitignore", "build/\n*.tmp.rs\n"),
             ("app/[slug]/page.tsx", "export function SlugPage() { return <p>slug</p>; }\n"),
             ("app/s/page.tsx", "export function PlainPage() { return <p>plain</p>; }\n"),
@@ -191,22 +194,9 @@ mod tests {
             ("keys/server.pem", "x\n"),
             ("conf/server.toml", "port = 1\n"),
             ("data/rows.csv", "a,b\n"),
-        ] {
-            let path = folder.join("root").join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("a file");
-        }
-        std::fs::write(folder.join("root/src/large.rs"), "fn large() {}\n".repeat(1_000)).expect("a file");
-        let options = Options {
-            path: Some(folder.join("root")),
-            index_dir: Some(folder.join("index")),
-            max_file_bytes: Some(10_000),
-            max_cache_bytes: Some(0),
-            ..Options::default()
-        };
-        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
-        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
-        engine
+            ("src/large.rs", large.as_str()),
+        ];
+        index_files(folder, &files)
     }
 
     fn search(engine: &Engine, text: &str, filter: Filter) -> (Vec<String>, String) {
@@ -283,15 +273,7 @@ mod tests {
     #[test]
     fn a_folder_without_files_is_called_so() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("root")).expect("a folder");
-        let options = Options {
-            path: Some(folder.path().join("root")),
-            index_dir: Some(folder.path().join("index")),
-            max_cache_bytes: Some(0),
-            ..Options::default()
-        };
-        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
-        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+        let engine = index_files(folder.path(), &[]);
         let (found, notes) = search(&engine, "Quuxifier lang:rust", Filter::default());
         assert!(
             found.is_empty() && notes.contains("root has no files to index; is it the folder with your code?"),

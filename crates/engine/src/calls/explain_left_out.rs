@@ -170,10 +170,11 @@ fn is_plain_word(name: &NameQuery) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
+    use crate::tests::index_files;
+    use crate::{Engine, QueryCalls as _, SearchQuery};
 
     fn engine(folder: &std::path::Path) -> Engine {
-        for (path, text) in [
+        let files = [
             (
                 "lib/config.py",
                 "def parse_config(path):\n    return read(path)\n\n\nclass Config:\n    def load(self):\n        pass\n",
@@ -182,20 +183,8 @@ mod tests {
             ("tests/test_config.py", "def check_config():\n    return parse_config('a')\n"),
             ("web/app.js", "export function retry(call) {\n  return call();\n}\n"),
             ("docker-compose.yml", "services:\n  report_server:\n    image: reports\n"),
-        ] {
-            let path = folder.join("root").join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("a file");
-        }
-        let options = Options {
-            path: Some(folder.join("root")),
-            index_dir: Some(folder.join("index")),
-            max_cache_bytes: Some(0),
-            ..Options::default()
-        };
-        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
-        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
-        engine
+        ];
+        index_files(folder, &files)
     }
 
     fn search(engine: &Engine, text: &str, filter: Filter) -> String {

@@ -137,7 +137,8 @@ pub(crate) const INCLUDE_LARGE: &str = "with CODESCRY_MAX_FILE_BYTES=4M in the e
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
+    use crate::tests::index_files;
+    use crate::{Engine, QueryCalls as _, SearchQuery};
     use platform::cancel::CancelToken;
 
     fn notes_of(engine: &Engine, text: &str, path: Option<&str>) -> String {
@@ -151,27 +152,15 @@ mod tests {
     #[test]
     fn an_answer_names_files_that_the_query_means_and_that_were_not_searched() {
         let folder = tempfile::tempdir().expect("a folder");
-        let root = folder.path().join("root");
-        for (path, text) in [
+        let large = "def large_function():\n    pass\n".repeat(1_000);
+        let files = [
             ("src/deploy.py", "def deploy_release():\n    pass\n\ndef restart_server():\n    pass\n"),
             ("src/other.py", "def nightly_backup():\n    pass\n"),
             ("ci/nightly.yml", "jobs:\n  nightly:\n    steps:\n      - run: deploy everything nightly\n"),
             ("conf/server.toml", "# The port on which the server listens.\nport = 1\n"),
-        ] {
-            let path = root.join(path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("a file");
-        }
-        std::fs::write(root.join("src/large.py"), "def large_function():\n    pass\n".repeat(1_000)).expect("a file");
-        let options = Options {
-            path: Some(root),
-            index_dir: Some(folder.path().join("index")),
-            max_file_bytes: Some(10_000),
-            max_cache_bytes: Some(0),
-            ..Options::default()
-        };
-        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
-        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+            ("src/large.py", large.as_str()),
+        ];
+        let engine = index_files(folder.path(), &files);
         let config =
             |path: &str| format!("configuration files were not searched ({path} matches; content all includes them)");
         assert_eq!(notes_of(&engine, "deploy everything nightly", None), config("ci/nightly.yml"));

@@ -146,6 +146,7 @@ impl Engine {
             embedder: model.embedder.as_ref(),
             cache: model.cache.as_deref(),
             files: &Disk,
+            fault_log: &self.fault_log,
             parsers: &self.parsers,
             renew_parsers: false,
         }

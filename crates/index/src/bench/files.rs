@@ -17,6 +17,7 @@ pub(super) fn list_entries(indexer: &Indexer<'_>, cancel: &CancelToken) -> Resul
         max_file_bytes: indexer.settings.max_file_bytes,
         files: indexer.files,
         cross_file_systems: indexer.settings.cross_file_systems,
+        fault_log: None,
         cancel,
     };
     let mut entries = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use platform::cancel::CancelToken;
 use store::{ChunkStore, Commit, CommitStatus, Generation, IndexFingerprint, StoreError, StoreView, StoreWriter};
-use types::RepoPath;
+use types::{FileRecord, RepoPath};
 
 /// Number of chunks of the last commit of a run from which on it is published by itself. A run that is interrupted
 /// before it completes makes fewer chunks again, with their vectors from the cache.
@@ -108,6 +108,14 @@ impl<'s> RunWriter<'s> {
         }
         writer.commit(commit, status)?;
         Ok(())
+    }
+
+    /// Passes touched records to the writer ahead of their commit, if this writer holds the store's lock; see
+    /// [`StoreWriter::keep_touched`].
+    pub fn pass_touched(&mut self, touched: &mut Vec<FileRecord>) {
+        if let Some(writer) = &mut self.writer {
+            writer.keep_touched(touched);
+        }
     }
 
     /// Returns whether this writer holds the store's lock; without it, nothing has been written.

@@ -24,9 +24,10 @@ pub struct IndexReport {
     pub files_vanished: u64,
     /// Number of skipped files and folders by [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
-    /// Problems by path: of files that were indexed only in part, of files and folders that could not be read, and of
-    /// ignore files that cannot be used.
+    /// Problems by path: of files that were indexed only in part, and of files and folders that could not be read.
     pub problems: Vec<(RepoPath, String)>,
+    /// The ignore files that cannot be used, and why. The walk has logged them.
+    pub ignore_faults: Vec<(RepoPath, String)>,
     /// Files and folders that could not be read, sorted by path. A later run may be able to read them.
     pub unread: Vec<RepoPath>,
     /// The first of the files that were indexed or newly recorded as skipped, and the first of the removed files.

@@ -15,7 +15,7 @@ pub enum ArgumentValue {
     Lines(Vec<(u32, u32)>),
 }
 
-/// Parses a value; `None` for null, for an empty list and for a blank choice.
+/// Parses a value; `None` for null, for an empty list, for a blank choice, and for `all` in place of names.
 ///
 /// # Errors
 /// A description of the expected values.
@@ -26,7 +26,13 @@ pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentVa
     let parsed = match kind {
         ArgumentKind::Text => to_text(value).map(ArgumentValue::Text).ok_or("a text"),
         ArgumentKind::Path => to_text(value).map(|text| ArgumentValue::Text(normalize_path(&text))).ok_or("a path"),
-        ArgumentKind::Names => to_list(value, split_names).map(ArgumentValue::List).ok_or("names, like \"rust,go\""),
+        ArgumentKind::Names => {
+            let mut names = to_list(value, split_names).ok_or("names, like \"rust,go\"")?;
+            if matches!(names.as_slice(), [name] if is_any(name)) {
+                names.clear();
+            }
+            Ok(ArgumentValue::List(names))
+        }
         ArgumentKind::Symbols => {
             to_list(value, split_symbols).map(ArgumentValue::List).ok_or("names, like \"Config.load\"")
         }
@@ -85,6 +91,11 @@ fn parse_json_list(text: &str) -> Option<Vec<Value>> {
         return None;
     }
     serde_json::from_str(text).ok()
+}
+
+/// Returns whether a name stands for every name.
+fn is_any(name: &str) -> bool {
+    ["all", "any", "*"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 /// Splits names at commas.
@@ -270,6 +281,11 @@ mod tests {
         ] {
             assert_eq!(symbols(value.clone()), Ok(Some(ArgumentValue::List(wanted.clone()))), "{value}");
         }
+        let names = |value: Value| parse_value(ArgumentKind::Names, value);
+        for every in ["all", "Any", "*", "[\"all\"]"] {
+            assert_eq!(names(every.into()), Ok(None), "{every}");
+        }
+        assert_eq!(names("all,call".into()), Ok(Some(ArgumentValue::List(vec!["all".to_owned(), "call".to_owned()]))));
         let glob = parse_value(ArgumentKind::Paths, "[ab]*.rs".into());
         assert_eq!(glob, Ok(Some(ArgumentValue::List(vec!["[ab]*.rs".to_owned()]))));
     }

@@ -30,7 +30,7 @@ const SIGNED_HITS: usize = 5;
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
     /// Maximum number of lines of each of the first [`FIRST_HITS`] hits of a full answer, and of the first hit of a
-    /// brief answer, in which the second hit shows half of them.
+    /// brief answer, in which the second hit shows fewer.
     first_lines: usize,
     /// Maximum number of lines of each further hit of a full answer; with 1, a further hit takes one line in all.
     other_lines: usize,
@@ -77,7 +77,11 @@ const FULL_LEVELS: [DetailLevel; 18] = [
 ];
 
 /// The levels of a brief answer, the most detailed first. Later places lose detail before the first ones do.
-const BRIEF_LEVELS: [DetailLevel; 9] = [
+const BRIEF_LEVELS: [DetailLevel; 13] = [
+    brief_level(40, 3, [90, 90, 80]),
+    brief_level(40, 2, [40, 60, 0]),
+    brief_level(24, 3, [90, 90, 80]),
+    brief_level(24, 2, [40, 60, 0]),
     brief_level(14, 3, [90, 90, 80]),
     brief_level(12, 2, [60, 80, 50]),
     brief_level(12, 2, [40, 60, 0]),
@@ -117,12 +121,21 @@ pub struct HitPage {
     pub budget: TokenBudget,
 }
 
-/// Returns the default token limit of an answer with hits. Ten hits as JSON take 350 tokens before any code.
-pub fn default_hit_tokens(detail: Detail, form: AnswerForm) -> u32 {
-    match (detail, form) {
-        (Detail::Brief, AnswerForm::Text) => 440,
-        (Detail::Brief, AnswerForm::TextAndData) => 900,
-        (Detail::Full, _) => 2_400,
+/// Minimum length, in bytes, of a text of several lines to which the answer may be longer, such as a bug report.
+const MIN_PASTED_BYTES: usize = 200;
+
+/// Returns the default token limit of an answer with hits to a query of this `text`. Ten hits as JSON take 350 tokens
+/// before any code.
+///
+/// There is room for the whole first place if it is not long, so that it need not be read in a second call. Whoever
+/// pastes a whole report wants to change the code, and has more room.
+pub fn default_hit_tokens(detail: Detail, form: AnswerForm, text: &str) -> u32 {
+    let is_pasted = text.len() >= MIN_PASTED_BYTES && text.trim().contains('\n');
+    match (detail, form, is_pasted) {
+        (Detail::Brief, AnswerForm::Text, false) => 640,
+        (Detail::Brief, AnswerForm::Text, true) | (Detail::Brief, AnswerForm::TextAndData, false) => 900,
+        (Detail::Brief, AnswerForm::TextAndData, true) => 1_500,
+        (Detail::Full, ..) => 2_400,
     }
 }
 

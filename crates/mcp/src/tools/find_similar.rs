@@ -60,7 +60,7 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let target = roots.select_target(given.text(&ROOT))?;
     let limit = given.hit_limit()?;
     let detail = given.detail();
-    let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
+    let budget = given.token_budget(default_hit_tokens(detail, context.form, ""), context);
     let filter = roots.build_filter(target, &given, &BELOW)?;
     let target_code = match (&place, given.text(&SNIPPET)) {
         (Some((path, Some(line))), None) if *line > 0 => {

@@ -43,7 +43,7 @@ async fn call_search_code(roots: &ServedRoots, given: GivenArguments, context: &
     let cursor = PageCursor::of_call(&given)?;
     let target = roots.select_target(given.text(&ROOT))?;
     let detail = given.detail();
-    let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
+    let budget = given.token_budget(default_hit_tokens(detail, context.form, given.required_text(&QUERY)), context);
     let mut query = build_query(roots, target, &given)?;
     let words = QueryWords::parse(&query.text);
     let (offset, limit) = (cursor.hits_before()?, query.limit);

@@ -1,7 +1,6 @@
 //! Corrects misspelled names and words in a query.
 
 use super::error::QueryError;
-use super::terms::identifiers::QueryName;
 use super::terms::{IndexLookup as _, QueryKind, QueryTerms};
 use crate::names::name_query::is_relative;
 use crate::names::similar_names::{
@@ -10,6 +9,7 @@ use crate::names::similar_names::{
 use crate::snapshot::Snapshot;
 use embed::is_common_word;
 use platform::cancel::CancelToken;
+use text::code::written_names::WrittenName;
 use text::inflections::inflections;
 use text::name_key::is_same_name;
 use text::words;
@@ -69,7 +69,7 @@ pub(crate) fn find_corrections(
     }
     let mut add = |from: &str, to: String| found.push(Correction { from: from.to_owned(), to });
     let anywhere = vec![true; allowed.len()];
-    for QueryName { text, container } in terms.names.iter().take(MAX_CORRECTIONS) {
+    for WrittenName { text, container } in terms.names.iter().take(MAX_CORRECTIONS) {
         QueryError::check_cancelled(cancel)?;
         if !occurs_in_index(snapshot, text)? {
             let word = || if is_correctable_word(text) { find_nearest_word(snapshot, text) } else { None };
@@ -118,7 +118,7 @@ pub(crate) fn find_missing_names(
 ) -> Result<Vec<String>, QueryError> {
     let mut missing = Vec::new();
     if terms.kind == QueryKind::Name {
-        for QueryName { text, .. } in &terms.names {
+        for WrittenName { text, .. } in &terms.names {
             let is_corrected = corrections.iter().any(|correction| correction.from == *text);
             if !is_corrected && !occurs_in_index(snapshot, text)? {
                 missing.push(text.clone());
@@ -151,7 +151,7 @@ pub(crate) fn find_missing_containers(
     snapshot: &Snapshot,
     terms: &QueryTerms,
     corrections: &[Correction],
-) -> Result<Vec<QueryName>, QueryError> {
+) -> Result<Vec<WrittenName>, QueryError> {
     let mut missing = Vec::new();
     // The files of a large index are not all loaded.
     if snapshot.is_part() {
@@ -159,7 +159,7 @@ pub(crate) fn find_missing_containers(
     }
     let names = terms.names.iter().filter(|name| terms.kind == QueryKind::Name && !name.container.is_empty());
     for name in names {
-        let QueryName { text, container } = name;
+        let WrittenName { text, container } = name;
         let is_corrected = corrections.iter().any(|one| one.from == *container || one.from == *text);
         let mut paths = snapshot.files.iter().map(|file| &file.path);
         let is_known = is_relative(container)

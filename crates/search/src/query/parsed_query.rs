@@ -11,12 +11,12 @@ use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::{InvalidFilter, QueryFilters};
 use super::request::{Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
-use super::terms::identifiers::QueryName;
 use super::terms::{IndexLookup, QueryTerms};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use report::parse_report;
 use store::inverted_index;
+use text::code::written_names::WrittenName;
 use text::unicode::compose;
 use text::words;
 
@@ -112,7 +112,7 @@ impl ParsedQuery {
                 notes.push(format!("`{name}` {NAME_IS_NOWHERE}; showing what is near it"));
             }
             notes.extend(find_missing_containers(snapshot, &terms, &corrections)?.into_iter().map(|name| {
-                let QueryName { text, container } = name;
+                let WrittenName { text, container } = name;
                 format!("there is no `{container}.{text}`; these match the name alone")
             }));
             let mut corrected = text.clone();

@@ -1,14 +1,13 @@
 //! Splits query text into the parts that retrieval and ranking use: words, names and locations.
 
-pub(crate) mod identifiers;
-pub(crate) mod snippet;
 pub(crate) mod stack_trace;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use identifiers::QueryName;
 use stack_trace::QueryLocation;
+use text::code::snippet;
+use text::code::written_names::{self, WrittenName};
 use text::inflections::{StemSet, inflections};
 use text::name_key::is_same_name;
 use text::unicode::RunningScript;
@@ -61,7 +60,7 @@ pub(crate) struct QueryTerms {
     /// The text to embed: the words of the query, without stop words unless there are no others.
     pub embedding_text: String,
     /// Names written as in code: `parseHeader`, `parse_header`, `Foo::bar`; or the only word of the query.
-    pub names: Vec<QueryName>,
+    pub names: Vec<WrittenName>,
     /// Files named in the query, possibly with lines: those of stack traces, innermost first, then others in their
     /// order.
     pub locations: Vec<QueryLocation>,
@@ -101,7 +100,7 @@ pub trait IndexLookup {
 /// The interpretation of a token.
 enum TokenReading {
     File(QueryLocation),
-    /// A name or a word; [`identifiers::find_names`] tells them apart.
+    /// A name or a word; [`written_names::find_names`] tells them apart.
     Name,
     /// A token that looks like a file name, but is neither a file nor a name in the index.
     Neither,
@@ -153,7 +152,7 @@ impl QueryTerms {
         if count == 1 {
             locations.iter_mut().for_each(|location| location.is_whole_query = true);
         }
-        let names = identifiers::find_names(text, |token| {
+        let names = written_names::find_names(text, |token| {
             // Prose without spaces is one token, so it is a name only if the index has it.
             let is_known = |token: &str| known.mentions(token.trim_matches(|c: char| !c.is_alphanumeric()));
             matches!(TokenReading::classify(token, known), TokenReading::Name)
@@ -176,14 +175,14 @@ impl QueryTerms {
     /// Parses a stack trace: the words and the names come from its message and its functions. If it has neither, the
     /// words come from its paths.
     fn from_trace(trace: &stack_trace::StackTrace, known: &dyn IndexLookup) -> Self {
-        let mut names = identifiers::find_names(&trace.message, |token| {
+        let mut names = written_names::find_names(&trace.message, |token| {
             matches!(TokenReading::classify(token, known), TokenReading::Name)
         });
         let functions =
             trace.locations.iter().map(|location| &location.function).filter(|function| !function.is_empty());
         let functions: Vec<String> = remove_duplicates(functions.cloned().collect());
         let functions = &functions[..functions.len().min(MAX_TRACED_NAMES)];
-        names.extend(functions.iter().map(|text| QueryName { text: text.clone(), ..QueryName::default() }));
+        names.extend(functions.iter().map(|text| WrittenName { text: text.clone(), ..WrittenName::default() }));
         let mut text = format!("{} {}", trace.message, functions.join(" "));
         if text.trim().is_empty() {
             text = trace.locations.iter().map(|location| location.path.as_str()).collect::<Vec<_>>().join(" ");
@@ -219,7 +218,7 @@ impl QueryTerms {
 
     /// Describes the interpretation of the query.
     pub fn describe(&self) -> String {
-        let describe_name = |name: &QueryName| match name.container.as_str() {
+        let describe_name = |name: &WrittenName| match name.container.as_str() {
             "" => name.text.clone(),
             container => format!("{} in {container}", name.text),
         };
@@ -290,8 +289,8 @@ impl QueryTerms {
 
 /// Returns whether a query of one token calls or qualifies a name that the indexed code mentions but does not define.
 /// Without a call, the code must also mention the qualifier.
-fn is_undefined_call(text: &str, names: &[QueryName], known: &dyn IndexLookup) -> bool {
-    let [QueryName { text: name, container }] = names else { return false };
+fn is_undefined_call(text: &str, names: &[WrittenName], known: &dyn IndexLookup) -> bool {
+    let [WrittenName { text: name, container }] = names else { return false };
     let is_mentioned = |name: &str| !name.is_empty() && known.mentions(name);
     (text.contains('(') || is_mentioned(container)) && !known.defines(name) && is_mentioned(name)
 }

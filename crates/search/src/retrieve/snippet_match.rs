@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::candidates::CandidateFile;
-use crate::query::terms::snippet::tokenize_code;
 use crate::snapshot::Snapshot;
 use store::{ChunkText, StoreError};
+use text::code::snippet::tokenize_code;
 
 /// Number of consecutive tokens in a run, the unit of comparison.
 const RUN_TOKENS: usize = 4;

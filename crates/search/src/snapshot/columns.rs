@@ -39,7 +39,8 @@ impl SnapshotColumns {
 
     /// Computes the columns of files that are sorted by path and whose chunks have the keys `keys`.
     pub fn new(files: Arc<Vec<Arc<FileChunks>>>, keys: ChunkKeys) -> Self {
-        let (rows, numbers, names) = (KeyIndex::new(keys.rows), KeyIndex::new(keys.numbers), KeyIndex::new(keys.names));
+        let (rows, numbers) = (KeyIndex::new(keys.rows), KeyIndex::new(keys.numbers));
+        let names = KeyIndex::from_unordered(keys.names);
         let mut runs: Vec<BlockRun> = Vec::new();
         for (first, file) in with_first_chunks(&files) {
             if !runs.last_mut().is_some_and(|last| last.try_extend(file)) {

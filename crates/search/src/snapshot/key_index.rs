@@ -17,6 +17,16 @@ impl<K: Ord + Copy + Send> KeyIndex<K> {
     /// takes little more than one pass.
     pub fn new(mut pairs: Vec<(K, u32)>) -> Self {
         pairs.par_sort();
+        Self::from_sorted(pairs)
+    }
+
+    /// Creates an index from pairs without any order, like hashes; equal pairs count once.
+    pub fn from_unordered(mut pairs: Vec<(K, u32)>) -> Self {
+        pairs.par_sort_unstable();
+        Self::from_sorted(pairs)
+    }
+
+    fn from_sorted(mut pairs: Vec<(K, u32)>) -> Self {
         pairs.dedup();
         pairs.shrink_to_fit();
         Self(pairs)

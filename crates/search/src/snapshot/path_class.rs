@@ -95,14 +95,29 @@ fn is_boilerplate(name: &str) -> bool {
 }
 
 /// Names of files that mark the root folder of a project, in addition to a readme.
-const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xml build.gradle build.gradle.kts \
-    settings.gradle settings.gradle.kts mix.exs pubspec.yaml build.sbt Package.swift package.yaml build.zig";
+const PROJECT_FILES: [&str; 15] = [
+    "Cargo.toml",
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "settings.gradle",
+    "settings.gradle.kts",
+    "mix.exs",
+    "pubspec.yaml",
+    "build.sbt",
+    "Package.swift",
+    "package.yaml",
+    "build.zig",
+];
 
 /// Returns whether a file of this name marks the root folder of a project: a readme, or one of some manifests. Other
 /// manifests, such as `package.json`, are not needed, because nearly every project also has a readme.
 pub fn marks_project_root(name: &str) -> bool {
     let starts = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
-    starts("readme") || PROJECT_FILES.split_whitespace().any(|other| other == name) || name.ends_with(".gemspec")
+    starts("readme") || PROJECT_FILES.contains(&name) || name.ends_with(".gemspec")
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
     language_row(language).grammar.as_deref()
 }
 
+/// Returns the size of a language's query in bytes, about proportional to the time that it takes to compile; 0 without
+/// a grammar.
+pub fn query_bytes(language: Language) -> usize {
+    language_grammar(language).map_or(0, Grammar::query_bytes)
+}
+
 /// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for
 /// a language that has neither a grammar nor a scanner that finds its definitions.
 pub fn grammar_fingerprint(language: Language) -> Option<u64> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::{ParsedFile, Parser, SourceFile};
 use crate::{language, long_lines};
@@ -242,7 +243,13 @@ fn a_file_whose_parsing_times_out_or_is_cancelled_has_a_problem_and_is_covered()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 500, ..ProptestConfig::with_cases(48) })]
+    // The scanners of some grammars hang on rare texts, which only a process of its own survives. So these tests try the
+    // same texts each time; `tests/it/grammars.rs` tries others.
+    #![proptest_config(ProptestConfig {
+        max_shrink_iters: 500,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(48)
+    })]
 
     #[test]
     fn any_text_is_covered(text in "(?s)(\\PC|[\n\r\t {}();\"'#<>/*=:-]){0,400}") {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use listing::DiskEntry;
 
-use platform::open::{self, FileBytes};
+use platform::open::{self, EntryStat, FileBytes};
 use types::{FileStat, RepoPath};
 
 /// The bytes of a file, with its metadata right after they were read.
@@ -72,7 +72,7 @@ pub trait TreeReader {
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata>;
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<EntryStat>;
 
     /// Lists a folder, whose path is absolute, like [`FileSystem::list`].
     ///
@@ -85,8 +85,8 @@ pub trait TreeReader {
 struct PathReader<'f, F: ?Sized>(&'f F);
 
 impl<F: FileSystem + ?Sized> TreeReader for PathReader<'_, F> {
-    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
-        self.0.metadata(&entry.path)
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<EntryStat> {
+        self.0.metadata(&entry.path).map(|metadata| (&metadata).into())
     }
 
     fn list(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>> {
@@ -111,7 +111,7 @@ impl FileSystem for Disk {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl TreeReader for listing::DeepReader {
-    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
+    fn metadata(&mut self, entry: &DiskEntry) -> io::Result<EntryStat> {
         self.read_metadata(entry)
     }
 

@@ -27,7 +27,7 @@ mod tests;
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, DiskEntry, FileContents, FileSystem, TreeReader};
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
-pub use ignore_rules::TrackedState;
+pub use ignore_rules::{FaultLog, TrackedState};
 pub use partial::{
     IgnoreFault, affects_ignore_rules, describe_ignore_fault, enters_folder, find_ignore_faults,
     find_nested_ignore_faults, ignore_files_outside, judge_path, tracked_state, walk_folders, walk_paths, walk_scope,

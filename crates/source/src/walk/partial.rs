@@ -8,7 +8,6 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IGNORE_FILES, TrackedState};
 use super::walker::{self, IsWanted, WalkOptions, walk_tree};
@@ -68,7 +67,8 @@ pub fn walk_folders(
 ) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
     let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
-    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems, cancel: &CancelToken::default() };
+    let cancel = CancelToken::default();
+    let options = WalkOptions { cross_file_systems, ..WalkOptions::new(0, &cancel) };
     walker::run_walk(root, &options, &wanted, Some(&mut enter_wanted), &mut |_, _| ControlFlow::Continue(()))
 }
 
@@ -85,8 +85,8 @@ pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkErro
         is_entered |= entered == target;
         entered != target
     };
-    let options =
-        WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems: true, cancel: &CancelToken::default() };
+    let cancel = CancelToken::default();
+    let options = WalkOptions { cross_file_systems: true, ..WalkOptions::new(0, &cancel) };
     walker::run_walk(root, &options, &wanted, Some(&mut enter), &mut |_, _| ControlFlow::Continue(()))?;
     Ok(is_entered)
 }
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn options(cancel: &CancelToken) -> WalkOptions<'_> {
-        WalkOptions { max_file_bytes: 100, files: &Disk, cross_file_systems: false, cancel }
+        WalkOptions::new(100, cancel)
     }
 
     const LARGE: &str =

@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Disk, WalkFinding, WalkOptions, inspect_content, walk_tree};
+use super::{FaultLog, WalkFinding, WalkOptions, find_ignore_faults, inspect_content, walk_paths, walk_tree};
 use crate::secrets::secret_pattern;
 use platform::cancel::CancelToken;
 use types::{AbsPath, RepoPath, SkipReason};
@@ -27,17 +27,13 @@ fn walk_files(files: &[(&str, &str)], below: &str) -> (Vec<String>, Vec<(String,
 fn walk_all(root: &Path) -> (Vec<String>, Vec<(String, SkipReason)>) {
     let root = AbsPath::canonical(root).expect("the root");
     let (mut found, mut out) = (Vec::new(), Vec::new());
-    walk_tree(
-        &root,
-        &WalkOptions { max_file_bytes: 1000, files: &Disk, cross_file_systems: false, cancel: &CancelToken::default() },
-        &mut |finding| {
-            match finding {
-                WalkFinding::File(entry) => found.push(entry.path.to_string()),
-                WalkFinding::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
-            }
-            ControlFlow::Continue(())
-        },
-    )
+    walk_tree(&root, &WalkOptions::new(1000, &CancelToken::default()), &mut |finding| {
+        match finding {
+            WalkFinding::File(entry) => found.push(entry.path.to_string()),
+            WalkFinding::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
+        }
+        ControlFlow::Continue(())
+    })
     .expect("the root is readable");
     (found, out)
 }
@@ -403,14 +399,10 @@ fn entries_are_visited_by_name_and_none_after_a_break() {
 
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let mut visits = 0;
-    walk_tree(
-        &root,
-        &WalkOptions { max_file_bytes: 1, files: &Disk, cross_file_systems: false, cancel: &CancelToken::default() },
-        &mut |_| {
-            visits += 1;
-            if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    )
+    walk_tree(&root, &WalkOptions::new(1, &CancelToken::default()), &mut |_| {
+        visits += 1;
+        if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
     .expect("the root is readable");
     assert_eq!(visits, 2);
 }
@@ -424,9 +416,9 @@ fn a_root_that_cannot_be_walked_says_why() {
     let roots = [&file, &gone].map(|path| AbsPath::canonical(path).expect("a path"));
     fs::remove_dir(&gone).expect("removed");
     let errors = roots.map(|root| {
-        let options =
-            WalkOptions { max_file_bytes: 1, files: &Disk, cross_file_systems: false, cancel: &CancelToken::default() };
-        walk_tree(&root, &options, &mut |_| ControlFlow::Continue(())).expect_err("no folder").to_string()
+        let walked =
+            walk_tree(&root, &WalkOptions::new(1, &CancelToken::default()), &mut |_| ControlFlow::Continue(()));
+        walked.expect_err("no folder").to_string()
     });
     assert!(errors[0].contains("a.rs: it is not a folder"), "{}", errors[0]);
     assert!(errors[1].contains("gone: it does not exist"), "{}", errors[1]);
@@ -469,4 +461,32 @@ fn an_unreadable_ignore_file_is_reported() {
     for name in [".gitignore", "sub/.ignore"] {
         assert_eq!(reason(&out, name).label(), "unreadable", "{name}");
     }
+}
+
+#[test]
+fn each_fault_of_an_ignore_file_is_logged_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("sub/deep")).expect("folders");
+    let large = "\n".repeat((1 << 20) + 1);
+    let files = [(".ignore", "{a\n*.log\n"), ("sub/.codescryignore", "b.rs\n{b\n"), ("sub/.gitignore", large.as_str())];
+    for (path, text) in files.into_iter().chain([("sub/deep/a.rs", "a")]) {
+        fs::write(folder.path().join(path), text).expect("a file");
+    }
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let (log, cancel) = (FaultLog::default(), CancelToken::default());
+    let options = WalkOptions { fault_log: Some(&log), ..WalkOptions::new(1000, &cancel) };
+    let at = |path: &str| root.as_path().join(path).display().to_string();
+    let wanted = [
+        format!("line 1 (`{{a`) of {}: it is not a valid pattern", at(".ignore")),
+        format!("{}: it is larger than 1 MiB; shorten it", at("sub/.gitignore")),
+        format!("line 2 (`{{b`) of {}: it is not a valid pattern", at("sub/.codescryignore")),
+    ];
+    assert!(find_ignore_faults(&root).is_empty(), "a file with an invalid line is used");
+    for _ in 0..2 {
+        walk_tree(&root, &options, &mut |_| ControlFlow::Continue(())).expect("the root is readable");
+        assert_eq!(log.faults(), wanted);
+    }
+    let paths = [RepoPath::new("sub/deep/a.rs")];
+    walk_paths(&root, &options, &paths, &mut |_| ControlFlow::Continue(())).expect("the root is readable");
+    assert_eq!(log.faults(), wanted);
 }

@@ -2,7 +2,7 @@
 
 mod read_ahead;
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,13 @@ use std::thread;
 
 use self::read_ahead::{EndOfWalk, FolderItem, ReadAhead, Slot};
 use platform::cancel::CancelToken;
+use platform::open::EntryStat;
 use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
-use super::disk::{DiskEntry, FileSystem, TreeReader};
+use super::disk::{Disk, DiskEntry, FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
-use super::ignore_rules::{FolderRules, IgnoreVerdict};
+use super::ignore_rules::{FaultLog, FolderRules, IgnoreVerdict};
 use super::package_folders::{is_package_folder_by_name, package_marker};
 use crate::secrets::{secret_folder_pattern, secret_pattern};
 
@@ -29,8 +30,17 @@ pub struct WalkOptions<'f> {
     pub files: &'f dyn FileSystem,
     /// Whether folders on other file systems than the root's are entered.
     pub cross_file_systems: bool,
+    /// Logs the ignore files, and the lines of them, that cannot be used; `None` to log none.
+    pub fault_log: Option<&'f FaultLog>,
     /// Cancelling this token ends the walk early.
     pub cancel: &'f CancelToken,
+}
+
+impl<'f> WalkOptions<'f> {
+    /// Returns the options of a walk that stays on the root's file system and logs nothing.
+    pub fn new(max_file_bytes: u64, cancel: &'f CancelToken) -> Self {
+        Self { max_file_bytes, files: &Disk, cross_file_systems: false, fault_log: None, cancel }
+    }
 }
 
 /// How many times larger than other files a notebook may be: most of its bytes are outputs, which are left out.
@@ -100,12 +110,16 @@ pub(super) fn run_walk(
     if !may_enter(&mut enter, root, is_wanted) {
         return Ok(());
     }
-    let open_reader =
-        || FolderReader { device: device_id(&metadata), options, files: options.files.open_tree(), wanted };
+    let open_reader = || FolderReader {
+        device: EntryStat::from(&metadata).device,
+        options,
+        files: options.files.open_tree(),
+        wanted,
+    };
     let mut reader = open_reader();
     let listing = reader.files.list(root).map_err(failed)?;
     let rules = FolderRules::load_root(root);
-    rules.log_faults();
+    reader.log_faults(&rules);
     let top = ListedFolder { path: &RepoPath::new(""), is_wanted, rules: &rules, within: None, is_included: false };
     let ahead = ReadAhead::new();
     let mut helpers = if enter.is_some() { 0 } else { count_helpers() };
@@ -137,9 +151,7 @@ pub(super) fn run_walk(
                 if !may_enter(&mut enter, &job.abs, job.is_wanted) {
                     return Vec::new();
                 }
-                let items = reader.read_folder(job);
-                ahead.offer(&items);
-                items
+                reader.read_folder(job)
             });
             items.reverse();
             open.push(items);
@@ -211,11 +223,11 @@ impl FolderReader<'_> {
             Err(error) => return report_unreadable(path, true, &error).map(only).unwrap_or_default(),
         };
         if !is_included && within.is_none() {
-            let is_repository = listing.iter().any(|entry| entry.path.file_name().is_some_and(|name| name == ".git"));
+            let is_repository = listing.iter().any(|entry| entry.name() == ".git");
             if let Some(kind) = if is_repository { rules.copy_kind(&abs) } else { None } {
                 return only(skipped(path, true, SkipReason::RepositoryCopy { kind }));
             }
-            if let Some(marker) = package_marker(&abs, &listing) {
+            if let Some(marker) = package_marker(&abs, listing.iter().map(DiskEntry::name)) {
                 let reason = SkipReason::PackageFolder { marker };
                 if !rules.is_tracked(&abs, true) {
                     return only(skipped(path, true, reason));
@@ -223,8 +235,20 @@ impl FolderReader<'_> {
                 within = Some(reason);
             }
         }
-        let rules = FolderRules::load_below(&rules, &abs, &listing);
+        let above = rules;
+        // Ignore files and repositories are hidden.
+        let has_hidden = listing.iter().any(|entry| entry.name().as_encoded_bytes().starts_with(b"."));
+        let rules = if has_hidden { FolderRules::load_below(&above, &abs, &listing) } else { Arc::clone(&above) };
+        if !Arc::ptr_eq(&rules, &above) {
+            self.log_faults(&rules);
+        }
         self.judge_entries(&ListedFolder { path: &path, is_wanted, rules: &rules, within, is_included }, listing)
+    }
+
+    fn log_faults(&self, rules: &FolderRules) {
+        if let Some(log) = self.options.fault_log {
+            rules.log_faults(log);
+        }
     }
 
     /// Judges the entries of a folder that are wanted, or above a wanted path. Ends early when the walk is cancelled.
@@ -232,7 +256,7 @@ impl FolderReader<'_> {
         let (wanted, cancel) = (self.wanted, self.options.cancel);
         let entries = listing.into_iter().take_while(|_| !cancel.is_cancelled());
         let items = entries.filter_map(|entry| {
-            let path = folder.path.entry(&entry.path.file_name()?.to_string_lossy());
+            let path = folder.path.entry(&entry.name().to_string_lossy());
             let is_wanted = IsWanted(folder.is_wanted.0 || wanted.has_entry(&path));
             let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
             if is_visited { self.judge_entry(folder, entry, path, is_wanted) } else { None }
@@ -257,7 +281,7 @@ impl FolderReader<'_> {
             Ok(metadata) => metadata,
             Err(error) => return report_unreadable(path, false, &error).and_then(found),
         };
-        let (is_dir, abs) = (metadata.is_dir(), entry.path);
+        let (is_dir, abs) = (metadata.is_folder, entry.path);
         let verdict = judge_name(folder, &path, &abs, is_dir);
         if let NameVerdict::Out(reason) = verdict {
             return found(skipped(path, is_dir, reason));
@@ -276,19 +300,20 @@ impl FolderReader<'_> {
         if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
             return found(skipped(path, false, reason));
         }
-        let stat = FileStat::from_metadata(&metadata);
+        let EntryStat { size_bytes, mtime_ns, ctime_ns, inode, .. } = metadata;
+        let stat = FileStat { size_bytes, mtime_ns, ctime_ns, inode };
         if stat.size_bytes > max_bytes_of(&path, self.options.max_file_bytes) {
             return found(skipped(path, false, SkipReason::TooLarge { size_bytes: stat.size_bytes }));
         }
         found(WalkFinding::File(WalkEntry { path, abs, stat }))
     }
 
-    fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
-        if metadata.is_symlink() {
+    fn skip_reason_by_metadata(&self, metadata: &EntryStat) -> Option<SkipReason> {
+        if metadata.is_link {
             Some(SkipReason::SymbolicLink)
-        } else if !metadata.is_dir() && !metadata.is_file() {
+        } else if !metadata.is_folder && !metadata.is_file {
             Some(SkipReason::NotRegular)
-        } else if metadata.is_dir() && device_id(metadata) != self.device && !self.options.cross_file_systems {
+        } else if metadata.is_folder && metadata.device != self.device && !self.options.cross_file_systems {
             // Folders only: on an overlay file system, a file's device differs from its folder's.
             Some(SkipReason::OtherFileSystem)
         } else {
@@ -382,15 +407,4 @@ fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> WalkFinding {
 fn report_unreadable(path: RepoPath, is_dir: bool, error: &io::Error) -> Option<WalkFinding> {
     let is_gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     (!is_gone).then(|| skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
-}
-
-/// Returns the id of the file system that holds a file; 0 where the platform has none.
-#[cfg(unix)]
-fn device_id(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::dev(metadata)
-}
-
-#[cfg(not(unix))]
-fn device_id(_metadata: &Metadata) -> u64 {
-    0
 }

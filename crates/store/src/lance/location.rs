@@ -15,7 +15,7 @@ use self::remote::RemoteReads;
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
 use platform::threads::check_threads;
-use text::code_locations::strip_code_locations;
+use text::code::locations::strip_code_locations;
 
 /// The runtime of all stores of the process. Never dropped, because dropping a runtime inside another one panics.
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {

@@ -150,7 +150,7 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order. The metadata in some records may differ from
+    /// Returns every file record with the hash of its row, sorted by path. The metadata in some records may differ from
     /// that of the file ([`TreeStats`]).
     ///
     /// # Errors
@@ -193,6 +193,8 @@ impl LanceView {
         }
         let found = RowDigest::of_hashes(files.iter().map(|(_, hash)| *hash));
         self.check_digest(operation, self.committed.file_rows, found)?;
+        // Sorted once for all callers of `files`, which share the rows.
+        files.sort_unstable_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         Ok(files)
     }
 

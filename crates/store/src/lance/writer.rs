@@ -3,6 +3,7 @@
 //! A failure before the manifest is replaced changes nothing for readers, and the next commit, by this
 //! writer or another one, starts from the last manifest.
 
+mod own_tree;
 mod table_change;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use lancedb::Connection;
 
+use self::own_tree::{OwnTree, row_content};
 use self::table_change::TableChange;
 use super::location::IndexLocation;
 use super::lock::WriterLock;
@@ -29,7 +31,7 @@ use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
 use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
-use types::{ContentRecord, FileRecord, FileStat, RepoPath};
+use types::{FileRecord, RepoPath};
 
 /// Writes commits to a LanceDB store, and holds the writer lock until it is dropped.
 pub(super) struct LanceWriter {
@@ -72,16 +74,6 @@ pub(super) struct LanceWriter {
     cancel: CancelToken,
     _lock: WriterLock,
 }
-
-/// The files of an index in its own folder, with metadata that may differ from that in the rows.
-struct OwnTree {
-    stats: TreeStats,
-    /// The files' contents according to the rows.
-    contents: HashMap<RepoPath, RowContent>,
-}
-
-/// A content record, and whether it is of a file that could not be read.
-type RowContent = (ContentRecord, bool);
 
 impl LanceWriter {
     /// Acquires the writer lock, and rolls back changes that a crash left behind. Shares what `readers` have in memory.
@@ -316,16 +308,8 @@ impl LanceWriter {
     /// commit the touched records whose rows already have the same content.
     fn keep_own_stats(&mut self, commit: &mut Commit) {
         let Some(own) = &mut self.own_tree else { return };
-        commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
-        let mut changed = Vec::new();
-        for record in std::mem::take(&mut commit.touch) {
-            let content = row_content(&record);
-            if own.contents.get(&record.path) != Some(&content) {
-                own.contents.insert(record.path.clone(), content);
-                changed.push(record);
-            }
-        }
-        commit.touch = changed;
+        own.absorb(&mut commit.touch);
+        commit.replace.iter().for_each(|record| own.stats.insert(record));
         for record in &commit.replace {
             own.contents.insert(record.path.clone(), row_content(record));
         }
@@ -405,6 +389,12 @@ impl StoreWriter for LanceWriter {
         Ok(manifest)
     }
 
+    fn keep_touched(&mut self, touched: &mut Vec<FileRecord>) {
+        if let Some(own) = &mut self.own_tree {
+            own.absorb(touched);
+        }
+    }
+
     fn save_tree(&mut self, sample: Vec<(String, String)>) {
         self.saving = self.first.as_ref().and_then(|first| SavedCommit::new(first, sample));
     }
@@ -457,21 +447,6 @@ impl StoreWriter for LanceWriter {
         self.remove_unused();
         Ok(manifest)
     }
-}
-
-impl OwnTree {
-    /// Reads the metadata beside an index whose rows are `files`.
-    fn read(location: &IndexLocation, files: &[(FileRecord, u64)]) -> Self {
-        let mut stats = TreeStats::read(location);
-        stats.retain(files.iter().map(|(record, _)| record));
-        let contents = files.iter().map(|(record, _)| (record.path.clone(), row_content(record))).collect();
-        Self { stats, contents }
-    }
-}
-
-/// Returns the content of a file according to its row.
-fn row_content(record: &FileRecord) -> RowContent {
-    (record.content.clone(), record.stat.mtime_ns == FileStat::UNREAD_NS)
 }
 
 /// Returns the paths of rows with their hashes.

@@ -64,7 +64,7 @@ pub(super) fn read_folder(
     observe: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<Vec<CodeDefinition>>, WalkError> {
     let mut entries = Vec::new();
-    let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk, cross_file_systems: false, cancel };
+    let options = WalkOptions::new(MAX_FILE_BYTES, cancel);
     walk::walk_tree(root, &options, &mut |walked| {
         if let WalkFinding::File(entry) = walked {
             entries.push(entry);

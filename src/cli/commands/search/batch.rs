@@ -4,7 +4,7 @@
 //! number of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line, and its
 //! line end, are held in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Read as _};
 
 use clap::ValueEnum;
@@ -72,13 +72,13 @@ pub fn answer_batch(
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
-    let mut number = 0;
+    let (mut number, mut named_fields) = (0, HashSet::new());
     while let Some(line) = read_query_line(&mut input)? {
         number += 1;
         if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
             continue;
         }
-        let query = line.and_then(|line| parse_query_line(&line, defaults, offset));
+        let query = line.and_then(|line| parse_query_line(&line, defaults, offset, &mut named_fields));
         match query.and_then(|query| answer_query(searched, query)) {
             Ok((text, mut answer)) => {
                 show_hit_paths(&mut answer, paths);
@@ -102,11 +102,20 @@ fn answer_query(searched: &Searched, line: LineQuery) -> Result<(String, SearchA
     Ok((query.text, answer))
 }
 
-fn parse_query_line(line: &[u8], defaults: &SearchQuery, offset: usize) -> Result<LineQuery, String> {
+/// Parses a line of the input. A warning names each unknown field that is not in `named_fields` yet.
+///
+/// # Errors
+/// For an invalid line, a message with the reason.
+fn parse_query_line(
+    line: &[u8],
+    defaults: &SearchQuery,
+    offset: usize,
+    named_fields: &mut HashSet<String>,
+) -> Result<LineQuery, String> {
     let line: BatchQuery = serde_json::from_slice(line).map_err(|error| {
         format!("cannot parse the line: {error}; give one JSON object per line, such as {{\"query\": \"open a file\"}}")
     })?;
-    for name in line.unknown.keys() {
+    for name in line.unknown.into_keys().filter(|name| named_fields.insert(name.clone())) {
         let name = name.escape_debug();
         tracing::warn!(
             "the field `{name}` of a line is ignored; the fields are query, limit, offset, lang, path, project, content, mode"
@@ -218,7 +227,7 @@ mod tests {
     fn fields_that_a_line_omits_take_the_defaults() {
         let filter = Filter { path: Some("src".to_owned()), ..Filter::default() };
         let defaults = SearchQuery { limit: 7, explain: true, filter, ..SearchQuery::default() };
-        let parse = |line: &str| parse_query_line(line.as_bytes(), &defaults, 2);
+        let parse = |line: &str| parse_query_line(line.as_bytes(), &defaults, 2, &mut HashSet::new());
         let LineQuery { query, offset } = parse(r#"{"query": "a"}"#).expect("a query");
         assert_eq!((query.text.as_str(), query.explain), ("a", true));
         assert_eq!((query.limit, offset, query.filter.path.as_deref()), (9, 2, Some("src")));
@@ -232,7 +241,7 @@ mod tests {
         assert_eq!((query.mode, query.filter.content), (RetrievalMode::Lexical, ContentFilter::All));
         let listed = parse(r#"{"query": "a", "lang": ["go", "rust"]}"#).expect("a query").query;
         assert_eq!(listed.filter.languages, ["go", "rust"]);
-        let bad = |line: &[u8]| parse_query_line(line, &defaults, 0).err().unwrap_or_default();
+        let bad = |line: &[u8]| parse_query_line(line, &defaults, 0, &mut HashSet::new()).err().unwrap_or_default();
         for line in [&b""[..], b"\n", b"[]", b"{}", br#"{"query": 1}"#, br#"{"query": "a", "limit": -1}"#, b"\xff"] {
             assert!(bad(line).contains("one JSON object per line"), "{}", bad(line));
         }

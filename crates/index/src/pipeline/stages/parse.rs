@@ -1,7 +1,11 @@
 //! Stage `parse`: splits source files into chunks and prepares their texts. Each thread keeps its parser process for
 //! the whole run: while the process finds facts about one file, the thread builds the chunks of the one before.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::super::budget::MemoryPermit;
 use super::super::queue::{StageReceiver, StageSender};
@@ -9,10 +13,11 @@ use super::read::ReadOutcome;
 use embed::cache::VectorKey;
 use embed::static_model::{StaticModel, TokenBag, WordCounter};
 use embed::{self, Embedder};
-use source::parse::syntax::SyntaxTask;
+use platform::cancel::CancelToken;
+use source::parse::syntax::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use source::parse::{SourceFile, build_parsed_file};
 use store::inverted_index::{TermCounter, Terms};
-use types::{Chunk, FileOutcome, FileRecord, RepoPath};
+use types::{Chunk, FileOutcome, FileRecord, Language, RepoPath};
 use workers::{ParserLease, ParserPool};
 
 /// The change to make to one file in the index.
@@ -90,39 +95,117 @@ impl<'r> ChunkPreparer<'r> {
     }
 }
 
+/// Maximum number of files of an update for which each language has one parser process.
+const SHARED_FILES: usize = 32;
+
+/// The parser processes that all threads of the stage use for the first files of an update.
+///
+/// A process compiles the query of a language when it first parses a file of it, which takes up to 0.4 s. A few files are
+/// parsed sooner, and with much less processor time, if all files of a language go to one process.
+pub(crate) struct SharedParsers<'p> {
+    /// The processes; `None` for one that is not used yet, and for one that a thread has taken for itself.
+    leases: Vec<Mutex<Option<ParserLease<'p>>>>,
+    /// The process of each language, by index, and the cost of all its languages.
+    assigned: Mutex<(HashMap<Language, usize>, Vec<usize>)>,
+    /// Number of files that may still be parsed like this.
+    files_left: AtomicUsize,
+}
+
+impl<'p> SharedParsers<'p> {
+    /// Creates the parsers of a run with this number of processes. `is_update` is true if the run has an index to
+    /// update.
+    pub fn new(is_update: bool, processes: usize) -> Self {
+        let leases = (0..processes.max(1)).map(|_| Mutex::default()).collect();
+        let assigned = Mutex::new((HashMap::new(), vec![0; processes.max(1)]));
+        Self { leases, assigned, files_left: AtomicUsize::new(if is_update { SHARED_FILES } else { 0 }) }
+    }
+
+    /// Returns whether this number of files is parsed with these parsers.
+    fn admit(&self, files: usize) -> bool {
+        let taken = self.files_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(files));
+        if taken.is_err() {
+            self.files_left.store(0, Ordering::Relaxed);
+        }
+        taken.is_ok()
+    }
+
+    /// Takes one of the processes for a thread alone.
+    fn take(&self) -> Option<ParserLease<'p>> {
+        self.leases.iter().find_map(|lease| lease.lock().take())
+    }
+
+    /// Returns the process of a language; a new one gets the process whose languages are the fastest to compile.
+    fn process_of(&self, language: Language) -> usize {
+        let (languages, costs) = &mut *self.assigned.lock();
+        *languages.entry(language).or_insert_with(|| {
+            let process = (0..costs.len()).min_by_key(|process| costs[*process]).unwrap_or(0);
+            costs[process] += source::language::query_bytes(language);
+            process
+        })
+    }
+
+    /// Analyzes texts, each with the process of its language, and calls `receive` with their indices.
+    fn analyze(
+        &self,
+        pool: &'p ParserPool,
+        requests: &[SyntaxRequest<'_>],
+        cancel: &CancelToken,
+        receive: &mut dyn FnMut(usize, SyntaxFacts),
+    ) {
+        let processes: Vec<usize> = requests.iter().map(|request| self.process_of(request.language)).collect();
+        let mut order: Vec<usize> = (0..self.leases.len()).filter(|process| processes.contains(process)).collect();
+        // Another thread may use one of them.
+        order.sort_by_key(|process| self.leases[*process].is_locked());
+        for process in order {
+            let indices: Vec<usize> = (0..requests.len()).filter(|index| processes[*index] == process).collect();
+            let part: Vec<SyntaxRequest<'_>> = indices.iter().map(|index| requests[*index]).collect();
+            let mut lease = self.leases[process].lock();
+            let parser = lease.get_or_insert_with(|| pool.lease_for_run());
+            parser.analyze(&part, cancel, &mut |number, facts| receive(indices[number], facts));
+        }
+    }
+}
+
 /// The options of the `parse` stage, and its parsers.
 #[derive(Clone, Copy)]
-pub(crate) struct ParseStage<'r> {
+pub(crate) struct ParseStage<'r, 'p> {
     pub options: PrepareOptions<'r>,
     /// Limit for the processor time of parsing a file.
     pub time_limit: Duration,
-    pub parsers: &'r ParserPool,
+    pub parsers: &'p ParserPool,
+    /// The parsers of the first files of an update.
+    pub shared: &'r SharedParsers<'p>,
     /// Whether to parse every batch with a new parser process, which compiles its queries again; for benchmarks.
     pub renew_parsers: bool,
 }
 
-impl ParseStage<'_> {
+impl ParseStage<'_, '_> {
     /// Parses batches until the input or the next stage ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>, output: &StageSender<'_, Vec<ParseOutcome>>) {
-        let (mut parsers, mut preparer) = (self.parsers.lease_for_run(), ChunkPreparer::new(self.options));
+        let (mut own, mut preparer) = (None, ChunkPreparer::new(self.options));
         while let Some(batch) = input.next() {
-            if self.renew_parsers {
-                parsers.renew();
-                preparer = ChunkPreparer::new(self.options);
+            let files = batch.iter().filter(|read| matches!(read, ReadOutcome::Source(..))).count();
+            if files > 0 && (own.is_some() || !self.shared.admit(files)) {
+                let parsers =
+                    own.get_or_insert_with(|| self.shared.take().unwrap_or_else(|| self.parsers.lease_for_run()));
+                if self.renew_parsers {
+                    parsers.renew();
+                    preparer = ChunkPreparer::new(self.options);
+                }
             }
-            let parsed = self.parse_batch(batch, input, &mut parsers, &mut preparer);
+            let parsed = self.parse_batch(batch, input, own.as_mut(), &mut preparer);
             if !parsed.is_empty() && !output.send(parsed) {
                 break;
             }
         }
     }
 
-    /// Parses the files of a batch; returns nothing if the run is cancelled.
+    /// Parses the files of a batch, with `own` or else with the shared parsers; returns nothing if the run is cancelled.
     fn parse_batch(
         &self,
         batch: Vec<ReadOutcome>,
         input: &StageReceiver<'_, Vec<ReadOutcome>>,
-        parsers: &mut ParserLease<'_>,
+        own: Option<&mut ParserLease<'_>>,
         preparer: &mut ChunkPreparer<'_>,
     ) -> Vec<ParseOutcome> {
         let mut parsed: Vec<Option<ParseOutcome>> = Vec::with_capacity(batch.len());
@@ -167,7 +250,12 @@ impl ParseStage<'_> {
                 None => build(index, None),
             }
         }
-        parsers.analyze(&requests, input.cancel.token(), &mut |number, facts| build(requested[number], Some(facts)));
+        let (cancel, mut receive) =
+            (input.cancel.token(), |number: usize, facts| build(requested[number], Some(facts)));
+        match own {
+            Some(own) => own.analyze(&requests, cancel, &mut receive),
+            None => self.shared.analyze(self.parsers, &requests, cancel, &mut receive),
+        }
         if input.cancel.is_cancelled() { Vec::new() } else { parsed.into_iter().flatten().collect() }
     }
 }
@@ -193,6 +281,18 @@ mod tests {
     const SOURCE: &str = "//! Größe, naïve — 使用JSON格式.\n\n/// Parses an HTTPHeader of `qqjsonzz`.\n\
         impl Store_v2 {\n    pub fn parseHTTPHeader(&self) -> u32 {\n        let x_y = self.x9.max(0xff);\n        x_y\n    }\n\
         \n    /* open\n    closes */\n    fn other__name(&self, n: usize) -> usize {\n        n + 1\n    }\n}\n";
+
+    #[test]
+    fn the_first_files_of_a_language_have_one_process() {
+        let shared = SharedParsers::new(true, 2);
+        let languages = ["cpp", "go", "cpp", "python", "java", "go", "cpp"].map(Language);
+        let processes = languages.map(|language| shared.process_of(language));
+        // C++ takes longer to compile than the others together.
+        assert_eq!(processes, [0, 1, 0, 1, 1, 1, 0]);
+        assert!(shared.admit(SHARED_FILES - 1) && !shared.admit(2), "only few files");
+        assert!(!shared.admit(1), "each thread has a process of its own now");
+        assert!(!SharedParsers::new(false, 2).admit(1), "all files are new");
+    }
 
     #[test]
     fn prepared_chunks_have_the_terms_and_the_vector_of_their_passage() {

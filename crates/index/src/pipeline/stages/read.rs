@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::super::budget::{self, MemoryBudget, MemoryPermit};
 use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
+use super::walk::WalkedFile;
 use crate::plan::RunPlan;
 use platform::clock::now_ns;
 use source::decode_file;
@@ -52,15 +53,15 @@ pub(crate) struct ReadStage<'r> {
 
 impl ReadStage<'_> {
     /// Reads batches of files until the input or the next stage ends.
-    pub fn run(&self, input: &StageReceiver<'_, Vec<WalkEntry>>, output: &StageSender<'_, Vec<ReadOutcome>>) {
-        while let Some(entries) = input.next() {
-            let (files, mut bytes) = (entries.len() as u64, 0);
-            let mut batch = Vec::with_capacity(entries.len());
-            for entry in entries {
+    pub fn run(&self, input: &StageReceiver<'_, Vec<WalkedFile>>, output: &StageSender<'_, Vec<ReadOutcome>>) {
+        while let Some(walked) = input.next() {
+            let (files, mut bytes) = (walked.len() as u64, 0);
+            let mut batch = Vec::with_capacity(walked.len());
+            for WalkedFile { entry, is_unchanged } in walked {
                 if input.cancel.is_cancelled() {
                     return;
                 }
-                let read = match self.decide_by_metadata(&entry) {
+                let read = match self.decide_by_metadata(&entry, is_unchanged) {
                     Some(read) => read,
                     None => {
                         let Some(permit) = self.wait_for_memory(&entry, &mut batch, output) else { return };
@@ -86,9 +87,8 @@ impl ReadStage<'_> {
     }
 
     /// Decides from the metadata alone what to do with a file; `None` if the file must be read.
-    fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
-        let known = self.plan.known.get(&entry.path);
-        let same = known.filter(|_| self.plan.is_unchanged(entry));
+    fn decide_by_metadata(&self, entry: &WalkEntry, is_unchanged: bool) -> Option<ReadOutcome> {
+        let same = if is_unchanged { self.plan.known.get(&entry.path) } else { None };
         let was_too_large =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         if entry.stat.size_bytes <= self.largest_bytes_of(entry) {

@@ -6,18 +6,27 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
+use super::super::largest_file_bytes;
 use super::super::pipeline_run::PipelineRun;
 use super::super::queue::StageSender;
 use crate::plan::RunPlan;
 use crate::request::IndexScope;
 use config::Settings;
-use source::walk::{self, FileSystem, SkippedPath, WalkEntry, WalkError, WalkFinding, WalkOptions};
+use source::walk::{self, FaultLog, FileSystem, SkippedPath, WalkEntry, WalkError, WalkFinding, WalkOptions};
 use types::{PathSet, RepoPath, SkipReason};
+
+/// A file that the walk has found, and whether it need not be read.
+pub(crate) struct WalkedFile {
+    pub entry: WalkEntry,
+    /// The result of [`RunPlan::is_unchanged`].
+    pub is_unchanged: bool,
+}
 
 /// The options of the walk, and its result once it has ended.
 pub(crate) struct WalkStage<'r> {
     settings: &'r Settings,
     files: &'r dyn FileSystem,
+    fault_log: &'r FaultLog,
     scope: &'r IndexScope,
     plan: &'r RunPlan,
     run: &'r PipelineRun<'r>,
@@ -28,11 +37,15 @@ pub(crate) struct WalkStage<'r> {
 #[derive(Default)]
 pub(crate) struct WalkSummary {
     pub seen: HashSet<RepoPath>,
+    /// Number of files in `seen` that were not sent to the next stage: nothing about them remains to be done.
+    pub settled: u64,
     pub skipped: BTreeMap<String, u64>,
     /// Files and folders that could not be read.
     pub unread: PathSet,
-    /// A description for each path in `unread`, and the problems of ignore files that the walk does not visit.
+    /// A description for each path in `unread`, ignore files apart.
     pub problems: Vec<(RepoPath, String)>,
+    /// The ignore files that cannot be used, and why; also those that the walk does not visit.
+    pub ignore_faults: Vec<(RepoPath, String)>,
 }
 
 impl<'r> WalkStage<'r> {
@@ -40,15 +53,16 @@ impl<'r> WalkStage<'r> {
     pub fn new(
         settings: &'r Settings,
         files: &'r dyn FileSystem,
+        fault_log: &'r FaultLog,
         scope: &'r IndexScope,
         plan: &'r RunPlan,
         run: &'r PipelineRun<'_>,
     ) -> Self {
-        Self { settings, files, scope, plan, run, result: Mutex::new(None) }
+        Self { settings, files, fault_log, scope, plan, run, result: Mutex::new(None) }
     }
 
     /// Walks the scope and sends its files, until the walk ends or the next stage does.
-    pub fn run(&self, output: &StageSender<'_, Vec<WalkEntry>>) {
+    pub fn run(&self, output: &StageSender<'_, Vec<WalkedFile>>) {
         *self.result.lock() = Some(self.walk(output));
         self.run.set_walk_ended();
     }
@@ -64,26 +78,38 @@ impl<'r> WalkStage<'r> {
         self.result.into_inner().expect("the walk has ended")
     }
 
-    fn walk(&self, output: &StageSender<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
+    fn walk(&self, output: &StageSender<'_, Vec<WalkedFile>>) -> Result<WalkSummary, WalkError> {
         let Settings { root, max_file_bytes, cross_file_systems, pipeline, .. } = self.settings;
         let options = WalkOptions {
             max_file_bytes: *max_file_bytes,
             files: self.files,
             cross_file_systems: *cross_file_systems,
+            fault_log: Some(self.fault_log),
             cancel: output.cancel.token(),
         };
         let mut summary = WalkSummary::default();
-        let mut batch = Vec::with_capacity(pipeline.file_batch);
+        let largest_bytes = largest_file_bytes(self.run.budget.ceiling_bytes());
+        // Number of files since the last batch was sent. Files to read do not wait for as many others to be found.
+        let (mut batch, mut since_sent) = (Vec::new(), 0);
         walk::walk_scope(root, &options, self.scope.paths(), &mut |walked| {
             match walked {
                 WalkFinding::File(entry) => {
                     output.clock.count(1, entry.stat.size_bytes);
-                    let is_changed = !self.plan.is_unchanged(&entry);
-                    self.run.counts.changed.fetch_add(u64::from(is_changed), Ordering::Relaxed);
                     summary.seen.insert(entry.path.clone());
-                    batch.push(entry);
-                    if batch.len() >= pipeline.file_batch && !output.send(std::mem::take(&mut batch)) {
-                        return ControlFlow::Break(());
+                    if self.plan.is_settled(&entry, largest_bytes) {
+                        summary.settled += 1;
+                        self.run.counts.add_finished(0, 1);
+                    } else {
+                        let is_unchanged = self.plan.is_unchanged(&entry);
+                        self.run.counts.changed.fetch_add(u64::from(!is_unchanged), Ordering::Relaxed);
+                        batch.push(WalkedFile { entry, is_unchanged });
+                    }
+                    since_sent += 1;
+                    if since_sent >= pipeline.file_batch && !batch.is_empty() {
+                        since_sent = 0;
+                        if !output.send(std::mem::take(&mut batch)) {
+                            return ControlFlow::Break(());
+                        }
                     }
                 }
                 WalkFinding::Skipped(skipped) => summary.add_skipped(skipped),
@@ -94,19 +120,22 @@ impl<'r> WalkStage<'r> {
             output.send(batch);
         }
         let outside = walk::find_ignore_faults(root).into_iter().filter(|fault| !fault.is_visited);
-        summary.problems.extend(outside.map(|fault| (fault.path, fault.problem)));
+        summary.ignore_faults.extend(outside.map(|fault| (fault.path, fault.problem)));
         Ok(summary)
     }
 }
 
 impl WalkSummary {
     fn add_skipped(&mut self, skipped: SkippedPath) {
-        let SkippedPath { path, reason, .. } = skipped;
+        let SkippedPath { path, is_dir, reason } = skipped;
         *self.skipped.entry(reason.label().to_owned()).or_default() += 1;
         if let SkipReason::Unreadable { message } = reason {
             self.unread.insert(path.clone());
-            let then = walk::describe_ignore_fault(&path).unwrap_or("its indexed content is kept");
-            self.problems.push((path, format!("cannot be read: {message}; {then}")));
+            let (problems, then) = match walk::describe_ignore_fault(&path) {
+                Some(then) if !is_dir => (&mut self.ignore_faults, then),
+                _ => (&mut self.problems, "its indexed content is kept"),
+            };
+            problems.push((path, format!("cannot be read: {message}; {then}")));
         }
     }
 }

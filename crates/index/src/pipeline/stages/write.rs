@@ -71,10 +71,11 @@ impl WriteStage<'_> {
         let mut pending = PendingCommit::new(Instant::now());
         loop {
             let is_over = match input.next_or_woken([&shortage, &nothing], pending.deadline(self.budget)) {
-                Received::Item(batch) => {
+                Received::Item(mut batch) => {
                     input.clock.count(batch.chunks.len() as u64, batch.bytes);
                     self.counts.add_finished((batch.replace.len() + batch.vanished.len()) as u64, batch.unchanged);
                     written.add(&batch);
+                    writer.pass_touched(&mut batch.touch);
                     pending.add(batch, Instant::now());
                     false
                 }

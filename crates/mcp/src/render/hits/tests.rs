@@ -100,11 +100,25 @@ fn a_long_hit_keeps_the_lines_that_match_the_query() {
 fn the_first_of_ten_structured_hits_have_code_by_default() {
     let code = format!("fn find_it() {{\n{}}}", "    retry(some, arguments, here);\n".repeat(30));
     let hits: Vec<Hit> = (0..10).map(|at| hit(&format!("src/network/transport/part_{at}.rs"), code.clone())).collect();
-    let tokens = default_hit_tokens(Detail::Brief, AnswerForm::TextAndData) as usize;
+    let tokens = default_hit_tokens(Detail::Brief, AnswerForm::TextAndData, "") as usize;
     let answer = render_in_detail(hits, tokens, "when is it retried", Detail::Brief);
     let lines = |at: usize| answer.structured.hits[at].code.lines().count();
     assert_eq!(answer.structured.hits.len(), 10);
     assert!(lines(0) >= 6 && lines(1) >= 3, "{:?}", answer.structured.hits);
+}
+
+#[test]
+fn the_first_place_for_a_pasted_report_is_shown_whole() {
+    let code = |n: usize| format!("fn function_{n}() {{\n{}}}", "    call(some, arguments);\n".repeat(38));
+    let hits: Vec<Hit> = (0..10).map(|n| hit(&format!("src/f{n}.rs"), code(n))).collect();
+    let shown = |text: &str| {
+        let tokens = default_hit_tokens(Detail::Brief, AnswerForm::Text, text) as usize;
+        let answer = render_in_detail(hits.clone(), tokens, "when is some call retried", Detail::Brief);
+        answer.structured.hits[0].code.lines().count()
+    };
+    let report = "The upload stops\n".to_owned() + &"It did so for each of us since Monday. ".repeat(6);
+    assert_eq!(shown(&report), 40);
+    assert!(shown("when is some call retried") < 40);
 }
 
 #[test]

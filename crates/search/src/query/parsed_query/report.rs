@@ -4,14 +4,16 @@
 //! interface was called, and its traces name places. Each part is searched for on its own.
 
 mod parts;
+mod written_locations;
 
 use std::collections::HashSet;
 
-use crate::query::terms::identifiers::{QueryName, find_names};
-use crate::query::terms::snippet::find_snippet_names;
-use crate::query::terms::stack_trace::{QueryLocation, parse_location, parse_trace};
+use crate::query::terms::stack_trace::{QueryLocation, parse_trace};
 use crate::query::terms::{IndexLookup, QueryKind, QueryTerms};
 use parts::ReportParts;
+use text::code::snippet::find_snippet_names;
+use text::code::written_names::{WrittenName, find_names};
+use written_locations::find_written_locations;
 
 /// Minimum number of words of prose, besides the title, in a report of several lines without Markdown.
 const MIN_PROSE_WORDS: usize = 12;
@@ -41,7 +43,7 @@ pub(super) struct Report {
     pub prose: String,
     /// The distinct names in the title, in the prose, in traces and in code, in this order; names of up to two bytes
     /// are left out.
-    pub names: Vec<QueryName>,
+    pub names: Vec<WrittenName>,
     /// The locations in traces, innermost first, then those in the title and the prose.
     pub locations: Vec<QueryLocation>,
     /// Quoted texts, error messages, and the title, as [`find_messages`] returns them.
@@ -53,11 +55,11 @@ impl Report {
     /// its title with the names that occur in the index.
     pub fn to_terms(&self, known: &dyn IndexLookup) -> [QueryTerms; 3] {
         let Self { title, prose, names, locations, .. } = self;
-        let known_names: Vec<&QueryName> =
+        let known_names: Vec<&WrittenName> =
             names.iter().filter(|name| known.mentions(&name.text)).take(MAX_NAMES).collect();
         let defined = known_names.iter().filter(|name| known.defines(&name.text));
-        let defined: Vec<QueryName> = defined.map(|name| (*name).clone()).collect();
-        let in_title = |name: &&QueryName| title.contains(&name.text);
+        let defined: Vec<WrittenName> = defined.map(|name| (*name).clone()).collect();
+        let in_title = |name: &&WrittenName| title.contains(&name.text);
         let with_title = |text: &str| QueryTerms::from_words(&format!("{title}\n{text}"));
         let written = known_names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(" ");
         let kind = QueryKind::Report;
@@ -94,12 +96,11 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
         if let Some(trace) = parse_trace(log) {
             let functions = trace.locations.iter().map(|location| location.function.as_str());
             let functions = functions.filter(|function| !function.is_empty());
-            names.extend(functions.map(|text| QueryName { text: text.to_owned(), ..QueryName::default() }));
+            names.extend(functions.map(|text| WrittenName { text: text.to_owned(), ..WrittenName::default() }));
             locations.extend(trace.locations);
         }
     }
-    let written = title.split_whitespace().chain(prose.split_whitespace());
-    locations.extend(written.filter_map(parse_location).filter(is_place));
+    locations.extend([&title, &prose].into_iter().flat_map(|text| find_written_locations(text)));
     for code in parts.code.iter().chain(&parts.logs) {
         names.extend(find_snippet_names(code));
     }
@@ -135,11 +136,6 @@ fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     messages
 }
 
-/// Returns whether a location in prose has a line or a folder. Without both, it may be a word with a dot.
-fn is_place(location: &QueryLocation) -> bool {
-    location.line.is_some() || location.path.contains('/')
-}
-
 /// Returns whether the parts make up a report.
 fn is_report(text: &str, parts: &ReportParts) -> bool {
     let words = |line: &String| line.split_whitespace().count();
@@ -158,14 +154,14 @@ fn is_report(text: &str, parts: &ReportParts) -> bool {
 
 /// Returns the names that a text writes as code: in backticks, with underscores, inner capitals, separators or `()`, in
 /// capitals only, or with capitals and digits.
-fn find_written_names(text: &str) -> Vec<QueryName> {
+fn find_written_names(text: &str) -> Vec<WrittenName> {
     let mut names = Vec::new();
     for (at, part) in text.split('`').enumerate() {
         if at % 2 == 1 && part.len() < 200 {
             names.extend(find_snippet_names(part));
             let words = part.split(|c: char| !(c.is_alphanumeric() || c == '_'));
             let words = words.filter(|word| word.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_'));
-            names.extend(words.map(|word| QueryName { text: word.to_owned(), ..QueryName::default() }));
+            names.extend(words.map(|word| WrittenName { text: word.to_owned(), ..WrittenName::default() }));
         }
     }
     let is_code_number = |word: &str| {
@@ -175,12 +171,12 @@ fn find_written_names(text: &str) -> Vec<QueryName> {
             || word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase())
     };
     let written = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| is_code_number(word));
-    names.extend(written.map(|word| QueryName { text: word.to_owned(), ..QueryName::default() }));
+    names.extend(written.map(|word| WrittenName { text: word.to_owned(), ..WrittenName::default() }));
     let is_prose = |token: &str| !token.contains("://") && !token.starts_with("www.");
     let found = find_names(text, |token| is_prose(token));
     for name in found {
         if !name.container.is_empty() {
-            names.push(QueryName { text: name.container.clone(), ..QueryName::default() });
+            names.push(WrittenName { text: name.container.clone(), ..WrittenName::default() });
         }
         names.push(name);
     }

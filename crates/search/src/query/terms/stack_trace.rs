@@ -226,7 +226,7 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
 pub(crate) fn parse_location(token: &str) -> Option<QueryLocation> {
     let token =
         token.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>'));
-    let token = token.trim_end_matches(['.', ':', '?', '!', ',']);
+    let token = token.trim_end_matches(['.', ':', '?', '!', ',']).trim_end_matches(['`', '"', '\'']);
     let (token, needs_line) = strip_scheme(token)?;
     let drive = token.as_bytes().get(1) == Some(&b':') && token.as_bytes()[0].is_ascii_alphabetic();
     let body = if drive { &token[2..] } else { &token };

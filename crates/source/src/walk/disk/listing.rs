@@ -1,23 +1,41 @@
 //! Lists folders: by their paths, and deep ones by handles.
 
-use std::fs::{self, DirEntry};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::sync::Arc;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use by_handles::DeepReader;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use platform::open::OpenFolder;
 
 /// An entry of a folder.
 #[derive(Debug)]
 pub struct DiskEntry {
     /// The absolute path.
     pub path: PathBuf,
-    /// The entry as the system listed it, which holds the folder open; `None` if its metadata is read by the path.
-    #[cfg_attr(
-        not(any(target_os = "linux", target_os = "android")),
-        allow(dead_code, reason = "paths are read there")
-    )]
-    listed: Option<DirEntry>,
+    /// Length of the name at the end of the path, in bytes.
+    name_bytes: usize,
+    /// The folder, held open; `None` if the metadata of the entry is read by its path.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    folder: Option<Arc<OpenFolder>>,
+}
+
+impl DiskEntry {
+    /// Returns the name in the folder.
+    pub fn name(&self) -> &OsStr {
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt as _;
+            let path = self.path.as_os_str().as_bytes();
+            OsStr::from_bytes(&path[path.len() - self.name_bytes..])
+        }
+        #[cfg(not(unix))]
+        self.path.file_name().unwrap_or_default()
+    }
 }
 
 impl AsRef<Path> for DiskEntry {
@@ -28,7 +46,12 @@ impl AsRef<Path> for DiskEntry {
 
 impl From<PathBuf> for DiskEntry {
     fn from(path: PathBuf) -> Self {
-        Self { path, listed: None }
+        Self {
+            name_bytes: path.file_name().map_or(0, OsStr::len),
+            path,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            folder: None,
+        }
     }
 }
 
@@ -49,13 +72,14 @@ pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod by_handles {
     use std::ffi::OsStr;
-    use std::fs::{self, DirEntry, Metadata};
+    use std::fs;
     use std::io;
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
 
     use super::DiskEntry;
-    use platform::open::FolderHandle;
+    use platform::open::{EntryStat, FolderHandle, ListBuffer, OpenFolder};
 
     /// Maximum length, in bytes, of a path that is passed to the system as it is. For the metadata of a file, a path
     /// takes one call and a handle three.
@@ -72,6 +96,7 @@ mod by_handles {
     pub struct DeepReader {
         /// Open folders, each below the one before.
         open: Vec<(PathBuf, FolderHandle)>,
+        buffer: ListBuffer,
     }
 
     impl DeepReader {
@@ -79,12 +104,16 @@ mod by_handles {
         ///
         /// # Errors
         /// When the metadata cannot be read.
-        pub fn read_metadata(&mut self, entry: &DiskEntry) -> io::Result<Metadata> {
-            let path = entry.path.as_path();
-            match (path.parent(), path.file_name()) {
-                (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.entry_metadata(name),
-                _ => entry.listed.as_ref().map_or_else(|| fs::symlink_metadata(path), DirEntry::metadata),
+        pub fn read_metadata(&mut self, entry: &DiskEntry) -> io::Result<EntryStat> {
+            if let Some(folder) = &entry.folder {
+                return folder.entry_stat(entry.name());
             }
+            let path = entry.path.as_path();
+            let metadata = match path.parent() {
+                Some(folder) if is_deep(path)? => self.handle(folder)?.entry_metadata(entry.name()),
+                _ => fs::symlink_metadata(path),
+            };
+            metadata.map(|metadata| EntryStat::from(&metadata))
         }
 
         /// Returns a folder's entries, sorted.
@@ -96,11 +125,19 @@ mod by_handles {
                 let listed = self.handle(folder)?.list_entries(usize::MAX)?;
                 listed.into_iter().map(|entry| folder.join(entry.name).into()).collect()
             } else {
-                let listed = fs::read_dir(folder)?.collect::<io::Result<Vec<DirEntry>>>()?;
-                listed.into_iter().map(|entry| DiskEntry { path: entry.path(), listed: Some(entry) }).collect()
+                self.list_shallow(folder)?
             };
-            // All are in one folder, so the order of the texts is that of the names.
-            entries.sort_unstable_by(|left, right| left.path.as_os_str().cmp(right.path.as_os_str()));
+            // All are in one folder, so the order of the names is that of the paths.
+            entries.sort_unstable_by(|left, right| left.name().cmp(right.name()));
+            Ok(entries)
+        }
+
+        fn list_shallow(&mut self, folder: &Path) -> io::Result<Vec<DiskEntry>> {
+            let (open, mut entries) = (Arc::new(OpenFolder::open(folder)?), Vec::new());
+            open.list_paths(folder, &mut self.buffer, &mut |path, name_bytes| {
+                let is_deep = path.as_os_str().len() > MAX_SHALLOW_BYTES;
+                entries.push(DiskEntry { path, name_bytes, folder: (!is_deep).then(|| Arc::clone(&open)) });
+            })?;
             Ok(entries)
         }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::FaultLog;
 use config::find_git_excludes;
 use git_rules::{GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_tracked_state};
 use platform::open::read_small_file;
@@ -35,6 +36,9 @@ const MAX_IGNORE_FILE_BYTES: u64 = 1 << 20;
 /// file that exceeds the limit is reported and not used.
 const MAX_CHAIN_BYTES: u64 = 4 << 20;
 
+/// Maximum number of invalid lines that are named for a folder.
+const MAX_INVALID_LINES: usize = 100;
+
 /// The result of matching a path against the ignore rules.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::walk) enum IgnoreVerdict {
@@ -55,6 +59,8 @@ pub(in crate::walk) struct FolderRules {
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,
+    /// Invalid lines of the files of this folder, and why. For the root, also of those that a walk does not visit.
+    invalid_patterns: Vec<String>,
     /// Whether the patterns in git's files ignore case.
     fold_case: bool,
     /// The repository that the folder belongs to; `None` outside of a repository.
@@ -116,22 +122,23 @@ impl FolderRules {
             kinds: Default::default(),
             chain_bytes: 0,
             faults: Vec::new(),
+            invalid_patterns: Vec::new(),
             fold_case: false,
             repository: None,
             tree,
         };
-        let mut faults = Vec::new();
-        let mut folders: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
-        folders.push(top);
+        let folders: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).chain([top]).collect();
         for folder in folders.into_iter().rev() {
-            rules = rules.extend(folder, &|_| true).unwrap_or(rules);
-            faults.append(&mut rules.faults);
+            if let Some(mut below) = rules.extend(folder, &|_| true) {
+                below.faults.append(&mut rules.faults);
+                below.invalid_patterns.append(&mut rules.invalid_patterns);
+                rules = below;
+            }
         }
         if let Some(file) = global {
             // The user's excludes apply relative to the top of the repository, not to the working folder.
             rules.add_file(GLOBAL, top, file);
         }
-        rules.faults.append(&mut faults);
         Arc::new(rules)
     }
 
@@ -140,16 +147,13 @@ impl FolderRules {
         let has_name = |name: &str| {
             entries.iter().any(|entry| entry.as_ref().file_name().is_some_and(|own| own.eq_ignore_ascii_case(name)))
         };
-        let Some(rules) = above.extend(folder, &has_name) else { return Arc::clone(above) };
-        rules.log_faults();
-        Arc::new(rules)
+        above.extend(folder, &has_name).map_or_else(|| Arc::clone(above), Arc::new)
     }
 
-    /// Logs which files of this folder cannot be used.
-    pub fn log_faults(&self) {
-        for (path, message) in &self.faults {
-            tracing::warn!("cannot use {}: {message}; what it excludes may be indexed", path.display());
-        }
+    /// Logs which files of this folder, and which lines of them, cannot be used.
+    pub fn log_faults(&self, log: &FaultLog) {
+        let files = self.faults.iter().map(|(path, message)| format!("{}: {message}", path.display()));
+        files.chain(self.invalid_patterns.iter().cloned()).for_each(|fault| log.warn_once(fault));
     }
 
     /// Returns the files that cannot be used, and why. For the root, these include files that a walk does not visit.
@@ -207,6 +211,7 @@ impl FolderRules {
             kinds: self.kinds.clone(),
             chain_bytes: self.chain_bytes,
             faults: Vec::new(),
+            invalid_patterns: Vec::new(),
             fold_case: self.fold_case,
             repository: self.repository.clone(),
             tree: Arc::clone(&self.tree),
@@ -241,25 +246,20 @@ impl FolderRules {
 
     /// Builds the rules of an ignore file made for search; `None` if there are none, or they are too large. Invalid UTF-8
     /// affects only its own line.
-    fn build_search_patterns(&self, folder: &Path, file: &Path, bytes: &[u8]) -> Option<Gitignore> {
+    fn build_search_patterns(&mut self, folder: &Path, file: &Path, bytes: &[u8]) -> Option<Gitignore> {
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new(folder);
         for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-            if builder.add_line(Some(file.to_owned()), line).is_err() {
+            let is_invalid = builder.add_line(Some(file.to_owned()), line).is_err();
+            if is_invalid && self.invalid_patterns.len() < MAX_INVALID_LINES {
                 // The error quotes the line.
                 let quoted = if file.starts_with(&self.tree.root) { format!(" (`{line}`)") } else { String::new() };
-                tracing::warn!(
-                    "cannot use line {number}{quoted} of {}: it is not a valid pattern; what it excludes may be indexed",
-                    file.display()
-                );
+                let fault = format!("line {number}{quoted} of {}: it is not a valid pattern", file.display());
+                self.invalid_patterns.push(fault);
             }
         }
-        let built = builder.build().inspect_err(|_| {
-            tracing::warn!(
-                "cannot use {}: its patterns are too large; what it excludes may be indexed",
-                file.display()
-            );
-        });
+        let too_large = || format!("{}: its patterns are too large", file.display());
+        let built = builder.build().inspect_err(|_| self.invalid_patterns.push(too_large()));
         built.ok().filter(|rules| !rules.is_empty())
     }
 

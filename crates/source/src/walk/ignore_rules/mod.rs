@@ -5,7 +5,9 @@
 
 #[cfg(all(test, unix))]
 mod differential;
+mod fault_log;
 mod folder_rules;
 
+pub use fault_log::FaultLog;
 pub(super) use folder_rules::{FolderRules, IGNORE_FILES, IgnoreVerdict};
 pub use git_rules::TrackedState;

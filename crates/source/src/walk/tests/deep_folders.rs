@@ -46,15 +46,11 @@ fn the_cost_of_a_deep_file_is_its_depth() {
     fs::write(folder.path().join(".gitignore"), "*.c\n**/no/**\n").expect("a file");
     fs::write(folder.path().join("d/.ignore"), "b.rs\n").expect("a file");
     let root = AbsPath::canonical(folder.path()).expect("the root");
+    let cancel = CancelToken::default();
     let walks = [None, Some(file.clone()), Some(RepoPath::new("d/d"))];
     for paths in walks.map(|path| path.map(|path| vec![path])) {
         let files = CountingFiles::default();
-        let options = WalkOptions {
-            max_file_bytes: 1000,
-            files: &files,
-            cross_file_systems: false,
-            cancel: &CancelToken::default(),
-        };
+        let options = WalkOptions { files: &files, ..WalkOptions::new(1000, &cancel) };
         let mut found = Vec::new();
         walk_scope(&root, &options, paths.as_deref(), &mut |finding| {
             found.extend(matches!(&finding, WalkFinding::File(entry) if entry.path == file).then_some(finding));
@@ -67,9 +63,7 @@ fn the_cost_of_a_deep_file_is_its_depth() {
         let extra = if paths.is_none() { 2 } else { 0 };
         assert_eq!(calls, (DEPTH + 1, DEPTH + 1 + extra), "{paths:?}");
     }
-    let options =
-        WalkOptions { max_file_bytes: 1000, files: &Disk, cross_file_systems: false, cancel: &CancelToken::default() };
-    let judged = judge_path(&root, &options, &file).expect("the root is readable");
+    let judged = judge_path(&root, &WalkOptions::new(1000, &cancel), &file).expect("the root is readable");
     assert!(matches!(judged, Some(WalkFinding::File(_))), "{judged:?}");
     remove_chain(folder.path(), &file);
 }
@@ -89,9 +83,9 @@ fn deep_folders_are_read_as_shallow_ones() {
         deepest.push("d");
     }
     let root = AbsPath::canonical(folder.path()).expect("the root");
+    let cancel = CancelToken::default();
     let walk = |files: &dyn FileSystem| {
-        let options =
-            WalkOptions { max_file_bytes: 1000, files, cross_file_systems: false, cancel: &CancelToken::default() };
+        let options = WalkOptions { files, ..WalkOptions::new(1000, &cancel) };
         let mut found = Vec::new();
         walk_scope(&root, &options, None, &mut |finding| {
             found.push(finding);

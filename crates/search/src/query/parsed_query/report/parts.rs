@@ -1,6 +1,6 @@
 //! Splits the lines of a report into prose, code and logs.
 
-use crate::query::terms::snippet;
+use text::code::snippet;
 
 /// Words of headings above descriptions of the environment, which say nothing about the code.
 const ENVIRONMENT_HEADINGS: &str = "environment version versions system platform os installation info information \

@@ -1,10 +1,10 @@
-//! Finds identifiers in queries.
+//! Finds the names that a text writes as code.
 
-use text::unicode::is_letter_mark;
+use crate::unicode::is_letter_mark;
 
-/// A name in a query, with its qualifier.
+/// A name in a text, with its qualifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct QueryName {
+pub struct WrittenName {
     pub text: String,
     /// The qualifier: `Foo` of `Foo::bar`, `Foo.bar`, `Foo#bar`; empty for a simple name.
     pub container: String,
@@ -16,9 +16,9 @@ const SEPARATORS: &[&str] = &["::", "->", "#", ".", "\\"];
 /// Returns the distinct names in the tokens of a text that pass `is_allowed` and are written as code.
 ///
 /// The only token of a text counts as code. `is_allowed` rejects tokens that are no names, such as file names.
-pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {
+pub fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<WrittenName> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
-    let mut found: Vec<QueryName> = Vec::new();
+    let mut found: Vec<WrittenName> = Vec::new();
     for token in tokens.iter().filter(|token| is_allowed(token)) {
         let call = token.contains("()");
         let token = trim_name(token);
@@ -28,7 +28,7 @@ pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<Q
         let qualified = is_qualified(token);
         if tokens.len() == 1 || inner_upper || name.contains('_') || qualified || call {
             let container = if qualified { parts.next_back().unwrap_or_default() } else { "" };
-            let name = QueryName { text: name.to_owned(), container: container.to_owned() };
+            let name = WrittenName { text: name.to_owned(), container: container.to_owned() };
             if !found.contains(&name) {
                 found.push(name);
             }
@@ -71,7 +71,7 @@ mod tests {
             ("retry", "retry"),
             ("and/or", "or"),
         ] {
-            let written = |name: &QueryName| match name.container.as_str() {
+            let written = |name: &WrittenName| match name.container.as_str() {
                 "" => name.text.clone(),
                 container => format!("{container}/{}", name.text),
             };

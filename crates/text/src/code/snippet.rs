@@ -1,8 +1,8 @@
-//! Recognizes and splits queries that are code.
+//! Recognizes code among other texts, and splits it.
 
 use std::collections::HashSet;
 
-use super::identifiers::QueryName;
+use crate::code::written_names::WrittenName;
 
 /// Keywords of programming languages, which are not names.
 const KEYWORDS: &str = "abstract and as assert async await begin bool boolean break byte case catch char class const \
@@ -21,7 +21,7 @@ const CODE_SYMBOLS: &[&str] =
 const CONSOLE_LANGUAGES: &[&str] = &["console", "shell-session", "shellsession", "sh-session", "terminal"];
 
 /// Returns whether a line opens a fenced block of a terminal's input and output: `` ```console ``.
-pub(crate) fn opens_console(line: &str) -> bool {
+pub fn opens_console(line: &str) -> bool {
     let language = line.trim_start_matches(['`', '~']);
     let language = language.split_whitespace().next().unwrap_or_default();
     (line.starts_with("```") || line.starts_with("~~~"))
@@ -31,7 +31,7 @@ pub(crate) fn opens_console(line: &str) -> bool {
 /// Returns whether a text is code. One line is code if it has two code symbols, begins a function definition or is a
 /// call. Several lines are code if at least half of them have a code symbol, begin a function definition or are a call.
 /// Text that ends with `?`, or begins with a block of a terminal's output, is not code.
-pub(crate) fn is_code(text: &str) -> bool {
+pub fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if text.trim_end().ends_with('?') || lines.first().is_some_and(|line| opens_console(line)) {
         return false;
@@ -84,20 +84,20 @@ fn is_call(line: &str) -> bool {
 }
 
 /// Returns the identifiers of a snippet without keywords, or the whole text if there are none.
-pub(crate) fn identifier_text(text: &str) -> String {
+pub fn identifier_text(text: &str) -> String {
     let kept: Vec<&str> = identifiers(text).map(|(_, name)| name).collect();
     if kept.is_empty() { text.to_owned() } else { kept.join(" ") }
 }
 
 /// Returns the distinct names in a snippet that precede `(`, contain `_`, or have an inner capital.
-pub(crate) fn find_snippet_names(text: &str) -> Vec<QueryName> {
+pub fn find_snippet_names(text: &str) -> Vec<WrittenName> {
     let mut seen = HashSet::new();
     let is_called = |at: usize, name: &str| text[at + name.len()..].trim_start().starts_with('(');
     let is_long = |name: &str| name.contains('_') || name.chars().skip(1).any(char::is_uppercase);
     identifiers(text)
         .filter(|(at, name)| is_called(*at, name) || is_long(name))
         .filter(|(_, name)| seen.insert(*name))
-        .map(|(_, name)| QueryName { text: name.to_owned(), ..QueryName::default() })
+        .map(|(_, name)| WrittenName { text: name.to_owned(), ..WrittenName::default() })
         .collect()
 }
 
@@ -112,7 +112,7 @@ fn identifiers(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Splits a text into identifiers and single symbols.
-pub(crate) fn tokenize_code(text: &str) -> Vec<&str> {
+pub fn tokenize_code(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
