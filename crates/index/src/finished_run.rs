@@ -160,12 +160,10 @@ impl<'r> FinishedRun<'r> {
 
     /// Returns a note about the files that only the memory limit excludes; `None` without such files.
     fn too_large_note(&self, run: &PipelineRun<'_>) -> Option<String> {
-        let filter =
-            |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         // Within the pipeline, only the memory limit gives this reason.
         let label = SkipReason::TooLarge { size_bytes: 0 }.label();
         let new = self.results.written.skipped.get(label).copied().unwrap_or(0);
-        let files = new + self.confirmed_records(filter).count() as u64;
+        let files = new + self.confirmed_records(FileRecord::is_too_large).count() as u64;
         let largest = largest_file_bytes(run.budget.ceiling_bytes()) as f64 / f64::from(1 << 20);
         (files > 0).then(|| {
             format!(

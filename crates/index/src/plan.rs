@@ -12,7 +12,7 @@ use source::language::LanguageChoices;
 use source::parse::CHUNKER_VERSION;
 use source::walk::WalkEntry;
 use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
-use types::{FileOutcome, FileRecord, PathSet, RepoPath, SkipReason};
+use types::{FileOutcome, FileRecord, PathSet, RepoPath};
 
 /// Returns the fingerprint of an index that is written with these settings and this embedder, without the choices of
 /// languages.
@@ -70,9 +70,7 @@ impl RunPlan {
     pub fn is_settled(&self, entry: &WalkEntry, largest_bytes: u64) -> bool {
         let known = self.known.get(&entry.path).filter(|known| known.stat == entry.stat);
         known.is_some_and(|known| {
-            entry.stat.size_bytes <= largest_bytes
-                && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
-                && !self.reread.has_entry(&entry.path)
+            entry.stat.size_bytes <= largest_bytes && !known.is_too_large() && !self.reread.has_entry(&entry.path)
         })
     }
 

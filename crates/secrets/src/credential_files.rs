@@ -1,8 +1,8 @@
 //! Files that hold credentials only sometimes, recognized by their names together with texts in them.
 
-use types::RepoPath;
+use types::{RepoPath, matches_glob};
 
-use super::names::{matches_glob, plain_name};
+use super::names::plain_name;
 
 /// The kinds of files that hold credentials only sometimes: globs of lower-case names, lower-case texts, at least one
 /// of which must be in the file, and a description of the credentials.

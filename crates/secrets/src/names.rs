@@ -5,7 +5,7 @@
 //! `terraform.tfstate.1700000000.backup` match. A file pattern never matches a folder, because `commands/credentials/`
 //! is source code. The reported reason is the pattern.
 
-use types::RepoPath;
+use types::{RepoPath, matches_glob};
 
 /// Names of files with credentials, as lower-case globs with at most one `*`.
 const SECRET_FILES: &[&str] = &[
@@ -370,18 +370,6 @@ fn split_extension(name: &str) -> (&str, &str) {
 
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Returns whether a glob with at most one `*` matches the whole name.
-pub fn matches_glob(pattern: &str, name: &str) -> bool {
-    // Most names end otherwise than the pattern, which is faster to see than a star is to find.
-    let last = |text: &str| text.as_bytes().last().copied();
-    if last(pattern) != Some(b'*') && last(pattern) != last(name) {
-        return false;
-    }
-    pattern
-        .split_once('*')
-        .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
 }
 
 #[cfg(test)]

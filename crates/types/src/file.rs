@@ -290,6 +290,11 @@ impl FileRecord {
         self.stat.mtime_ns == FileStat::UNREAD_NS
             || matches!(self.content.outcome, FileOutcome::Skipped(SkipReason::Unreadable { .. }))
     }
+
+    /// Returns whether the file was left out because it was too large.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -16,5 +16,5 @@ pub use declaration::is_declaration;
 pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, OTHER_ENCODINGS, SkipReason, TextEncoding};
 pub use generation::Generation;
 pub use hash::ContentHash;
-pub use path::{AbsPath, PathSet, RepoPath};
+pub use path::{AbsPath, PathSet, RepoPath, matches_glob};
 pub use project::{Project, is_below};

@@ -175,3 +175,15 @@ impl fmt::Display for AbsPath {
         self.0.display().fmt(f)
     }
 }
+
+/// Returns whether a glob with at most one `*` matches the whole name.
+pub fn matches_glob(pattern: &str, name: &str) -> bool {
+    // Most names end otherwise than the pattern, which is faster to see than a star is to find.
+    let last = |text: &str| text.as_bytes().last().copied();
+    if last(pattern) != Some(b'*') && last(pattern) != last(name) {
+        return false;
+    }
+    pattern
+        .split_once('*')
+        .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
+}

@@ -37,10 +37,11 @@ impl Engine {
     }
 }
 
-/// Copies the published index that `settings` name to a folder that has no index yet, or one without files. Returns `None`
-/// if they name none, there is an index, even one that cannot be read, or nothing is published yet where index runs will publish. For a
-/// collection, fetches its combined index, and returns `None` if the newest one was here already. An index that is read
-/// in place is not copied; only its small files are brought into the cache, for [`Engine::open`].
+/// Copies the published index that `settings` name to a folder that has no index yet, or one without files. Returns
+/// `None` if they name none, there is an index, even one that cannot be read, or nothing is published yet where index
+/// runs will publish. For a collection, fetches its combined index, and returns `None` if the newest one was here
+/// already. An index that is read in place is not copied; only its small files are brought into the cache, for
+/// [`Engine::open`].
 ///
 /// The index is not complete until an index run has compared it with the folder.
 ///

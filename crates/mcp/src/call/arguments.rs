@@ -30,6 +30,9 @@ const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 /// Arguments that may differ between the pages of one answer.
 const UNBOUND_ARGUMENTS: [&str; 4] = ["cursor", "detail", "limit", "max_tokens"];
 
+/// Maximum length of the name of a kind in a message, in characters.
+const MAX_KIND_CHARS: usize = 60;
+
 /// Maximum length of a name that a call looks up, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
@@ -238,6 +241,15 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
         )));
     }
     Ok(name.to_owned())
+}
+
+/// Parses the values of the argument `kind`, each by `parse`, which describes an unknown one.
+///
+/// # Errors
+/// That description, for an unknown kind.
+pub fn parse_kinds<K>(names: &[String], parse: impl Fn(&str) -> Result<K, String>) -> Result<Vec<K>, ToolError> {
+    let kinds: Result<_, String> = names.iter().map(|name| parse(&sanitize_to_length(name, MAX_KIND_CHARS))).collect();
+    kinds.map_err(|message| ToolError(format!("argument `kind`: {message}")))
 }
 
 /// Returns the trimmed text of an argument before the arguments are parsed, for the choice of the root. Looks for the

@@ -8,11 +8,11 @@ use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, R
 use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
-use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
+use crate::call::arguments::{GivenArguments, KnownArguments, check_name, parse_kinds};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
-use crate::call::result::{ToolError, ToolResult, to_tool_result};
+use crate::call::result::{ToolResult, to_tool_result};
 use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::render::symbol::format_other_definition;
 use crate::roots::query::{QueryOutcome, query_engine};
@@ -61,9 +61,6 @@ const MAX_NAME_CHARS: usize = 100;
 /// Maximum length of the list of definitions, in characters.
 const MAX_DEFINITION_CHARS: usize = 700;
 
-/// Maximum length of the name of a kind in a message, in characters.
-const MAX_KIND_CHARS: usize = 60;
-
 /// Maximum length of a line of code in an answer, in characters.
 const MAX_LINE_CHARS: usize = 160;
 
@@ -75,7 +72,7 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
     let query = ReferenceQuery {
         filter: roots.build_filter(target, &given, &BELOW_PATH)?,
         name: check_name(given.required_text(&USED_NAME))?,
-        kinds: parse_use_kinds(&given.list(&USE_KIND))?,
+        kinds: parse_kinds(&given.list(&USE_KIND), engine::parse_use_kind)?,
         include_definitions: given.flag(&INCLUDE_DEFINITION),
         from: ReferencePosition { files: cursor.start[0], uses: cursor.start[1] },
         limit: given.number_within(&USE_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?,
@@ -108,13 +105,6 @@ struct ReferenceFrame {
     note: Option<String>,
     /// Whether the text shows the kind of each use.
     shows_kinds: bool,
-}
-
-/// Parses kinds of uses; fails for an unknown kind.
-fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
-    let kind = |name: &String| engine::parse_use_kind(&sanitize_to_length(name, MAX_KIND_CHARS));
-    let kinds: Result<_, String> = names.iter().map(kind).collect();
-    kinds.map_err(|message| ToolError(format!("argument `kind`: {message}")))
 }
 
 /// Renders as many uses as fit into the budget.

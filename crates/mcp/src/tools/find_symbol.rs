@@ -3,15 +3,15 @@
 use answer::caveats::format_caveats;
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
-use engine::{CancelToken, NameMatch, QueryCalls, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
+use engine::{CancelToken, NameMatch, QueryCalls, SymbolAnswer, SymbolHit, SymbolQuery};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
-use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
+use crate::call::arguments::{GivenArguments, KnownArguments, check_name, parse_kinds};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
-use crate::call::result::{ToolError, ToolResult, to_tool_result};
+use crate::call::result::{ToolResult, to_tool_result};
 use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::render::symbol::{format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
@@ -55,9 +55,6 @@ const MIN_PER_NAME: usize = 3;
 /// Maximum length of a name in a note, in characters.
 const MAX_NOTED_CHARS: usize = 120;
 
-/// Maximum length of the name of a kind in a message, in characters.
-const MAX_KIND_CHARS: usize = 60;
-
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
@@ -72,7 +69,7 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
         filter: roots.build_filter(target, &given, &BELOW_PATH)?,
         name: String::new(),
         container: given.text(&CONTAINER).map(str::to_owned),
-        kinds: parse_symbol_kinds(&given.list(&SYMBOL_KIND))?,
+        kinds: parse_kinds(&given.list(&SYMBOL_KIND), engine::parse_symbol_kind)?,
         offset: cursor.start[0],
         // Several names share the page.
         limit: limit.div_ceil(names.len().max(1)).max(limit.min(MIN_PER_NAME)),
@@ -104,13 +101,6 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
             budget.form,
         ),
     }
-}
-
-/// Parses kinds of symbols, including the keywords that languages use for them, such as `fn`.
-fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
-    let kind = |name: &String| engine::parse_symbol_kind(&sanitize_to_length(name, MAX_KIND_CHARS));
-    let kinds: Result<_, String> = names.iter().map(kind).collect();
-    kinds.map_err(|message| ToolError(format!("argument `kind`: {message}")))
 }
 
 /// The parts of an answer other than its definitions.

@@ -110,8 +110,8 @@ impl PathPattern {
 }
 
 /// Returns the path of an indexed file or a folder that is nearest to `pattern`, which matches nothing: one with the
-/// same last component, ignoring case, or else one whose path and last component are spelled alike. Compares only the components before the first
-/// with the characters of a glob. `None` if no path is near.
+/// same last component, ignoring case, or else one whose path and last component are spelled alike. Compares only the
+/// components before the first with the characters of a glob. `None` if no path is near.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
     let wanted = compose(&parts.join("/").to_lowercase()).into_owned();

@@ -7,6 +7,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use types::matches_glob;
+
 /// Names of folders that only a program makes.
 const BY_NAME: &[&str] = &[
     "node_modules",
@@ -112,11 +114,11 @@ pub(super) fn package_marker<'n>(folder: &Path, listing: impl Iterator<Item = &'
     let name = folder.file_name()?.to_str()?;
     let listing: Vec<&str> = listing.filter_map(OsStr::to_str).collect();
     // A package of Python may have any name.
-    let has_inside = |pattern: &str| listing.iter().find(|own| matches_name(pattern, own)).map(|own| (*own).to_owned());
+    let has_inside = |pattern: &str| listing.iter().find(|own| matches_glob(pattern, own)).map(|own| (*own).to_owned());
     if has_inside("__init__.py").is_some() {
         return None;
     }
-    MARKED.iter().filter(|row| row.names.iter().any(|own| matches_name(own, name))).find_map(|row| {
+    MARKED.iter().filter(|row| row.names.iter().any(|own| matches_glob(own, name))).find_map(|row| {
         let inside = row.inside.iter().find_map(|pattern| has_inside(pattern));
         if inside.is_none() && !row.inside.is_empty() {
             return None;
@@ -135,19 +137,7 @@ fn find_beside(folder: &Path, pattern: &str) -> Option<String> {
         return above.join(pattern).symlink_metadata().is_ok().then(|| pattern.to_owned());
     }
     let mut names = above.read_dir().ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.find(|name| matches_name(pattern, name))
-}
-
-/// Returns whether a name matches the pattern, in which one `*` stands for any text.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    // Most names end otherwise than the pattern, which is faster to see than a star is to find.
-    let last = |text: &str| text.as_bytes().last().copied();
-    if last(pattern) != Some(b'*') && last(pattern) != last(name) {
-        return false;
-    }
-    pattern
-        .split_once('*')
-        .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
+    names.find(|name| matches_glob(pattern, name))
 }
 
 #[cfg(test)]

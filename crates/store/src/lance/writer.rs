@@ -309,8 +309,8 @@ impl LanceWriter {
     fn keep_own_stats(&mut self, commit: &mut Commit) {
         let Some(own) = &mut self.own_tree else { return };
         own.absorb(&mut commit.touch);
-        commit.replace.iter().for_each(|record| own.stats.insert(record));
         for record in &commit.replace {
+            own.stats.insert(record);
             own.contents.insert(record.path.clone(), row_content(record));
         }
         commit.remove.iter().for_each(|path| _ = own.contents.remove(path));

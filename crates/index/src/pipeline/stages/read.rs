@@ -89,12 +89,10 @@ impl ReadStage<'_> {
     /// Decides from the metadata alone what to do with a file; `None` if the file must be read.
     fn decide_by_metadata(&self, entry: &WalkEntry, is_unchanged: bool) -> Option<ReadOutcome> {
         let same = if is_unchanged { self.plan.known.get(&entry.path) } else { None };
-        let was_too_large =
-            |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         if entry.stat.size_bytes <= self.largest_bytes_of(entry) {
-            return same.filter(|known| !was_too_large(known)).map(|known| unchanged(known, entry));
+            return same.filter(|known| !known.is_too_large()).map(|known| unchanged(known, entry));
         }
-        if let Some(known) = same.filter(|known| was_too_large(known)) {
+        if let Some(known) = same.filter(|known| known.is_too_large()) {
             return Some(unchanged(known, entry));
         }
         Some(ReadOutcome::Skipped(skipped_record(
@@ -203,7 +201,7 @@ const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it
 /// Returns whether a record stays valid as long as the content is unchanged: its file was neither unreadable nor too
 /// large.
 fn is_final(known: &FileRecord) -> bool {
-    !known.is_unread() && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
+    !known.is_unread() && !known.is_too_large()
 }
 
 /// Returns the record of a file that was skipped without being read.
