@@ -65,11 +65,6 @@ impl Grammar {
         checksum64(parts.as_bytes())
     }
 
-    /// Returns the size of the query in bytes.
-    pub(super) fn query_bytes(&self) -> usize {
-        self.source.len()
-    }
-
     /// Compiles the query once more, as a new process would have to, and discards the result.
     pub fn recompile_query(&self) {
         drop(self.compile());

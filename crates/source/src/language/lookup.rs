@@ -74,10 +74,19 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
     language_row(language).grammar.as_deref()
 }
 
-/// Returns the size of a language's query in bytes, about proportional to the time that it takes to compile; 0 without
-/// a grammar.
-pub fn query_bytes(language: Language) -> usize {
-    language_grammar(language).map_or(0, Grammar::query_bytes)
+/// About how many milliseconds the slow queries take to compile. The numbers only decide which process parses a language.
+#[rustfmt::skip]
+const COMPILE_MS: [(&str, u32); 24] = [
+    ("cpp", 157), ("swift", 110), ("scala", 93), ("elixir", 88), ("perl", 78), ("typescript", 76), ("tsx", 76),
+    ("zig", 68), ("haskell", 65), ("ruby", 48), ("c", 42), ("kotlin", 42), ("javascript", 41), ("glsl", 31),
+    ("python", 26), ("csharp", 22), ("r", 20), ("php", 14), ("sql", 11), ("bash", 11), ("dart", 11), ("groovy", 10),
+    ("gradle", 10), ("rust", 6),
+];
+
+/// Returns about how many milliseconds a language's query takes to compile; 0 without a grammar.
+pub fn compile_ms(language: Language) -> u32 {
+    let slow = COMPILE_MS.iter().find(|(name, _)| *name == language.0).map_or(3, |(_, ms)| *ms);
+    if language_grammar(language).is_some() { slow } else { 0 }
 }
 
 /// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for

@@ -18,7 +18,7 @@ pub use choices::{LanguageChoices, LanguageChoicesError};
 pub use detect::{detect_language, refine_language};
 pub(crate) use grammar::{CompiledQuery, Grammar};
 pub use lookup::{
-    all_languages, grammar_fingerprint, language_aliases, language_by_name, language_content, language_grammar,
-    language_row, language_title, query_bytes, recompile_query, text_language,
+    all_languages, compile_ms, grammar_fingerprint, language_aliases, language_by_name, language_content,
+    language_grammar, language_row, language_title, recompile_query, text_language,
 };
 pub use table::LanguageRow;

@@ -100,13 +100,13 @@ const SHARED_FILES: usize = 32;
 
 /// The parser processes that all threads of the stage use for the first files of an update.
 ///
-/// A process compiles the query of a language when it first parses a file of it, which takes up to 0.4 s. A few files are
+/// A process compiles the query of a language when it first parses a file of it, which takes up to 0.16 s. A few files are
 /// parsed sooner, and with much less processor time, if all files of a language go to one process.
 pub(crate) struct SharedParsers<'p> {
     /// The processes; `None` for one that is not used yet, and for one that a thread has taken for itself.
     leases: Vec<Mutex<Option<ParserLease<'p>>>>,
-    /// The process of each language, by index, and the cost of all its languages.
-    assigned: Mutex<(HashMap<Language, usize>, Vec<usize>)>,
+    /// The process of each language, by index, and about how long the queries of each process compile, in milliseconds.
+    assigned: Mutex<(HashMap<Language, usize>, Vec<u32>)>,
     /// Number of files that may still be parsed like this.
     files_left: AtomicUsize,
 }
@@ -139,7 +139,7 @@ impl<'p> SharedParsers<'p> {
         let (languages, costs) = &mut *self.assigned.lock();
         *languages.entry(language).or_insert_with(|| {
             let process = (0..costs.len()).min_by_key(|process| costs[*process]).unwrap_or(0);
-            costs[process] += source::language::query_bytes(language);
+            costs[process] += source::language::compile_ms(language);
             process
         })
     }

@@ -1,149 +1,153 @@
 ; C++. Declarators nest: `T& f()` is a reference_declarator around a
 ; function_declarator. Queries cannot recurse, so each of two depths has a pattern.
 ; Each definition has a pattern without and one with `template <…>` around it.
+;
+; tree-sitter analyzes each node of a query that names a kind and has children, which takes milliseconds for a kind that
+; can be in many places, 0.2 s in all of this query. `(_ …)` is not analyzed. So where its fields tell a kind, it is not
+; named: only a function_declarator has `declarator` and `parameters`, only a qualified_identifier has `scope`.
 
 (comment) @comment
 
 ; Functions, and functions defined in a class body (their names are
 ; field_identifiers, except for constructors, destructors and operators).
 (function_definition declarator: [
-    (function_declarator declarator: [(identifier) @name (operator_name) @name
-      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)])
-    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name
-      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)]))
-    (_ (_ (function_declarator declarator: (identifier) @name)))]
+    (_ declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)] parameters: (_))
+    (_ (_ declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)] parameters: (_)))
+    (_ (_ (_ declarator: (identifier) @name parameters: (_))))]
   body: (_)? @body) @definition.function
 (template_declaration (function_definition declarator: [
-    (function_declarator declarator: [(identifier) @name (operator_name) @name
-      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)])
-    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name
-      (template_function name: (identifier) @name)]))]
+    (_ declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)] parameters: (_))
+    (_ (_ declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name)] parameters: (_)))]
   body: (_)? @body)) @definition.function
 (function_definition declarator: [
-    (function_declarator declarator: [(field_identifier) @name (destructor_name) @name
-      (template_method name: (_) @name) (parenthesized_declarator (field_identifier) @name)])
-    (_ (function_declarator declarator: (field_identifier) @name))
-    (_ (_ (function_declarator declarator: (field_identifier) @name)))]
+    (_ declarator: [(field_identifier) @name (destructor_name) @name
+      (template_method name: (_) @name) (parenthesized_declarator (field_identifier) @name)] parameters: (_))
+    (_ (_ declarator: (field_identifier) @name parameters: (_)))
+    (_ (_ (_ declarator: (field_identifier) @name parameters: (_))))]
   body: (_)? @body) @definition.method
 (template_declaration (function_definition declarator: [
-    (function_declarator declarator: [(field_identifier) @name (template_method name: (_) @name)])
-    (_ (function_declarator declarator: (field_identifier) @name))
-    (_ (_ (function_declarator declarator: (field_identifier) @name)))]
+    (_ declarator: [(field_identifier) @name (template_method name: (_) @name)] parameters: (_))
+    (_ (_ declarator: (field_identifier) @name parameters: (_)))
+    (_ (_ (_ declarator: (field_identifier) @name parameters: (_))))]
   body: (_)? @body)) @definition.method
 (field_declaration_list [
-  (function_definition declarator: [(function_declarator declarator: (operator_name) @name)
-                                    (_ (function_declarator declarator: (operator_name) @name))]
+  (function_definition declarator: [(_ declarator: (operator_name) @name parameters: (_))
+                                    (_ (_ declarator: (operator_name) @name parameters: (_)))]
     body: (_)? @body)
   (template_declaration (function_definition
-    declarator: [(function_declarator declarator: (operator_name) @name)
-                 (_ (function_declarator declarator: (operator_name) @name))]
+    declarator: [(_ declarator: (operator_name) @name parameters: (_))
+                 (_ (_ declarator: (operator_name) @name parameters: (_)))]
     body: (_)? @body))] @definition.method)
 ; A function without a return type is a constructor.
 (field_declaration_list [
-  (function_definition !type declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body)
+  (function_definition !type declarator: (_ declarator: (identifier) @name parameters: (_)) body: (_)? @body)
   (template_declaration (function_definition !type
-    declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body))] @definition.constructor)
+    declarator: (_ declarator: (identifier) @name parameters: (_)) body: (_)? @body))] @definition.constructor)
 ; The name of a conversion is its whole declarator: `operator bool() const`.
 (function_definition declarator: (operator_cast) @name body: (_)? @body) @definition.method
 
 ; Definitions outside the class, `Type::name`. The innermost scope is the receiver.
 (function_definition declarator: [
-    (function_declarator declarator: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+    (_ declarator: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
       name: [(identifier) @name (operator_name) @name (destructor_name) @name
-             (template_function name: (_) @name)]))
-    (_ (function_declarator declarator: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)])))
-    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: [(identifier) @name (operator_name) @name (destructor_name) @name])))
-    (_ (function_declarator declarator: (qualified_identifier name: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: [(identifier) @name (operator_name) @name]))))
-    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
-      name: (qualified_identifier
-        scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-        name: [(identifier) @name (operator_name) @name (destructor_name) @name]))))
-    (_ (function_declarator declarator: (qualified_identifier name: (qualified_identifier
-      name: (qualified_identifier
-        scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-        name: [(identifier) @name (operator_name) @name])))))
-    (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+             (template_function name: (_) @name)]) parameters: (_))
+    (_ (_ declarator: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)]) parameters: (_)))
+    (_ declarator: (_ name: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name])) parameters: (_))
+    (_ (_ declarator: (_ name: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name])) parameters: (_)))
+    (_ declarator: (_ name: (_
+      name: (_
+        scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+        name: [(identifier) @name (operator_name) @name (destructor_name) @name]))) parameters: (_))
+    (_ (_ declarator: (_ name: (_
+      name: (_
+        scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+        name: [(identifier) @name (operator_name) @name]))) parameters: (_)))
+    (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
       name: (operator_cast) @name)
-    (qualified_identifier name: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+    (_ name: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
       name: (operator_cast) @name))]
   body: (_)? @body) @definition.method
 (template_declaration (function_definition declarator: [
-    (function_declarator declarator: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+    (_ declarator: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
       name: [(identifier) @name (operator_name) @name (destructor_name) @name
-             (template_function name: (_) @name)]))
-    (_ (function_declarator declarator: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)])))
-    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
-      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: [(identifier) @name (operator_name) @name (destructor_name) @name])))]
+             (template_function name: (_) @name)]) parameters: (_))
+    (_ (_ declarator: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)]) parameters: (_)))
+    (_ declarator: (_ name: (_
+      scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name])) parameters: (_))]
   body: (_)? @body)) @definition.method
 (template_declaration (template_declaration (function_definition declarator: [
-    (function_declarator declarator: (qualified_identifier
-      scope: (template_type name: (_) @receiver) name: (identifier) @name))
-    (_ (function_declarator declarator: (qualified_identifier
-      scope: (template_type name: (_) @receiver) name: (identifier) @name)))]
+    (_ declarator: (_
+      scope: (_ name: (_) @receiver) name: (identifier) @name) parameters: (_))
+    (_ (_ declarator: (_
+      scope: (_ name: (_) @receiver) name: (identifier) @name) parameters: (_)))]
   body: (_)? @body))) @definition.method
-((function_definition !type declarator: (function_declarator declarator: (qualified_identifier
-    scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-    name: (identifier) @name)) body: (_)? @body) @definition.constructor
+((function_definition !type declarator: (_ declarator: (_
+    scope: [(namespace_identifier) @receiver (_ name: (_) @receiver)]
+    name: (identifier) @name) parameters: (_)) body: (_)? @body) @definition.constructor
   (#eq? @name @receiver))
 
 ; Prototypes in a file or namespace. In a block, `T x(a);` is a variable.
 (translation_unit (declaration declarator: [
-  (function_declarator declarator: [(identifier) @name (operator_name) @name])
-  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
+  (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_))
+  (_ (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_)))]) @definition.function)
 (declaration_list (declaration declarator: [
-  (function_declarator declarator: [(identifier) @name (operator_name) @name])
-  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
-(preproc_ifdef (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
-  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
-(preproc_if (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
-  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
-(preproc_else (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
-  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
+  (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_))
+  (_ (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_)))]) @definition.function)
+(preproc_ifdef (declaration type: (_) declarator: [(_ declarator: (identifier) @name parameters: (_))
+  (_ (_ declarator: (identifier) @name parameters: (_)))]) @definition.function)
+(preproc_if (declaration type: (_) declarator: [(_ declarator: (identifier) @name parameters: (_))
+  (_ (_ declarator: (identifier) @name parameters: (_)))]) @definition.function)
+(preproc_else (declaration type: (_) declarator: [(_ declarator: (identifier) @name parameters: (_))
+  (_ (_ declarator: (identifier) @name parameters: (_)))]) @definition.function)
 (template_declaration (declaration declarator: [
-  (function_declarator declarator: [(identifier) @name (operator_name) @name])
-  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))])) @definition.function
+  (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_))
+  (_ (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_)))])) @definition.function
 (field_declaration declarator: [
-  (function_declarator declarator: [(field_identifier) @name (operator_name) @name])
-  (_ (function_declarator declarator: [(field_identifier) @name (operator_name) @name]))
-  (_ (_ (function_declarator declarator: (field_identifier) @name)))]) @definition.method
+  (_ declarator: [(field_identifier) @name (operator_name) @name] parameters: (_))
+  (_ (_ declarator: [(field_identifier) @name (operator_name) @name] parameters: (_)))
+  (_ (_ (_ declarator: (field_identifier) @name parameters: (_))))]) @definition.method
 (field_declaration_list [
-  (declaration declarator: (function_declarator declarator: (destructor_name) @name))
+  (declaration declarator: (_ declarator: (destructor_name) @name parameters: (_)))
   (declaration declarator: (operator_cast) @name)
   (template_declaration (declaration type: (_) declarator: [
-    (function_declarator declarator: [(identifier) @name (operator_name) @name])
-    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]))] @definition.method)
+    (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_))
+    (_ (_ declarator: [(identifier) @name (operator_name) @name] parameters: (_)))]))] @definition.method)
 (field_declaration_list [
-  (declaration !type declarator: (function_declarator declarator: (identifier) @name))
+  (declaration !type declarator: (_ declarator: (identifier) @name parameters: (_)))
   (template_declaration (declaration !type
-    declarator: (function_declarator declarator: (identifier) @name)))] @definition.constructor)
+    declarator: (_ declarator: (identifier) @name parameters: (_))))] @definition.constructor)
 
 ; Types with a body. A specialization has the template's name.
-(class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.class
-(struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)
-                               (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.struct
+(class_specifier name: [(type_identifier) @name
+  (_ name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.class
+(struct_specifier name: [(type_identifier) @name
+  (_ name: [(type_identifier) @name (_ name: (type_identifier) @name)])] body: (_) @body) @definition.struct
 (union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
 (enum_specifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)]
   body: (_) @body) @definition.enum
-(template_declaration (class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body)) @definition.class
-(template_declaration (struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)
-                               (qualified_identifier name: (type_identifier) @name)])] body: (_) @body)) @definition.struct
+(template_declaration (class_specifier name: [(type_identifier) @name
+  (_ name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])]
+  body: (_) @body)) @definition.class
+(template_declaration (struct_specifier name: [(type_identifier) @name
+  (_ name: [(type_identifier) @name (_ name: (type_identifier) @name)])]
+  body: (_) @body)) @definition.struct
 (template_declaration (union_specifier name: (type_identifier) @name body: (_) @body)) @definition.union
 (concept_definition name: (_) @name) @definition.type
 (template_declaration (concept_definition name: (_) @name)) @definition.type
@@ -172,18 +176,18 @@
 
 ; Variables of a file or namespace. With `const` or `constexpr` first they are constants.
 (translation_unit (declaration declarator: [(identifier) @name
-  (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)
+  (_ declarator: (identifier) @name !parameters !value)
   (init_declarator declarator: [(identifier) @name (qualified_identifier name: (identifier) @name)
-    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])]) @definition.variable)
+    (_ declarator: (identifier) @name !parameters)])]) @definition.variable)
 (namespace_definition body: (declaration_list (declaration declarator: [(identifier) @name
   (init_declarator declarator: [(identifier) @name
-    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])]) @definition.variable))
+    (_ declarator: (identifier) @name !parameters)])]) @definition.variable))
 (template_declaration (declaration declarator: (init_declarator declarator: (identifier) @name))) @definition.variable
 ((translation_unit (declaration declarator: (init_declarator declarator: [(identifier) @name
-    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])) @definition.constant)
+    (_ declarator: (identifier) @name !parameters)])) @definition.constant)
   (#match? @definition.constant "^((static|inline|extern)\\s+)*(const|constexpr)\\b"))
 ((namespace_definition body: (declaration_list (declaration declarator: (init_declarator declarator: [(identifier) @name
-    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])) @definition.constant))
+    (_ declarator: (identifier) @name !parameters)])) @definition.constant))
   (#match? @definition.constant "^((static|inline|extern)\\s+)*(const|constexpr)\\b"))
 ((template_declaration (declaration declarator: (init_declarator declarator: (identifier) @name))) @definition.constant
   (#match? @definition.constant "^template\\s*<[^>]*>\\s*((static|inline)\\s+)*(const|constexpr)\\b"))

@@ -1,4 +1,5 @@
 ; JavaScript and JSX, which have the same grammar. The patterns in `javascript_values.scm` follow these.
+; As in `typescript.scm`, `(_ "=>" body: …)` is an arrow_function and `left: (_ property: …)` a member_expression.
 
 [(comment) (html_comment)] @comment
 
@@ -14,7 +15,7 @@
   (generator_function_declaration name: (_) @name body: (_) @body)]) @definition.function
 (export_statement declaration: (class_declaration name: (_) @name body: (_) @body)) @definition.class
 ; The name of an anonymous default export is its keyword.
-(export_statement "default" @name value: [(arrow_function body: (_) @body)
+(export_statement "default" @name value: [(_ "=>" body: (_) @body)
   (function_expression !name body: (_) @body) (generator_function !name body: (_) @body)]) @definition.function
 (export_statement "default" @name value: (class !name body: (_) @body)) @definition.class
 
@@ -22,7 +23,7 @@
 (method_definition name: (_) @name body: (_) @body) @definition.method
 (field_definition property: (_) @name) @definition.property
 (field_definition property: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method
 (field_definition property: (_) @name value: (class body: (_) @body)) @definition.class
 (class_body (method_definition name: (_) @name body: (_) @body) @definition.constructor
   (#eq? @name "constructor"))
@@ -68,24 +69,24 @@
 ; Functions in an object that is the value of a variable.
 (program [
   (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
-    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
+    value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
   (variable_declaration (variable_declarator value: (object (pair key: (_) @name
-    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
+    value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
   (export_statement (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
-    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))))])
+    value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))))])
 (assignment_expression right: (object (pair key: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 (export_statement value: (object (pair key: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
 ; `exports.x = function`, `Type.x = …`, `Type.prototype.x = …`.
-(expression_statement (assignment_expression left: (member_expression property: (_) @name)
-  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+(expression_statement (assignment_expression left: (_ property: (_) @name)
+  right: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.function
 ((expression_statement (assignment_expression
   left: (member_expression object: [(identifier) @receiver
                                     (member_expression object: (identifier) @receiver)]
                            property: (_) @name)
-  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+  right: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.method
   (#match? @receiver "^[A-Z]"))

@@ -3,21 +3,21 @@
 
 ; Functions as values. Those whose body is an expression count only at the top level.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.function)
 (export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)]))) @definition.function
 [(lexical_declaration (variable_declarator name: (identifier) @name
-   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
+   value: [(_ "=>" body: (statement_block) @body) (function_expression body: (_) @body)]))
  (variable_declaration (variable_declarator name: (identifier) @name
-   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function
+   value: [(_ "=>" body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function
 ; `memo(() => {…})`, `forwardRef(function …)`, `debounce(() => {…})`.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
-  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
+  value: (call_expression arguments: (arguments . [(_ "=>" body: (statement_block) @body)
                                                    (function_expression body: (_) @body)])))) @definition.function)
 (export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
-  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
+  value: (call_expression arguments: (arguments . [(_ "=>" body: (statement_block) @body)
                                                    (function_expression body: (_) @body)]))))) @definition.function
 ; Classes as values.
 (lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
@@ -25,7 +25,7 @@
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 (variable_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
 (expression_statement (assignment_expression left: (identifier) @name right: (class body: (_) @body))) @definition.class
-(expression_statement (assignment_expression left: (member_expression property: (_) @name)
+(expression_statement (assignment_expression left: (_ property: (_) @name)
   right: (class body: (_) @body))) @definition.class
 (pair key: (property_identifier) @name value: (class body: (_) @body)) @definition.class
 
@@ -37,5 +37,5 @@
 (ternary_expression (class name: (_) @name body: (_) @body) @definition.class)
 (binary_expression (class name: (_) @name body: (_) @body) @definition.class)
 (array (class name: (_) @name body: (_) @body) @definition.class)
-((assignment_expression left: (member_expression property: (_) @_property)
+((assignment_expression left: (_ property: (_) @_property)
   right: (class name: (_) @name body: (_) @body) @definition.class) (#eq? @_property "exports"))

@@ -1,5 +1,5 @@
 ; Swift. Attributes are inside declarations (`modifiers`), so no node is captured as
-; @attached.
+; @attached. Only a pattern has a `bound_identifier` among names (see `cpp.scm`).
 
 [(comment) (multiline_comment)] @comment
 
@@ -29,25 +29,25 @@
 
 ; Properties of a type. A `static let` is a constant.
 (class_body (property_declaration
-  name: (pattern bound_identifier: (simple_identifier) @name)
+  name: (_ bound_identifier: (simple_identifier) @name)
   computed_value: (_)? @body) @definition.property)
 (enum_class_body (property_declaration
-  name: (pattern bound_identifier: (simple_identifier) @name)
+  name: (_ bound_identifier: (simple_identifier) @name)
   computed_value: (_)? @body) @definition.property)
 (class_body (property_declaration
   name: (pattern (pattern (simple_identifier) @name))) @definition.property)
 (protocol_property_declaration
-  name: (pattern bound_identifier: (simple_identifier) @name)
+  name: (_ bound_identifier: (simple_identifier) @name)
   (protocol_property_requirements) @body) @definition.property
 (property_declaration (modifiers (property_modifier "static"))
   (value_binding_pattern mutability: "let")
-  name: (pattern bound_identifier: (simple_identifier) @name)) @definition.constant
+  name: (_ bound_identifier: (simple_identifier) @name)) @definition.constant
 
 ; Variables and constants of a file.
 (source_file (property_declaration (value_binding_pattern mutability: "let")
-  name: (pattern bound_identifier: (simple_identifier) @name)) @definition.constant)
+  name: (_ bound_identifier: (simple_identifier) @name)) @definition.constant)
 (source_file (property_declaration (value_binding_pattern mutability: "var")
-  name: (pattern bound_identifier: (simple_identifier) @name)
+  name: (_ bound_identifier: (simple_identifier) @name)
   computed_value: (_)? @body) @definition.variable)
 
 (macro_declaration "macro" . (simple_identifier) @name definition: (_)? @body) @definition.macro

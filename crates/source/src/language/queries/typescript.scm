@@ -1,6 +1,7 @@
 ; TypeScript and TSX, whose grammars have the same node names.
 ; Every declaration has three patterns: plain, with `export` and with `declare`. The patterns in
-; `javascript_values.scm` follow these.
+; `javascript_values.scm` follow these. Kinds of nodes that their children tell are not named (see `cpp.scm`): only an
+; arrow_function has `=>` and a body, only a member_expression on the left of an assignment has a property.
 
 [(comment) (html_comment)] @comment
 
@@ -66,9 +67,9 @@
 (abstract_method_signature name: (_) @name) @definition.method
 (public_field_definition name: (_) @name) @definition.property
 (public_field_definition name: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method
 (public_field_definition name: (_) @name value: (class body: (_) @body)) @definition.class
-(class_body [(method_definition name: (_) @name body: (_) @body) @definition.constructor
+(class_body [(_ name: (_) @name body: (_) @body) @definition.constructor
              (method_signature name: (_) @name) @definition.constructor]
   (#eq? @name "constructor"))
 
@@ -98,17 +99,17 @@
 ; Functions in an object that is the value of a variable, also with `as` and `satisfies`.
 (program [
   (lexical_declaration (variable_declarator value: [
-    (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
-    (_ (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))]))
+    (object (pair key: (_) @name value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
+    (_ (object (pair key: (_) @name value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))]))
   (export_statement (lexical_declaration (variable_declarator value: [
-    (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
-    (_ (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))])))])
+    (object (pair key: (_) @name value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
+    (_ (object (pair key: (_) @name value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))])))])
 (export_statement value: (object (pair key: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+  value: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
 ; `a.b = function`. The name of an anonymous default export is its keyword.
-(expression_statement (assignment_expression left: (member_expression property: (_) @name)
-  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)])) @definition.function
-(export_statement "default" @name value: [(arrow_function body: (_) @body)
+(expression_statement (assignment_expression left: (_ property: (_) @name)
+  right: [(_ "=>" body: (_) @body) (function_expression body: (_) @body)])) @definition.function
+(export_statement "default" @name value: [(_ "=>" body: (_) @body)
   (function_expression !name body: (_) @body) (generator_function !name body: (_) @body)]) @definition.function
 (export_statement "default" @name value: (class !name body: (_) @body)) @definition.class
