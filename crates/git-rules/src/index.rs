@@ -85,7 +85,11 @@ impl TrackedPaths {
             }
         }
         reader.extensions(hash_bytes)?;
-        if is_sorted { Ok(paths) } else { paths.sort() }
+        let mut paths = if is_sorted { paths } else { paths.sort()? };
+        // An index is kept for as long as its folder is followed.
+        paths.bytes.shrink_to_fit();
+        paths.ends.shrink_to_fit();
+        Ok(paths)
     }
 
     /// Returns a hash of the paths.

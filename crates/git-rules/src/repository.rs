@@ -102,7 +102,10 @@ fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
     }
     let bytes = read_small_file(&file, MAX_INDEX_BYTES).map_err(|error| format!("{}: {error}", file.display()))?;
     let parsed = TrackedPaths::parse(&bytes, files.hash_bytes());
-    let tracked = Arc::new(parsed.map_err(|fault| format!("{}: {fault}", file.display()))?);
+    let parsed = parsed.map_err(|fault| format!("{}: {fault}", file.display()))?;
+    // Worktrees of one repository usually track the same paths.
+    let same = indexes.iter().map(|(.., tracked)| tracked).find(|tracked| ***tracked == parsed);
+    let tracked = same.map_or_else(|| Arc::new(parsed), Arc::clone);
     indexes.retain(|(path, ..)| *path != file);
     if indexes.len() >= MAX_CACHED {
         indexes.remove(0);

@@ -2,7 +2,9 @@
 //!
 //! A view reads exactly the table versions of its commit, so equal calls return equal results.
 
+mod recent_texts;
 mod search;
+mod texts;
 pub mod view_slot;
 
 use std::collections::{BTreeSet, HashMap};
@@ -17,6 +19,7 @@ use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
+use self::recent_texts::RecentTexts;
 use super::location::{IndexLocation, SNAPSHOT_CACHE};
 use super::lock::ReaderLock;
 use super::manifest::{self, CommitRecord, RowDigest};
@@ -31,7 +34,6 @@ use crate::inverted_index::{InvertedIndex, SegmentDictionary, SegmentError};
 use crate::manifest::{Manifest, SavedTree};
 use crate::search_indexes::SearchIndexes;
 use platform::cancel::CancelToken;
-use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
 
 /// The rows of the files table: records with the hashes of their rows.
@@ -63,6 +65,7 @@ pub(super) struct LanceView {
     opened_saved: Mutex<Vec<(u64, Weak<Self>)>>,
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
+    recent_texts: RecentTexts,
     /// Tells writers that the commit is read; `None` for a writer's own views, and where files cannot be locked.
     _lock: Option<ReaderLock>,
 }
@@ -130,6 +133,7 @@ impl LanceView {
             files: Mutex::default(),
             opened_saved: Mutex::default(),
             damaged_rows: AtomicU64::new(0),
+            recent_texts: RecentTexts::default(),
             _lock: None,
         })
     }
@@ -186,6 +190,7 @@ impl LanceView {
         let batches = self.location.block_on_read(operation, async {
             self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await
         })?;
+        self.forget_metadata(operation)?;
         let mut files = Vec::new();
         for batch in &batches {
             let decoded = rows::decode_files(batch, self.layout);
@@ -244,6 +249,17 @@ impl LanceView {
                     .and_then(|keys| each(&batch, keys.values()))
                     .map_err(|source| lancedb::Error::Arrow { source })?;
             }
+            Ok::<_, lancedb::Error>(())
+        })?;
+        self.forget_metadata(operation)
+    }
+
+    /// Drops the metadata of files that LanceDB keeps. After a whole table was read, that is several megabytes, of which
+    /// searches need little.
+    fn forget_metadata(&self, operation: &'static str) -> Result<(), StoreError> {
+        let session = self.chunks_dataset(operation)?.session();
+        self.location.block_on_read(operation, async {
+            session.file_metadata_cache().clear().await;
             Ok::<_, lancedb::Error>(())
         })
     }
@@ -411,30 +427,7 @@ impl StoreView for LanceView {
     }
 
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let operation = "read chunks' texts";
-        let dataset = self.chunks_dataset(operation)?;
-        let projection = ProjectionRequest::from_columns(self.layout.text_columns(), dataset.schema());
-        let batch = self.location.block_on_read(operation, dataset.take_rows(rows, projection))?;
-        if batch.num_rows() != rows.len() {
-            return Err(self.location.damage_error(operation, &"a row belongs to another generation"));
-        }
-        let mut texts = rows::decode_chunk_texts(&batch, self.layout)
-            .map_err(|error| self.location.damage_error(operation, &error))?;
-        // Few texts have a mask, and the column costs as much as another text.
-        let with_mask: Vec<usize> = (0..texts.len()).filter(|index| texts[*index].text.contains(MASK)).collect();
-        if !with_mask.is_empty() && self.layout == RowLayout::Checked {
-            let keys: Vec<RowKey> = with_mask.iter().map(|index| rows[*index]).collect();
-            let projection = ProjectionRequest::from_columns([rows::MASKED], dataset.schema());
-            let batch = self.location.block_on_read(operation, dataset.take_rows(&keys, projection))?;
-            let masked = rows::decode_masked(&batch).map_err(|error| self.location.damage_error(operation, &error))?;
-            with_mask.into_iter().zip(masked).for_each(|(index, is_masked)| texts[index].is_masked = is_masked);
-        }
-        let damaged = texts.iter().filter(|text| text.is_damaged).count() as u64;
-        self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
-        Ok(texts)
+        self.recent_texts.get_or_read(rows, |missing| self.take_texts(missing))
     }
 
     fn saved_trees(&self) -> Vec<(u64, SavedTree)> {
