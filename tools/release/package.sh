@@ -6,9 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target="$1"
 read -ra kinds <<< "$2"
-program="$(tools/release/build.sh "$target" --test)"
-# The tests built the commands too.
-xtask="$(dirname "$program")/xtask"
+program="$(tools/release/build.sh "$target")"
+# The tests build the commands, too.
+xtask="$(tools/release/build.sh "$target" --test "$program")/xtask"
 case "$target" in
 # The packages are installed and used only on Linux so far.
 *-linux-gnu) tests/packages/run "$program" "$xtask" ;;
