@@ -37,7 +37,8 @@ TOOLS = {
     ./ask sed -n 10,40p FILE
     ./ask ls, head, tail, wc ...
 """,
-    "codescry": """    ./ask search "QUESTION"         places, best first: a question, the text of an error, names, or an issue as it is
+    "codescry": """    ./ask search "QUESTION"         places, best first, the first with its code and who names it: for a question, the text of an
+                                    error, names, or an issue as it is
     ./ask read WHAT ...             code: names (Config.load) and places (src/a.rs:10-40), as many as you like
     ./ask symbol NAME ...           where names are defined
     ./ask references NAME           where a name is used, and other definitions of it

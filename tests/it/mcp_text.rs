@@ -63,6 +63,29 @@ fn answers_and_tools_are_text_alone() {
     assert!(raw.close().success());
 }
 
+#[test]
+fn a_search_says_what_names_its_first_place() {
+    let repository = Repository::new();
+    let uses = "from app.passwords import verify_password\n\n\ndef log_in(user, password):\n    \
+                return verify_password(password, user.salt, user.stored)\n";
+    repository.write("app/views.py", uses);
+    repository.write("tests/test_login.py", &uses.replace("log_in", "test_log_in"));
+    repository
+        .write("app/locks.py", "def unlock_turnstile(card):\n    \"\"\"Opens the turnstile.\"\"\"\n    return card\n");
+    let mut raw = served(&repository, &["--stdio"]);
+    let found = text(&mut raw, "search_code", json!({ "query": "verify_password" }));
+    assert!(found.contains("\nnamed in app/views.py:5 log_in\n"), "neither the import nor the test: {found}");
+    let found = text(&mut raw, "search_code", json!({ "query": "open the turnstile" }));
+    assert!(found.contains("unlock_turnstile") && found.contains("\nnamed nowhere else outside of tests"), "{found}");
+    assert!(raw.close().success());
+    let mut structured = RawClient::spawn(command(&repository, &["serve", "--structured"]));
+    structured.initialize();
+    let answer = structured.call("search_code", json!({ "query": "verify_password" }));
+    let hits = &answer["result"]["structuredContent"]["hits"];
+    assert_eq!(hits[0]["named_in"], json!(["app/views.py:5 log_in"]), "{answer}");
+    assert!(structured.close().success());
+}
+
 #[cfg(unix)]
 #[test]
 fn servers_with_and_without_structured_content_share_a_process() {

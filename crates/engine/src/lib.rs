@@ -47,8 +47,8 @@ pub use platform::process::lower_thread_priority;
 pub use query_source::GroupRepository;
 pub use query_source::group::{EngineGroup, LeftOutFolder};
 pub use search::{
-    CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
-    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
+    CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, Mention, Mentions, NameMatch,
+    QueryFeatures, QueryKind, RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass};
 pub use state::published::{BaseOrigin, BaseReport, TransferState};

@@ -20,6 +20,7 @@ mod tests;
 
 pub use names::definitions::{NameMatch, NamedDefinition, find_definitions, match_similar_name};
 pub use names::identifier_files::find_files_with_identifier;
+pub use names::mentions::{Mention, Mentions, find_mentions};
 pub use names::name_query::{NameQuery, QualifierFit};
 pub use query::error::QueryError;
 pub use query::file_filter::FileFilter;

@@ -30,9 +30,6 @@ pub(crate) fn read_hits(
 ) -> Result<(Vec<Hit>, usize), QueryError> {
     QueryError::check_cancelled(cancel)?;
     let shown: Vec<u32> = ranked.iter().map(|place| place.chunk).collect();
-    let texts = snapshot.read_texts(&shown)?;
-    let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
-    let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
     let lines = LineScorer::new(query, &found.parts);
     // The definition that matched, if it is not the one after which the chunk is named.
     let find_title = |meta: &ChunkMeta<'_>, definitions: &[Symbol], best_line: Option<u32>| {
@@ -47,7 +44,13 @@ pub(crate) fn read_hits(
     let has_several = |chunk: &u32| snapshot.chunk(*chunk).defines().nth(1).is_some();
     let several: Vec<u32> = ranked.iter().flat_map(related).filter(has_several).collect();
     let mut related_titles = HashMap::new();
-    for (chunk, text) in several.iter().zip(snapshot.read_texts(&several)?).filter(|(_, text)| !text.is_damaged) {
+    // One read takes less time than one for the hits and one for the related chunks.
+    let all: Vec<u32> = shown.iter().chain(&several).copied().collect();
+    let mut texts = snapshot.read_texts(&all)?;
+    let texts_of_several = texts.split_off(shown.len());
+    let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
+    let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
+    for (chunk, text) in several.iter().zip(texts_of_several).filter(|(_, text)| !text.is_damaged) {
         let meta = snapshot.chunk(*chunk);
         let best_line = lines.find_lines(&text.text, meta.span).first().copied();
         related_titles.insert(*chunk, find_title(&meta, &text.definitions, best_line));

@@ -1,7 +1,7 @@
 //! Notes on files that were not searched although the request names them or they have its words, for an answer with
 //! hits.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::error::EngineError;
 use crate::query_source::{QuerySource, compile_filter};
@@ -50,7 +50,7 @@ pub(crate) fn note_missed_files<S: QuerySource + ?Sized>(
         let scope = describe_scope(snapshot, filter, query_filters, folders)?;
         notes.extend(scope.unmatched_paths.iter().filter_map(|path| source.find_exclusion(snapshot, &path.pattern)));
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.clone()));
     Ok(notes)
 }
@@ -101,7 +101,7 @@ fn note_configuration<S: QuerySource + ?Sized>(
 fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, EngineError> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     let words = words.filter(|word| word.chars().count() >= MIN_WORD_CHARS).take(MAX_WORDS);
-    let mut counts: HashMap<usize, usize> = HashMap::new();
+    let mut found: Option<Vec<usize>> = None;
     let mut looked_up = 0;
     for word in words {
         let files = find_files_with_identifier(snapshot, word, |_| true)?;
@@ -109,12 +109,22 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
             continue;
         }
         looked_up += 1;
-        files.into_iter().for_each(|file| *counts.entry(file).or_default() += 1);
+        let files: HashSet<usize> = files.into_iter().collect();
+        let both = found.map_or_else(
+            || files.iter().copied().collect(),
+            |mut both: Vec<usize>| {
+                both.retain(|file| files.contains(file));
+                both
+            },
+        );
+        if both.is_empty() {
+            return Ok(both);
+        }
+        found = Some(both);
     }
-    let mut found: Vec<usize> =
-        counts.into_iter().filter(|(_, count)| *count == looked_up).map(|(file, _)| file).collect();
+    let mut found = found.filter(|_| looked_up >= 2).unwrap_or_default();
     found.sort_unstable();
-    Ok(if looked_up >= 2 { found } else { Vec::new() })
+    Ok(found)
 }
 
 /// Returns a note that a named file, which is not in the index, may be too large for it; `None` if no file was too

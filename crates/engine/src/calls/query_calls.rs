@@ -14,7 +14,8 @@ use crate::query_source::QuerySource;
 use crate::query_source::group::EngineGroup;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{CheckedQuery, RankingWeights, SearchQuery};
+use retrieval::{PartRequest, load_part};
+use search::{CheckedQuery, Hit, Mentions, RankingWeights, SearchQuery, find_mentions};
 
 /// The calls that read the index of a folder, or those of a group of folders as one.
 ///
@@ -57,6 +58,15 @@ pub trait QueryCalls: QuerySource {
     /// [`EngineError::NotIndexed`]; an error of the store.
     fn find_references(&self, query: &ReferenceQuery, cancel: &CancelToken) -> Result<ReferenceAnswer, EngineError> {
         find_references_in(self, query, cancel)
+    }
+
+    /// Finds the first `count` lines of code that name the definition of a hit; see [`find_mentions`].
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`]; an error of the store.
+    fn find_mentions(&self, hit: &Hit, count: usize) -> Result<Option<Mentions>, EngineError> {
+        let snapshot = load_part(&self.snapshot()?, &PartRequest::Identifier(&hit.symbol))?;
+        Ok(find_mentions(&snapshot, hit, count)?)
     }
 
     /// Finds the chunks whose vectors are nearest to the vector of the target.

@@ -9,14 +9,14 @@ use answer::caveats::{append_note, format_caveats};
 use answer::location::format_lines;
 use answer::place::{BriefLengths, PlaceDetail};
 use answer::{AnswerError, AnswerForm, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
-use engine::{Hit, SearchAnswer};
-use text::display::{escape_code, escape_name, sanitize_to_length};
+use engine::{Hit, IndexCoverage, Mention, Mentions, SearchAnswer};
+use text::display::{escape_code, escape_name, escape_name_to_length, sanitize_to_length};
 
 use super::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::call::blocking::run_blocking;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolResult, to_tool_result};
-use crate::roots::query::QueryOutcome;
+use crate::roots::query::{IndexAnswer, QueryOutcome};
 use crate::wire::search::{HitOutput, SearchOutput};
 
 /// Number of hits of a full answer that show more lines than the rest.
@@ -54,7 +54,8 @@ const fn brief_level(first_lines: usize, max_related: usize, [signature, line, t
     DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, brief, tail, max_related }
 }
 
-/// The levels of a full answer, the most detailed first. The first that fits is used.
+/// The levels of a full answer, the most detailed first: each takes fewer tokens than the one before it. The first that
+/// fits is used.
 const FULL_LEVELS: [DetailLevel; 18] = [
     level(usize::MAX, usize::MAX, usize::MAX, 3),
     level(usize::MAX, usize::MAX, 500, 3),
@@ -76,20 +77,27 @@ const FULL_LEVELS: [DetailLevel; 18] = [
     level(1, 1, 30, 0),
 ];
 
-/// The levels of a brief answer, the most detailed first. Later places lose detail before the first ones do.
-const BRIEF_LEVELS: [DetailLevel; 13] = [
-    brief_level(40, 3, [90, 90, 80]),
-    brief_level(40, 2, [40, 60, 0]),
+/// The levels of a brief answer that show the whole first place if it has at most 60 lines, each smaller than the one
+/// before it. Later places lose detail before the first one does.
+const WHOLE_LEVELS: [DetailLevel; 4] = [
+    brief_level(60, 3, [90, 90, 80]),
+    brief_level(60, 2, [40, 60, 0]),
+    brief_level(60, 1, [0, 50, 0]),
+    brief_level(60, 0, [0, 0, 0]),
+];
+
+/// The other levels of a brief answer, each smaller than the one before it.
+const BRIEF_LEVELS: [DetailLevel; 11] = [
     brief_level(24, 3, [90, 90, 80]),
     brief_level(24, 2, [40, 60, 0]),
-    brief_level(14, 3, [90, 90, 80]),
-    brief_level(12, 2, [60, 80, 50]),
+    brief_level(14, 2, [40, 60, 0]),
     brief_level(12, 2, [40, 60, 0]),
     brief_level(10, 1, [40, 50, 0]),
     brief_level(8, 1, [30, 50, 0]),
     brief_level(6, 1, [0, 50, 0]),
     brief_level(4, 0, [0, 40, 0]),
-    brief_level(1, 0, [30, 40, 0]),
+    brief_level(2, 0, [0, 40, 0]),
+    brief_level(1, 0, [0, 40, 0]),
     brief_level(1, 0, [0, 0, 0]),
 ];
 
@@ -107,6 +115,29 @@ pub struct AnswerFrame {
     pub cursor: PageCursor,
     /// Whether more hits follow the page.
     pub more: bool,
+    /// The code that names the definition of the first hit.
+    pub mentions: Option<Mentions>,
+}
+
+/// The hits of a call.
+pub struct FoundHits {
+    pub answer: SearchAnswer,
+    /// The code that names the definition of the first hit; `None` if it was not looked for or is too much.
+    pub mentions: Option<Mentions>,
+}
+
+impl IndexAnswer for FoundHits {
+    fn coverage(&self) -> Option<&IndexCoverage> {
+        Some(&self.answer.coverage)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.answer.notes
+    }
+
+    fn is_empty(&self) -> bool {
+        self.answer.hits.is_empty()
+    }
 }
 
 /// A request for a page of hits.
@@ -140,10 +171,10 @@ pub fn default_hit_tokens(detail: Detail, form: AnswerForm, text: &str) -> u32 {
 }
 
 /// Answers a call with a page of hits. The hits of `outcome` include those of the earlier pages.
-pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage) -> ToolResult {
+pub async fn answer_with_hits(outcome: QueryOutcome<FoundHits>, page: HitPage) -> ToolResult {
     let HitPage { noun, words, detail, cursor, limit, budget } = page;
     match outcome {
-        QueryOutcome::Answer(mut answer, mut note) => {
+        QueryOutcome::Answer(FoundHits { mut answer, mentions }, mut note) => {
             if let Some(count) = words.count_exact(&answer.hits).filter(|_| detail == Detail::Brief) {
                 answer.hits.truncate(count);
                 append_note(&mut note, ONLY_EXACT);
@@ -153,7 +184,7 @@ pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage
             answer.hits.truncate(limit);
             answer.hits.iter_mut().for_each(|hit| hit.text = escape_code(&hit.text).into_owned());
             cursor.note_index_change(answer.generation, &mut note);
-            let frame = AnswerFrame { noun, words, detail, note, cursor, more };
+            let frame = AnswerFrame { noun, words, detail, note, cursor, more, mentions };
             to_tool_result(run_blocking(move || render_hits(&answer, &frame, budget)).await??, budget.form)
         }
         QueryOutcome::NotIndexedYet(text) => to_tool_result(
@@ -162,6 +193,9 @@ pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage
         ),
     }
 }
+
+/// Maximum length of a path, and of a name, in the place of a mention, in characters.
+const MAX_MENTION_CHARS: usize = 80;
 
 /// Note on an answer that has only the places that contain the text of the query.
 const ONLY_EXACT: &str = "only places with this very text; detail full has others";
@@ -174,16 +208,17 @@ fn render_hits(
     budget: TokenBudget,
 ) -> Result<RenderedAnswer<SearchOutput>, AnswerError> {
     let all = found.hits.len();
-    let levels: &[DetailLevel] = match frame.detail {
-        Detail::Brief => &BRIEF_LEVELS,
-        Detail::Full => &FULL_LEVELS,
+    let lists: &[&[DetailLevel]] = match frame.detail {
+        Detail::Brief => &[&WHOLE_LEVELS, &BRIEF_LEVELS],
+        Detail::Full => &[&FULL_LEVELS],
     };
-    for level in levels.iter().copied() {
-        if let Some(fitting) = render_first_hits(found, frame, level, all).within(budget)? {
+    for levels in lists {
+        let fit = |detail: usize| render_first_hits(found, frame, levels[levels.len() - detail], all).within(budget);
+        if let Some(fitting) = find_largest(levels.len(), fit)? {
             return Ok(fitting);
         }
     }
-    let last = levels[levels.len() - 1];
+    let last = lists[lists.len() - 1].last().copied().unwrap_or(level(1, 1, 30, 0));
     let fitting = find_largest(all, |count| render_first_hits(found, frame, last, count).within(budget))?;
     Ok(fitting.unwrap_or_else(|| render_first_hits(found, frame, last, 0)))
 }
@@ -220,7 +255,15 @@ fn render_first_hits(
         let detail = PlaceDetail { max_line_chars: level.max_line_chars, max_related };
         let lengths = if rank < SIGNED_HITS { level.brief } else { level.tail };
         parts.push(if lines == 1 { place.format_brief(lengths) } else { place.format(detail) });
-        structured.hits.push(to_hit_output(&place, detail, (lines == 1).then_some(lengths)));
+        let mut output = to_hit_output(&place, detail, (lines == 1).then_some(lengths));
+        if let Some(mentions) = frame.mentions.as_ref().filter(|_| rank == 0 && lines > 1) {
+            output.named_in = mentions.lines.iter().map(format_mention).collect();
+            parts.push(match (output.named_in.join(", "), mentions.has_more) {
+                (places, false) if places.is_empty() => "named nowhere else outside of tests".to_owned(),
+                (places, has_more) => format!("named in {places}{}", if has_more { ", …" } else { "" }),
+            });
+        }
+        structured.hits.push(output);
     }
     if count < all {
         structured.left_out_hits = Some(all - count);
@@ -232,6 +275,13 @@ fn render_first_hits(
         structured.next_cursor = Some(cursor);
     }
     RenderedAnswer { text: parts.join("\n"), structured }
+}
+
+/// Formats a line that names a definition, such as `src/a.rs:10 run`.
+fn format_mention(mention: &Mention) -> String {
+    let path = escape_name_to_length(mention.path.as_str(), MAX_MENTION_CHARS);
+    let within = escape_name_to_length(&mention.within, MAX_MENTION_CHARS);
+    format!("{path}:{} {within}", mention.line).trim_end().to_owned()
 }
 
 /// Converts a place to its wire type. A place on one line has its signature, and its deciding line, if any, as code.
@@ -259,6 +309,7 @@ fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, brief: Option<BriefLeng
         },
         code,
         also: place.related(detail.max_related),
+        named_in: Vec::new(),
     }
 }
 

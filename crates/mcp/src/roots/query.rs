@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{
-    CodeExcerpt, EngineError, FolderOutline, IndexCoverage, QueryCalls, ReferenceAnswer, SearchAnswer, SymbolAnswer,
-};
+use engine::{CodeExcerpt, EngineError, FolderOutline, IndexCoverage, QueryCalls, ReferenceAnswer, SymbolAnswer};
 use futures::future::{join_all, select_all};
 use platform::cancel::CancelToken;
 use text::display::sanitize_to_length;
@@ -42,20 +40,6 @@ pub trait IndexAnswer {
     /// Returns whether nothing was found.
     fn is_empty(&self) -> bool {
         false
-    }
-}
-
-impl IndexAnswer for SearchAnswer {
-    fn coverage(&self) -> Option<&IndexCoverage> {
-        Some(&self.coverage)
-    }
-
-    fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    fn is_empty(&self) -> bool {
-        self.hits.is_empty()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tool `find_similar`: finds code like a given place or snippet.
 
 use answer::QueryWords;
-use engine::{MAX_LIMIT, SimilarQuery, SimilarTarget};
+use engine::{CancelToken, MAX_LIMIT, QueryCalls, SimilarQuery, SimilarTarget};
 
 use text::display::escape_name_to_length;
 
@@ -11,7 +11,7 @@ use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
 use crate::call::values::split_line_suffix;
-use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
+use crate::render::hits::{FoundHits, HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::ServedRoots;
 use crate::wire::argument::{
@@ -85,7 +85,10 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     // One hit beyond the page is requested, to find out whether there is another page.
     let max_hits = (offset + limit + 1).min(MAX_LIMIT);
     let query = SimilarQuery { target: target_code, limit: max_hits, filter, written_filters: String::new() };
-    let outcome = query_engine(roots, target, context, move |engine, cancel| engine.find_similar(&query, cancel));
+    let find = move |engine: &dyn QueryCalls, cancel: &CancelToken| {
+        engine.find_similar(&query, cancel).map(|answer| FoundHits { answer, mentions: None })
+    };
+    let outcome = query_engine(roots, target, context, find);
     let page = HitPage { noun: "similar places", words: QueryWords::default(), detail, cursor, limit, budget };
     answer_with_hits(outcome.await?, page).await
 }

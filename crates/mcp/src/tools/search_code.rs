@@ -1,14 +1,14 @@
 //! The tool `search_code`: finds code by meaning.
 
-use answer::QueryWords;
-use engine::{ContentFilter, Filter, MAX_LIMIT, RetrievalMode, SearchQuery};
+use answer::{Detail, QueryWords};
+use engine::{CancelToken, ContentFilter, Filter, MAX_LIMIT, QueryCalls, RetrievalMode, SearchQuery};
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
-use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
+use crate::render::hits::{FoundHits, HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::{CallTarget, ServedRoots};
 use crate::wire::argument::{
@@ -22,7 +22,8 @@ pub const TOOL: ToolEntry = ToolEntry {
     name: "search_code",
     title: "Search code by meaning",
     description: "Find code by meaning: ask \"where are failed uploads retried\", or paste an error, a stack trace or \
-        code. Returns places, best first, with the lines that decide.",
+        code. Returns places, best first: the first with its code and what names it, the others with the line that \
+        decides.",
     search_hint: "semantic code search: where is, how does, which code handles",
     arguments: KnownArguments {
         required: &[&QUERY],
@@ -34,6 +35,9 @@ pub const TOOL: ToolEntry = ToolEntry {
     listing: ToolListing::Always,
     call: |roots, given, context| Box::pin(call_search_code(roots, given, context)),
 };
+
+/// Maximum number of lines that name the first place's definition.
+const MAX_MENTIONS: usize = 3;
 
 /// Maximum length of a query, in bytes; longer texts belong in `find_similar`.
 const MAX_QUERY_BYTES: usize = 10_000;
@@ -49,7 +53,14 @@ async fn call_search_code(roots: &ServedRoots, given: GivenArguments, context: &
     let (offset, limit) = (cursor.hits_before()?, query.limit);
     // One hit more than a page shows whether there is another page.
     query.limit = (offset + limit + 1).min(MAX_LIMIT);
-    let outcome = query_engine(roots, target, context, move |engine, cancel| engine.search(&query, cancel)).await?;
+    let is_first_page = detail == Detail::Brief && offset == 0;
+    let search = move |engine: &dyn QueryCalls, cancel: &CancelToken| {
+        let answer = engine.search(&query, cancel)?;
+        let first = answer.hits.first().filter(|_| is_first_page);
+        let mentions = first.map(|hit| engine.find_mentions(hit, MAX_MENTIONS)).transpose()?.flatten();
+        Ok(FoundHits { answer, mentions })
+    };
+    let outcome = query_engine(roots, target, context, search).await?;
     answer_with_hits(outcome, HitPage { noun: "hits", words, detail, cursor, limit, budget }).await
 }
 

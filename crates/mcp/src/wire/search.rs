@@ -54,4 +54,7 @@ pub struct HitOutput {
     /// Other matches in the same file, as `first-last kind name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// Code outside of tests that names the definition of the first hit, as `path:line name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub named_in: Vec<String>,
 }

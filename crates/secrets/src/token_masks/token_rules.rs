@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
@@ -100,7 +100,8 @@ impl TokenRules {
             rules.push(TokenRule::parse(table));
         }
         let allowed = document.get("allowlist").and_then(Item::as_table).map(Allowlist::parse).unwrap_or_default();
-        let keywords = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&keywords);
+        let keywords =
+            AhoCorasickBuilder::new().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(&keywords);
         Self { rules, keywords: keywords.expect("a few short keywords"), rules_of_keyword, allowed }
     }
 
