@@ -85,20 +85,24 @@ fn note_configuration<S: QuerySource + ?Sized>(
         let file = &snapshot.files[file];
         language::language_content(file.language) == ContentKind::Config && compiled.allows(file)
     };
-    let mut found = files_with_all_words(snapshot, text)?;
-    if found.iter().any(|file| hits.iter().any(|hit| hit.path == snapshot.files[*file].path)) {
+    let found = files_with_all_words(snapshot, text, is_config)?;
+    let Some(first) = found.first() else { return Ok(None) };
+    let is_hit = |file: usize| hits.iter().any(|hit| hit.path == snapshot.files[file].path);
+    if !files_with_all_words(snapshot, text, is_hit)?.is_empty() {
         return Ok(None);
     }
-    found.retain(|file| is_config(*file));
-    let Some(first) = found.first() else { return Ok(None) };
     let more = if found.len() > 1 { format!(" and {} more match", found.len() - 1) } else { " matches".to_owned() };
     let path = escape_name(snapshot.files[*first].path.as_str());
     Ok(Some(format!("configuration files were not searched ({path}{more}; content all includes them)")))
 }
 
-/// Returns the files that have all words of a query, of which only the first [`MAX_WORDS`] long ones count, and of
+/// Returns the allowed files that have all words of a query, of which only the first [`MAX_WORDS`] long ones count, and of
 /// these only rare ones; none if fewer than two words count.
-fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, EngineError> {
+fn files_with_all_words(
+    snapshot: &Snapshot,
+    text: &str,
+    is_allowed: impl Fn(usize) -> bool,
+) -> Result<Vec<usize>, EngineError> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     let words = words.filter(|word| word.chars().count() >= MIN_WORD_CHARS).take(MAX_WORDS);
     let mut found: Option<Vec<usize>> = None;
@@ -111,7 +115,7 @@ fn files_with_all_words(snapshot: &Snapshot, text: &str) -> Result<Vec<usize>, E
         looked_up += 1;
         let files: HashSet<usize> = files.into_iter().collect();
         let both = found.map_or_else(
-            || files.iter().copied().collect(),
+            || files.iter().copied().filter(|file| is_allowed(*file)).collect(),
             |mut both: Vec<usize>| {
                 both.retain(|file| files.contains(file));
                 both
