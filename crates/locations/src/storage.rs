@@ -1,5 +1,6 @@
 //! The objects of a location: read, written under conditions, listed and removed, in a folder or an object store.
 
+mod file_stream;
 mod folder_swap;
 mod http;
 
@@ -16,10 +17,11 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
-    UpdateVersion,
+    BackoffConfig, GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
+    RetryConfig, UpdateVersion,
 };
 
+use self::file_stream::stream_file;
 use self::http::UreqConnector;
 use crate::error::{LocationError, StoreFailure, translate};
 use crate::url::{LocationPlace, LocationUrl};
@@ -205,7 +207,10 @@ impl Storage {
         let got = self.store.get_opts(&self.path(name), GetOptions { range, ..GetOptions::default() }).await;
         let got = got.map_err(|error| self.fail("to read", &error).into_error(&self.shown, name))?;
         let (storage, name) = (self.clone(), name.to_owned());
-        let pieces = got.into_stream();
+        let pieces = match got.payload {
+            GetResultPayload::File(file, _) => stream_file(file, got.range),
+            GetResultPayload::Stream(pieces) => pieces,
+        };
         let pieces = pieces.map_err(move |error| storage.fail("to read", &error).into_error(&storage.shown, &name));
         Ok(Box::pin(pieces))
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
+use tokio::task::spawn_blocking;
 
 use crate::error::LocationError;
 use crate::layout::{BasePart, part_object, to_hex};
@@ -13,6 +14,9 @@ use crate::storage::Storage;
 
 /// Maximum number of attempts to fetch a part. Within an attempt, object_store repeats requests that fail.
 const ATTEMPTS: u32 = 3;
+
+/// Number of bytes from which a piece is written and hashed on another thread.
+const LARGE_PIECE: usize = 256 << 10;
 
 /// Returns whether the file at `path` has the content of the part.
 pub fn is_intact(path: &Path, part: &BasePart) -> bool {
@@ -89,10 +93,17 @@ async fn fetch_rest(
     }
     let mut pieces = storage.stream(&part_object(&part.sha256), here).await?;
     while let Some(piece) = pieces.try_next().await? {
-        file.write_all(&piece).map_err(fail("write"))?;
-        hasher.update(&piece);
         here += piece.len() as u64;
         *fetched += piece.len() as u64;
+        let is_large = piece.len() >= LARGE_PIECE;
+        let store = move || {
+            file.write_all(&piece)?;
+            hasher.update(&piece);
+            Ok((file, hasher))
+        };
+        // Several parts at once, each on a thread of its own.
+        let stored = if is_large { spawn_blocking(store).await.map_err(io::Error::other).flatten() } else { store() };
+        (file, hasher) = stored.map_err(fail("write"))?;
         seen(here);
         if here > part.bytes {
             break;
