@@ -77,6 +77,8 @@ fn a_search_says_what_names_its_first_place() {
     assert!(found.contains("\nnamed in app/views.py:5 log_in\n"), "neither the import nor the test: {found}");
     let found = text(&mut raw, "search_code", json!({ "query": "open the turnstile" }));
     assert!(found.contains("unlock_turnstile") && found.contains("\nnamed nowhere else outside of tests"), "{found}");
+    let found = text(&mut raw, "search_code", json!({ "query": "test_log_in" }));
+    assert!(found.starts_with("tests/test_login.py:") && !found.contains("named "), "a test has no callers: {found}");
     assert!(raw.close().success());
     let mut structured = RawClient::spawn(command(&repository, &["serve", "--structured"]));
     structured.initialize();

@@ -39,13 +39,15 @@ const PASSIVE: [&str; 15] =
     ["//", "#", "* ", "*/", "/*", "--", "\"\"\"", ";", "%", "<!--", "import ", "from ", "use ", "using ", "export {"];
 
 /// Returns the first `count` lines that name the function, method, constructor or macro of a hit; `None` for a hit of
-/// another kind, and for a name that is too common to list.
+/// another kind or in a test, and for a name that is too common to list.
 ///
 /// # Errors
 /// If the store cannot be read.
 pub fn find_mentions(snapshot: &Snapshot, hit: &Hit, count: usize) -> Result<Option<Mentions>, StoreError> {
     use SymbolKind::{Constructor, Function, Macro, Method};
-    let is_called = matches!(hit.kind, Function | Method | Constructor | Macro);
+    let is_test = |file: usize| snapshot.files[file].is_test_or_example();
+    let is_called = matches!(hit.kind, Function | Method | Constructor | Macro)
+        && !snapshot.file_index(hit.path.as_str()).is_some_and(is_test);
     let mut whole = None;
     words::for_each_search_word(&hit.symbol, |word| whole = Some(hash_term(word)));
     let Some(whole) = whole.filter(|_| is_called) else { return Ok(None) };
