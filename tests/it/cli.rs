@@ -139,6 +139,17 @@ fn running_without_a_command_prints_help_and_exits_with_code_2() {
 }
 
 #[test]
+fn json_output_names_the_project_of_each_result() {
+    let source = "export function settleInvoice(invoice) {\n  return invoice.total;\n}\n";
+    let project = Project::with_files(&[("shop/package.json", "{\"name\": \"@org/shop\"}"), ("shop/pay.js", source)]);
+    let query = "settleInvoice";
+    let batch = project.run_with(&["search", "--batch", "--json"], &json!({ "query": query }).to_string());
+    for answer in [project.run(&["search", query, "--json"]).json(), batch.json()] {
+        assert_eq!(results(&answer)[0]["project"], "@org/shop", "{answer}");
+    }
+}
+
+#[test]
 fn json_output_has_every_field() {
     let ran = project().run(&["search", RETRIES, "--json"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1));

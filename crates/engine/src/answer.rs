@@ -79,7 +79,7 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
 }
 
 /// Completes the results of a search: adds notes and the coverage, marks hits whose file has changed since it was
-/// indexed, leaves out hits whose text is damaged, and sets the project of each hit.
+/// indexed, and leaves out hits whose text is damaged.
 ///
 /// With a trusted base, the coverage counts as complete. Otherwise, hits in changed files are left out too if the index
 /// is an unconfirmed copy of another folder's index or the model of its base is missing; in the latter case, the
@@ -108,7 +108,6 @@ pub(crate) fn build_answer<S: QuerySource + ?Sized>(
     }
     notes.extend(damage_note(source, snapshot, states.contains(&TextState::Damaged)));
     notes.extend(source.left_out_notes());
-    source.set_projects(&mut hits);
     let mut coverage = IndexCoverage::of_snapshot(snapshot);
     if trusts_base {
         // The user asked for this collection, and its index is usually fresh.

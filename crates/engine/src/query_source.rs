@@ -96,7 +96,7 @@ pub trait QuerySource: Send + Sync {
     /// outside, or if the index is not held in memory.
     fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
 
-    /// Sets the project of each hit.
+    /// Sets the project of each hit, which searches leave out. Lists the folders of the hits' files.
     fn set_projects(&self, hits: &mut [Hit]);
 }
 

@@ -1,6 +1,6 @@
 //! Finds the lines of a hit that best match the query.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::query::parsed_query::ParsedQuery;
 use crate::retrieve::candidates::PartCandidates;
@@ -56,13 +56,20 @@ impl LineScorer {
     }
 
     fn score(&self, line: &str) -> f32 {
-        let mut found: HashSet<String> = HashSet::new();
+        let mut found: Vec<(&str, f32)> = Vec::new();
         words::for_each_search_word(line, |word| {
-            if self.weights.contains_key(word) {
-                found.insert(word.to_owned());
+            if let Some((word, weight)) = self.weights.get_key_value(word)
+                && !found.iter().any(|(known, _)| known == word)
+            {
+                found.push((word, *weight));
             }
         });
-        let sum: f32 = found.iter().filter_map(|word| self.weights.get(word)).sum();
+        // Sorted, so that lines with the same words have exactly the same score.
+        found.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let sum: f32 = found.iter().map(|(_, weight)| weight).sum();
+        if found.is_empty() || self.pasted.is_empty() {
+            return sum;
+        }
         let line_words = split_words(line);
         let run = self.pasted.iter().map(|pasted| longest_shared_run(pasted, &line_words)).max().unwrap_or(0);
         #[expect(clippy::cast_precision_loss, reason = "a small count")]
@@ -99,6 +106,16 @@ mod tests {
         assert_eq!(lines, [12, 40, 11]);
         put_first(&mut lines, std::iter::empty());
         assert_eq!(lines, [12, 40, 11]);
+    }
+
+    #[test]
+    fn lines_with_the_same_words_keep_their_order() {
+        let words = ["open", "close", "read", "write", "seek", "flush", "sync"];
+        let weights = words.iter().zip([0.1, 0.7, 3.3, 0.3, 1.9, 0.01, 2.2]);
+        let weights = weights.map(|(word, weight)| ((*word).to_owned(), weight)).collect();
+        let scorer = LineScorer { weights, pasted: Vec::new() };
+        let lines: Vec<String> = (0..words.len()).map(|at| [&words[at..], &words[..at]].concat().join(" ")).collect();
+        assert_eq!(scorer.find_lines(&lines.join("\n"), Span { start_line: 1, end_line: 7 }), [1, 2, 3]);
     }
 
     #[test]

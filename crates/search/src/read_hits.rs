@@ -10,7 +10,9 @@ use crate::rank::ranking::RankedPlace;
 use crate::retrieve::retrieval::QueryCandidates;
 use crate::snapshot::Snapshot;
 use crate::snapshot::column_block::ChunkMeta;
+use crate::threads::map_in_parallel;
 use platform::cancel::CancelToken;
+use store::ChunkText;
 use types::{Symbol, qualified_name};
 
 /// Maximum number of related chunks listed with a hit, without those that are hits themselves.
@@ -47,13 +49,18 @@ pub(crate) fn read_hits(
     // One read takes less time than one for the hits and one for the related chunks.
     let all: Vec<u32> = shown.iter().chain(&several).copied().collect();
     let mut texts = snapshot.read_texts(&all)?;
+    let chunks_with_texts: Vec<_> = all.iter().zip(&texts).collect();
+    let find_lines = |(chunk, text): &(&u32, &ChunkText)| lines.find_lines(&text.text, snapshot.chunk(**chunk).span);
+    let mut lines_of_hits = map_in_parallel(&chunks_with_texts, find_lines);
+    let lines_of_several = lines_of_hits.split_off(shown.len());
     let texts_of_several = texts.split_off(shown.len());
     let masked = texts.iter().filter(|text| text.is_masked && !text.is_damaged).count();
-    let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
-    for (chunk, text) in several.iter().zip(texts_of_several).filter(|(_, text)| !text.is_damaged) {
-        let meta = snapshot.chunk(*chunk);
-        let best_line = lines.find_lines(&text.text, meta.span).first().copied();
-        related_titles.insert(*chunk, find_title(&meta, &text.definitions, best_line));
+    let intact = ranked.iter().zip(texts).zip(lines_of_hits).filter(|((_, text), _)| !text.is_damaged);
+    for ((chunk, text), best) in several.iter().zip(texts_of_several).zip(lines_of_several) {
+        if !text.is_damaged {
+            let title = find_title(&snapshot.chunk(*chunk), &text.definitions, best.first().copied());
+            related_titles.insert(*chunk, title);
+        }
     }
     let to_related = |chunk: u32| {
         let meta = snapshot.chunk(chunk);
@@ -62,11 +69,10 @@ pub(crate) fn read_hits(
             .map_or((meta.kind, meta.container, meta.symbol), |title| (title.kind, &*title.container, &*title.name));
         RelatedChunk { span: meta.span, kind, name: qualified_name(container, name) }
     };
-    let hits = intact.map(|(place, text)| {
+    let hits = intact.map(|((place, text), mut deciding_lines)| {
         let meta = snapshot.chunk(place.chunk);
         let file_index = snapshot.file_of_chunk(place.chunk);
         let file = &snapshot.files[file_index];
-        let mut deciding_lines = lines.find_lines(&text.text, meta.span);
         if let Some(named) = found.named.get(&file_index) {
             put_first(&mut deciding_lines, named.named_lines().filter(|line| meta.span.contains(*line)));
         }

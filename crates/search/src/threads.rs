@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use platform::process::lower_thread_priority;
 use platform::threads::describe_thread_limits;
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// The pool that all searches share.
@@ -47,6 +48,14 @@ pub(crate) fn run_on_search_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T 
     }
     let start = || build_search_pool().expect("threads can be started; `start_search_threads` reports it otherwise");
     SEARCH_POOL.get_or_init(start).install(work)
+}
+
+/// Returns the results of `each` for `items`, in their order, computed on the threads that searches share.
+///
+/// # Panics
+/// If the pool is not running and its threads cannot be started.
+pub(crate) fn map_in_parallel<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    run_on_search_pool(|| items.par_iter().map(each).collect())
 }
 
 /// Runs `work` on a thread pool that searches do not use, at low priority.

@@ -82,6 +82,13 @@ pub fn chunk_text(file: &SourceFile, span: Span) -> Option<Cow<'_, str>> {
     Some(shorten_lines(file.language, cut_lines(&file.text, span)?).text)
 }
 
+/// Returns whether `text` is the lines of `span` in a file of UTF-8, and has no credential of its own. False for texts
+/// that differ from the lines of their file: those with masks or shortened lines, and the cells of notebooks.
+pub fn has_unmasked_lines(path: &RepoPath, bytes: &[u8], span: Span, text: &str) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|file| cut_lines(file, span) == Some(text))
+        && mask_tokens(path.as_str(), text.to_owned()).1.is_empty()
+}
+
 /// Returns the lines of `span` without the last line end, as the text of a chunk is cut; `None` if the text has fewer
 /// lines or `span` is not a valid range of lines.
 fn cut_lines(text: &str, span: Span) -> Option<&str> {
@@ -137,6 +144,26 @@ mod tests {
             let (file, decoding) = decode_file(&RepoPath::new("bin/run"), bytes, &LanguageChoices::default());
             assert_eq!((file.language.0, file.masks.len(), decoding.problem), ("python", 1, None), "{}", file.text);
         }
+    }
+
+    #[test]
+    fn lines_as_in_the_file_have_no_credential() {
+        let token = format!("ghp_{}", "aB3dE6gH9j".repeat(4).split_at(36).0);
+        let has = |file: &str, line, text: &str| {
+            let span = Span { start_line: line, end_line: line };
+            has_unmasked_lines(&RepoPath::new("a.py"), file.as_bytes(), span, text)
+        };
+        let file = format!("a = 1\nkey = '{token}'\nb = 2\n");
+        assert!(has(&file, 1, "a = 1") && has(&file, 3, "b = 2"));
+        assert!(!has(&file, 2, "key = '\u{2022}\u{2022}\u{2022}\u{2022}'"), "the file has something else");
+        assert!(!has(&file, 2, &format!("key = '{token}'")), "a credential is never shown");
+        assert!(!has(&file, 1, "b = 2") && !has(&file, 9, ""), "other lines");
+        assert!(!has_unmasked_lines(
+            &RepoPath::new("a.py"),
+            b"a = '\xff'\n",
+            Span { start_line: 1, end_line: 1 },
+            "a = '\u{fffd}'"
+        ));
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod long_lines;
 pub mod parse;
 pub mod walk;
 
-pub use decode::{chunk_text, count_lines, decode_file, decode_source, decode_source_as};
+pub use decode::{chunk_text, count_lines, decode_file, decode_source, decode_source_as, has_unmasked_lines};
 pub use embedded::is_notebook;
 pub use secrets;

@@ -5,8 +5,14 @@
 mod byte_pairs;
 mod pieces;
 
+use std::cell::RefCell;
+
 use byte_pairs::PieceCounter;
 use pieces::split_pieces;
+
+thread_local! {
+    static COUNTER: RefCell<PieceCounter> = RefCell::default();
+}
 
 /// Returns the number of tokens of `text`.
 pub fn count_tokens(text: &str) -> usize {
@@ -15,10 +21,11 @@ pub fn count_tokens(text: &str) -> usize {
 
 /// Returns the number of tokens of `text`, or `None` when there are more than `limit`.
 pub fn count_tokens_up_to(text: &str, limit: usize) -> Option<usize> {
-    let mut counter = PieceCounter::default();
-    split_pieces(text).try_fold(0, |counted, piece| {
-        let count = counter.count_up_to(piece.as_bytes(), limit - counted)?;
-        Some(counted + count)
+    COUNTER.with_borrow_mut(|counter| {
+        split_pieces(text).try_fold(0, |counted, piece| {
+            let count = counter.count_up_to(piece.as_bytes(), limit - counted)?;
+            Some(counted + count)
+        })
     })
 }
 

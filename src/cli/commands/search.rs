@@ -58,6 +58,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     }
     if arguments.json {
         let mut printer = Printer::new();
+        searched.set_projects(&mut answer.hits);
         show_hit_paths(&mut answer, &paths);
         let repositories = searched.list_repositories();
         printer.json(&SearchJson::new(&query.text, &answer, &repositories))?;

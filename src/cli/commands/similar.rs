@@ -52,6 +52,7 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     let ranked = answer.hits.len();
     let more = page.cut(&mut answer.hits);
     if arguments.json {
+        searched.set_projects(&mut answer.hits);
         show_hit_paths(&mut answer, &paths);
         let mut printer = Printer::new();
         printer.json(&SearchJson::new(&text, &answer, &searched.list_repositories()))?;

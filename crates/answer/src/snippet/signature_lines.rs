@@ -93,11 +93,29 @@ fn find_signature_line(lines: &[&str], signature: &str) -> Option<usize> {
         return None;
     }
     let begins = |line: &&str| {
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let is_annotated = || is_annotation(&line) && line.contains(signature);
-        !line.is_empty() && (signature.starts_with(&line) || line.starts_with(signature) || is_annotated())
+        begins_alike(line, signature)
+            || (is_annotation(line) && line.split_whitespace().collect::<Vec<_>>().join(" ").contains(signature))
     };
     lines.iter().position(begins)
+}
+
+/// Returns whether a line that is not blank is the beginning of a signature or begins with it, once the white space in
+/// the line is collapsed as it is in the signature.
+fn begins_alike(line: &str, signature: &str) -> bool {
+    let mut rest = signature;
+    for (index, word) in line.split_whitespace().enumerate() {
+        if index > 0 {
+            match rest.strip_prefix(' ') {
+                Some(after) => rest = after,
+                None => return rest.is_empty(),
+            }
+        }
+        match rest.strip_prefix(word) {
+            Some(after) => rest = after,
+            None => return word.starts_with(rest),
+        }
+    }
+    rest.len() < signature.len()
 }
 
 /// Returns whether a line begins with an annotation in a common language: `@Test`, `[Fact]`, `#[test]`.
@@ -139,6 +157,8 @@ mod tests {
         assert_eq!(found.map(|(lines, _)| lines.start), Some(2));
         assert_eq!(find(&["step();", "run();"], "public void run()", ""), None, "a later part");
         assert_eq!(find(&["fn open(path: &Path) {"], "fn open(path: &Path)", "open"), Some((0..1, true)));
+        assert_eq!(find(&["  fn  open", "(a)"], "fn open(a)", ""), Some((0..2, true)));
+        assert_eq!(find(&["fn opener(a)", "fn open (a)", "", "open"], "fn open(a)", ""), None);
         assert_eq!(find(&[], "fn open()", "open"), None);
     }
 }

@@ -51,7 +51,7 @@ pub struct Hit {
     pub score: f32,
     /// Other relevant chunks of the same file that are not hits, best first; only in the first hit of a file.
     pub also: Vec<RelatedChunk>,
-    /// The name of the innermost project that contains the file. Set by the engine.
+    /// The name of the innermost project that contains the file. Set by the engine on request.
     pub project: Option<String>,
     /// The repository of a group that contains the file: the first part of its path; `None` outside of a group.
     pub repository: Option<String>,

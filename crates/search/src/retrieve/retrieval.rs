@@ -66,9 +66,10 @@ pub(crate) fn retrieve<'s>(
     let mut pasted = HashMap::new();
     if query.mode == RetrievalMode::Hybrid && !is_own_text {
         for text in &query.pasted_texts {
-            let lexical = LexicalScores::compute(snapshot, &QueryTerms::from_words(text))?;
+            let terms = QueryTerms::from_words(text);
+            let lexical = LexicalScores::compute(snapshot, &terms)?;
             let best = lexical.select_best(MAX_MESSAGE_CHUNKS, |chunk| filter.allows(snapshot, chunk));
-            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, &lexical, best.into_iter())?);
+            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, (&terms, &lexical), best.into_iter())?);
             QueryError::check_cancelled(cancel)?;
         }
         filter.named.extend(pasted.keys());
@@ -84,7 +85,7 @@ pub(crate) fn retrieve<'s>(
     {
         let chunks = || files.iter().flat_map(|file| &file.chunks).map(|chunk| chunk.chunk);
         for text in &query.pasted_texts {
-            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, lexical, chunks())?);
+            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, (&query.terms, lexical), chunks())?);
         }
     }
     Ok(QueryCandidates { pasted, parts, filter, named, note })

@@ -4,6 +4,7 @@
 
 mod recent_texts;
 mod search;
+mod text_readers;
 mod texts;
 pub mod view_slot;
 
@@ -20,6 +21,7 @@ use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
 use self::recent_texts::RecentTexts;
+use self::text_readers::TextReaders;
 use super::location::{IndexLocation, SNAPSHOT_CACHE};
 use super::lock::ReaderLock;
 use super::manifest::{self, CommitRecord, RowDigest};
@@ -66,6 +68,7 @@ pub(super) struct LanceView {
     /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
     recent_texts: RecentTexts,
+    text_readers: TextReaders,
     /// Tells writers that the commit is read; `None` for a writer's own views, and where files cannot be locked.
     _lock: Option<ReaderLock>,
 }
@@ -134,6 +137,7 @@ impl LanceView {
             opened_saved: Mutex::default(),
             damaged_rows: AtomicU64::new(0),
             recent_texts: RecentTexts::default(),
+            text_readers: TextReaders::default(),
             _lock: None,
         })
     }

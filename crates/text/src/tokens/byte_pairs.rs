@@ -3,7 +3,7 @@
 //! token.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::LazyLock;
 
 use fst::Map;
@@ -16,6 +16,12 @@ static VOCABULARY: LazyLock<Map<&'static [u8]>> = LazyLock::new(|| {
 /// The length of the vocabulary's longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
+/// Number of counts above which they are forgotten.
+const MAX_KNOWN: usize = 2_048;
+
+/// Maximum length of a piece whose count is remembered, in bytes.
+const MAX_KNOWN_BYTES: usize = 32;
+
 /// Stands for "no neighbour".
 const NONE: usize = usize::MAX;
 
@@ -27,13 +33,16 @@ struct Part {
     next: usize,
 }
 
-/// Counts the tokens of pieces; reuses its buffers.
+/// Counts the tokens of pieces; reuses its buffers, and remembers counts, because an answer is rendered several times with
+/// nearly the same words until it fits.
 #[derive(Default)]
 pub(super) struct PieceCounter {
     /// Indexed by the part's first byte. A part that was joined with the one before has the end 0.
     parts: Vec<Part>,
     /// Pairs that are a token: rank, start of the left part, end of the right part.
     pairs: BinaryHeap<Reverse<(u64, usize, usize)>>,
+    /// The counts of short pieces.
+    known: HashMap<Box<[u8]>, usize>,
 }
 
 impl PieceCounter {
@@ -42,11 +51,26 @@ impl PieceCounter {
         if piece.len().div_ceil(MAX_TOKEN_BYTES) > limit {
             return None;
         }
-        if piece.len() <= 1 || VOCABULARY.contains_key(piece) {
-            return (piece.len().min(1) <= limit).then_some(piece.len().min(1));
-        }
-        let count = self.join_pairs(piece);
+        let count = match self.known.get(piece) {
+            Some(count) => *count,
+            None => self.count_new(piece),
+        };
         (count <= limit).then_some(count)
+    }
+
+    /// Returns the number of tokens of `piece`, and remembers it.
+    fn count_new(&mut self, piece: &[u8]) -> usize {
+        if piece.len() <= 1 {
+            return piece.len();
+        }
+        let count = if VOCABULARY.contains_key(piece) { 1 } else { self.join_pairs(piece) };
+        if piece.len() <= MAX_KNOWN_BYTES {
+            if self.known.len() >= MAX_KNOWN {
+                self.known.clear();
+            }
+            self.known.insert(piece.into(), count);
+        }
+        count
     }
 
     /// Joins pairs of neighbours, lowest rank first and then leftmost, and returns how many parts are left.

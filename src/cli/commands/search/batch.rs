@@ -81,6 +81,7 @@ pub fn answer_batch(
         let query = line.and_then(|line| parse_query_line(&line, defaults, offset, &mut named_fields));
         match query.and_then(|query| answer_query(searched, query)) {
             Ok((text, mut answer)) => {
+                searched.set_projects(&mut answer.hits);
                 show_hit_paths(&mut answer, paths);
                 printer.json(&SearchJson::new(&text, &answer, &[]))?;
             }
