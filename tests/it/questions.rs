@@ -76,3 +76,24 @@ fn an_answer_notes_a_corrected_typing_error() {
         client.cancel().await.expect("it ends");
     });
 }
+
+#[test]
+fn one_page_answers_for_its_translations() {
+    let page = |text: &str| format!("# Guide\n\nThe retry budget limits how often a failed request is sent. {text}\n");
+    let pages = [
+        ("docs/ja/guide.md", page("再試行の予算")),
+        ("docs/ko/guide.md", page("재시도 예산은 실패한 요청을 다시 보내는 횟수를 제한합니다")),
+        ("docs/guide.md", page("It is refilled every minute, whether it was used or not.")),
+        ("docs/zh-CN/guide.md", page("重试预算")),
+        ("docs/limits.md", page("See also the limits.")),
+        ("src/budget.py", "def spend_budget(request):\n    return request.budget > 0\n".to_owned()),
+    ];
+    let pages: Vec<(&str, &str)> = pages.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let project = Project::with_files(&pages);
+    let mut found = project.paths(&["retry budget of failed requests", "--limit", "10"]);
+    let mut last = found.split_off(3);
+    last.sort();
+    assert_eq!(last, ["docs/ja/guide.md", "docs/ko/guide.md", "docs/zh-CN/guide.md"], "behind {found:?}");
+    assert!(found.contains(&"docs/guide.md".to_owned()), "{found:?}");
+    assert_eq!(project.paths(&["재시도 예산은 실패한 요청"])[0], "docs/ko/guide.md", "the language of the question");
+}

@@ -7,4 +7,5 @@ pub(crate) mod features;
 pub(crate) mod hit;
 pub(crate) mod ranking;
 pub(crate) mod rare_identifiers;
+mod translations;
 pub(crate) mod weights;

@@ -10,6 +10,7 @@ use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
 use super::features::{Feature, Features};
 use super::hit::{Explanation, ScoreTerm};
+use super::translations::PageTexts;
 use super::weights::{PartWeights, RankingWeights};
 use crate::query::parsed_query::ParsedQuery;
 use crate::query::request::RetrievalMode;
@@ -17,6 +18,8 @@ use crate::retrieve::candidate_filter::CandidateFilter;
 use crate::retrieve::candidates::{CandidateFile, MIN_COSINE, PartCandidates};
 use crate::retrieve::retrieval::QueryCandidates;
 use crate::snapshot::Snapshot;
+use source::language;
+use types::ContentKind;
 
 /// Number of files whose chunks are ranked, unless the limit of the query is higher.
 const MIN_RANKED_FILES: usize = 20;
@@ -77,6 +80,9 @@ pub(crate) fn rank(
 ) -> Vec<RankedPlace> {
     let weights = weights.for_query(&query.terms);
     let mut files = rank_files(query, evidence, found, &weights);
+    if query.mode == RetrievalMode::Hybrid {
+        put_translations_last(snapshot, query, evidence, &mut files);
+    }
     files.truncate(query.limit.max(MIN_RANKED_FILES));
     let chunks = chunks_of_files(snapshot, &found.parts, &found.filter, &files);
     let mut scored = score_chunks(snapshot, query, evidence, &found.parts, &weights, &chunks).into_iter();
@@ -114,6 +120,31 @@ pub(crate) fn rank(
         places.sort_by_key(|place| place.is_further);
     }
     places.into_iter().take(query.limit).map(PlaceDraft::finish).collect()
+}
+
+/// Moves pages of documentation that say the same as another one in another language behind all other files. Of such
+/// pages, the original stays, or for a query that is not in ASCII and without an original, the best one. Pages that the
+/// query names stay.
+fn put_translations_last(
+    snapshot: &Snapshot,
+    query: &ParsedQuery,
+    evidence: &QueryEvidence,
+    files: &mut Vec<RankedFile>,
+) {
+    let path_of_page = |file: &RankedFile| {
+        let page = &snapshot.files[file.file];
+        (language::language_content(page.language) == ContentKind::Docs).then(|| page.path.as_str())
+    };
+    let mut texts = match query.text.is_ascii() {
+        true => PageTexts::prefer_originals(files.iter().filter_map(path_of_page)),
+        false => PageTexts::default(),
+    };
+    let mut is_new = |file: &RankedFile| {
+        evidence.named.contains_key(&file.file) || path_of_page(file).is_none_or(|path| !texts.is_repeated(path))
+    };
+    let (mut first, translations): (Vec<RankedFile>, Vec<RankedFile>) = files.drain(..).partition(&mut is_new);
+    first.extend(translations);
+    *files = first;
 }
 
 impl PlaceDraft<'_> {
