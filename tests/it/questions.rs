@@ -97,3 +97,18 @@ fn one_page_answers_for_its_translations() {
     assert!(found.contains(&"docs/guide.md".to_owned()), "{found:?}");
     assert_eq!(project.paths(&["재시도 예산은 실패한 요청"])[0], "docs/ko/guide.md", "the language of the question");
 }
+
+#[test]
+fn a_file_with_the_same_contents_comes_last() {
+    let source = "export function resolveEntry(specifier) {\n  return lookup(specifier, conditions);\n}\n";
+    let other =
+        "// Resolves the entry again after a change.\nexport function reload() {\n  resolveEntry(current);\n}\n";
+    let files =
+        [("lib/index.cjs", source), ("src/index.mjs", source), ("src/index.js", source), ("src/reload.js", other)];
+    let project = Project::with_files(&files);
+    let found = project.paths(&["where is the entry of a specifier resolved"]);
+    assert_eq!(found.iter().position(|path| path == "src/reload.js"), Some(1), "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
+    let named = project.paths(&["resolveEntry in src/index.mjs"]);
+    assert_eq!(named[0], "src/index.mjs", "a file that the question names");
+}

@@ -6,6 +6,8 @@
 //! before it and a part of the gap to the best one, so that one file fills an answer only if nothing else fits. In the
 //! other modes, a file has the score of its best chunk, and further chunks come after the best chunks of all files.
 
+use std::collections::HashSet;
+
 use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
 use super::features::{Feature, Features};
@@ -29,6 +31,9 @@ const MAX_RANKED_CHUNKS: usize = 400;
 
 /// Maximum number of chunks in [`RankedPlace::related`].
 const MAX_RELATED: usize = 8;
+
+/// What a copy of another file loses of its score: more than learned weights give.
+const COPY_COST: f32 = 1_000.0;
 
 /// A scored file.
 pub(crate) struct RankedFile {
@@ -80,10 +85,11 @@ pub(crate) fn rank(
 ) -> Vec<RankedPlace> {
     let weights = weights.for_query(&query.terms);
     let mut files = rank_files(query, evidence, found, &weights);
+    let count = query.limit.max(MIN_RANKED_FILES);
     if query.mode == RetrievalMode::Hybrid {
-        put_translations_last(snapshot, query, evidence, &mut files);
+        put_copies_last(snapshot, query, evidence, &mut files, count);
     }
-    files.truncate(query.limit.max(MIN_RANKED_FILES));
+    files.truncate(count);
     let chunks = chunks_of_files(snapshot, &found.parts, &found.filter, &files);
     let mut scored = score_chunks(snapshot, query, evidence, &found.parts, &weights, &chunks).into_iter();
     let mut places: Vec<PlaceDraft<'_>> = Vec::new();
@@ -122,14 +128,16 @@ pub(crate) fn rank(
     places.into_iter().take(query.limit).map(PlaceDraft::finish).collect()
 }
 
-/// Moves pages of documentation that say the same as another one in another language behind all other files. Of such
-/// pages, the original stays, or for a query that is not in ASCII and without an original, the best one. Pages that the
-/// query names stay.
-fn put_translations_last(
+/// Puts copies behind all other files by their scores: files with the contents of a better one, and pages of documentation that say the
+/// same as another one in another language. Of such pages, the original stays, or for a query that is not in ASCII and
+/// without an original, the best one. Files that the query names stay. Looks at the files before the `count`th one that
+/// stays.
+fn put_copies_last(
     snapshot: &Snapshot,
     query: &ParsedQuery,
     evidence: &QueryEvidence,
-    files: &mut Vec<RankedFile>,
+    files: &mut [RankedFile],
+    count: usize,
 ) {
     let path_of_page = |file: &RankedFile| {
         let page = &snapshot.files[file.file];
@@ -139,12 +147,22 @@ fn put_translations_last(
         true => PageTexts::prefer_originals(files.iter().filter_map(path_of_page)),
         false => PageTexts::default(),
     };
-    let mut is_new = |file: &RankedFile| {
-        evidence.named.contains_key(&file.file) || path_of_page(file).is_none_or(|path| !texts.is_repeated(path))
-    };
-    let (mut first, translations): (Vec<RankedFile>, Vec<RankedFile>) = files.drain(..).partition(&mut is_new);
-    first.extend(translations);
-    *files = first;
+    let (mut contents, mut staying) = (HashSet::new(), 0);
+    for file in files.iter_mut() {
+        if staying >= count {
+            break;
+        }
+        let record = snapshot.record(&snapshot.files[file.file].path);
+        let is_copy = record.is_some_and(|record| !contents.insert(record.content.hash))
+            || path_of_page(file).is_some_and(|path| texts.is_repeated(path));
+        if is_copy && !evidence.named.contains_key(&file.file) {
+            file.terms.push(ScoreTerm { name: "copy or translation of another file", value: 1.0, share: -COPY_COST });
+            file.score -= COPY_COST;
+        } else {
+            staying += 1;
+        }
+    }
+    files.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.file.cmp(&b.file)));
 }
 
 impl PlaceDraft<'_> {
