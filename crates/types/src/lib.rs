@@ -8,6 +8,7 @@ mod declaration;
 mod file;
 mod generation;
 mod hash;
+mod page_path;
 mod path;
 mod project;
 
@@ -16,5 +17,6 @@ pub use declaration::is_declaration;
 pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, OTHER_ENCODINGS, SkipReason, TextEncoding};
 pub use generation::Generation;
 pub use hash::ContentHash;
+pub use page_path::PagePath;
 pub use path::{AbsPath, PathSet, RepoPath, matches_glob};
 pub use project::{Project, is_below};
