@@ -13,8 +13,17 @@ pub fn name_key(name: &str) -> impl Iterator<Item = char> {
     letters.filter(|c| c.is_alphanumeric() || is_letter_mark(*c)).flat_map(char::to_lowercase)
 }
 
+/// Returns the letters in lower case and the digits of a name in ASCII.
+fn ascii_letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+}
+
 /// Returns whether two names are equal, ignoring case and separators.
 pub fn is_same_name(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        // What `name_key` does, without decoding characters: a report compares many names with many files.
+        return ascii_letters(a).eq(ascii_letters(b));
+    }
     name_key(a).eq(name_key(b))
 }
 
@@ -28,8 +37,7 @@ pub fn name_hash(name: &str) -> u64 {
     let add = |hash: u64, code: u32| (hash ^ u64::from(code)).wrapping_mul(FNV_PRIME);
     let hash = if name.is_ascii() {
         // What `name_key` does, without decoding characters: a snapshot hashes every name.
-        let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
-        letters.fold(FNV_START, |hash, byte| add(hash, u32::from(byte.to_ascii_lowercase())))
+        ascii_letters(name).fold(FNV_START, |hash, byte| add(hash, u32::from(byte)))
     } else {
         name_key(name).fold(FNV_START, |hash, c| add(hash, u32::from(c)))
     };
