@@ -159,9 +159,11 @@ fn json_output_has_every_field() {
     assert_eq!(answer["coverage"]["complete"], true);
     let best = results(&answer)[0].as_object().expect("an object");
     let fields: Vec<&str> = best.keys().map(String::as_str).collect();
-    let mut wanted = "path start_line end_line project language kind symbol names container signature score stale text"
-        .split(' ')
-        .collect::<Vec<_>>();
+    let mut wanted =
+        "path start_line end_line project language kind symbol names container signature score stale part \
+                      deciding_lines text"
+            .split_whitespace()
+            .collect::<Vec<_>>();
     wanted.sort_unstable();
     let mut sorted = fields.clone();
     sorted.sort_unstable();

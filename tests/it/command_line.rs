@@ -145,14 +145,14 @@ fn a_shown_path_opens_and_is_read_in_the_working_folder() {
 #[test]
 fn more_lines_are_shown_on_request() {
     let project = Project::empty();
-    let body: String = (0..40).map(|at| format!("    step_{at}();\n")).collect();
+    let body: String = (0..60).map(|at| format!("    step_{at}();\n")).collect();
     project.write("a.rs", format!("// before\n\nfn many_steps() {{\n{body}}}\n\n// after\n"));
     let brief = project.run(&["search", "many_steps", "-n", "1"]);
-    assert!(!brief.out.contains("step_30();") && brief.out.lines().count() < 20, "{}", brief.out);
+    assert!(!brief.out.contains("step_50();") && brief.out.lines().count() < 40, "{}", brief.out);
     let full = project.run(&["search", "many_steps", "-n", "1", "--full"]);
-    assert!((0..40).all(|at| full.out.contains(&format!("step_{at}();"))), "{}", full.out);
+    assert!((0..60).all(|at| full.out.contains(&format!("step_{at}();"))), "{}", full.out);
     let read = project.run(&["read", "many_steps", "-C", "2"]);
-    assert!(read.out.contains("    1  // before") && read.out.contains("   46  // after"), "{}", read.out);
+    assert!(read.out.contains("    1  // before") && read.out.contains("   66  // after"), "{}", read.out);
     project.write("b.rs", "// line one\n// line two\n\n\nfn lonely_function() {\n    work();\n}\n\n\n// the end\n");
     let around = project.run(&["search", "lonely_function", "-n", "1", "-C", "9"]);
     assert!(around.out.contains("    1  // line one") && around.out.contains("   10  // the end"), "{}", around.out);

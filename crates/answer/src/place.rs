@@ -7,7 +7,7 @@ use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
 use crate::query_words::QueryWords;
 use crate::signature::format_signed_name;
-use crate::snippet::signature_lines::{HitSignatures, has_word};
+use crate::snippet::signature_lines::HitSignatures;
 use crate::snippet::{choose_lines, widen_lines};
 
 /// Maximum length of a path in an answer, in characters.
@@ -156,24 +156,43 @@ impl<'h> Place<'h> {
         shown_kind(self.hit.kind, &self.hit.container)
     }
 
-    /// Returns the other definitions in the place that are not inside of the named one, judged by their
-    /// indentation. Empty if the named one is a container or has no name, or its signature is not in the place.
+    /// Returns the other definitions in the place that are not inside of the named one. Empty if the place has no name.
     fn siblings(&self) -> Vec<&'h Symbol> {
         let hit = self.hit;
-        if hit.kind.is_container() || hit.symbol.is_empty() {
+        if hit.symbol.is_empty() {
             return Vec::new();
         }
-        let Some(first) = self.signatures.own.as_ref().map(|own| own.lines.start) else { return Vec::new() };
-        let indentation = |line: &str| line.len() - line.trim_start().len();
-        let level = self.lines.get(first).map_or(0, |line| indentation(line));
+        let (own, qualified) = (self.own_definition().map(|own| own.span), hit.qualified_name());
+        let is_inside = |container: &str| {
+            container.strip_prefix(qualified.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         let is_sibling = |symbol: &&Symbol| {
-            let name = symbol.name.as_str();
-            let is_defined = |line: &&&str| has_word(line, name) && !crate::query_words::is_comment(line);
-            let others = self.lines.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, line)| line);
-            let line = others.into_iter().find(is_defined);
-            name != hit.symbol && line.is_some_and(|line| indentation(line) <= level)
+            let is_elsewhere = match own {
+                Some(own) => symbol.span.end_line < own.start_line || own.end_line < symbol.span.start_line,
+                None => !is_inside(&symbol.container),
+            };
+            symbol.name != hit.symbol && is_elsewhere
         };
         hit.definitions.iter().filter(is_sibling).collect()
+    }
+
+    /// Returns the definition that names the place; `None` if its name is in another part of it.
+    fn own_definition(&self) -> Option<&'h Symbol> {
+        let hit = self.hit;
+        hit.definitions.iter().find(|symbol| symbol.name == hit.symbol && symbol.container == hit.container)
+    }
+
+    /// Returns whether the place has only a part of the definition that names it, such as a comment before it. A
+    /// container is named by its head.
+    pub fn is_partial(&self) -> bool {
+        let hit = self.hit;
+        if hit.symbol.is_empty() || hit.kind.is_container() {
+            return false;
+        }
+        match self.own_definition() {
+            Some(Symbol { span, .. }) => span.start_line < hit.span.start_line || hit.span.end_line < span.end_line,
+            None => self.signatures.own.is_none(),
+        }
     }
 
     /// Returns the shown lines with marks for the omitted ones.
@@ -310,9 +329,10 @@ impl<'h> Place<'h> {
         sanitize_to_length(&signed, plain.chars().count() + signature_chars)
     }
 
-    /// Formats the location, such as `src/a.rs:10-20 (stale)`.
+    /// Formats the location, such as `src/a.rs:10-20 (part) (stale)`.
     fn format_location(&self) -> String {
-        format!("{}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
+        let part = if self.is_partial() { " (part)" } else { "" };
+        format!("{}{part}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
     }
 
     /// Cuts a line to about `max_chars` characters. If that would cut off the word of the query in it, the result

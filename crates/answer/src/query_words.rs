@@ -1,6 +1,7 @@
 //! The words of a query, by how much they say about a line of code: literal texts, identifiers, then other words.
 
 use engine::{Hit, strip_query_filters};
+use text::code::comments::is_comment_line;
 use text::unicode::{RunningScript, compose};
 use text::words::{SplitBuffers, WordForm, split_search_words};
 
@@ -110,7 +111,7 @@ impl QueryWords {
         let mut ranked: Vec<(f64, usize)> = Vec::new();
         for (at, line) in lower.iter().enumerate() {
             let words = sum(line, &self.prefixes, &prefixes) + 2.0 * sum(line, &self.identifiers, &identifiers);
-            let weight = if is_comment(line) { 0.4 * words } else { words };
+            let weight = if is_comment_line(line) { 0.4 * words } else { words };
             let is_literal = self.has_literal(lines[at]);
             if weight > 0.0 || is_literal {
                 ranked.push((if is_literal { weight + 1_000.0 } else { weight }, at));
@@ -162,12 +163,6 @@ fn is_identifier(word: &str) -> bool {
         previous_is_lower = c.is_lowercase();
     }
     false
-}
-
-/// Returns whether a line begins with a mark of a comment or a doc string in a common language.
-pub(crate) fn is_comment(line: &str) -> bool {
-    let line = line.trim_start();
-    ["//", "#", "/*", "* ", "*/", "--", "\"\"\"", ";;", "%"].iter().any(|mark| line.starts_with(mark)) || line == "*"
 }
 
 fn collapse_white_space(text: &str) -> String {

@@ -15,9 +15,10 @@ use self::signature_lines::HitSignatures;
 pub const FILLED_GAP: usize = 2;
 
 /// Returns the indices of about `max_lines` lines: the first line of the own signature, the `deciding` lines (best
-/// first) with their neighbours, the rest of the signature if there is room for twice as many lines, and the `return`
-/// statements. Without deciding lines, the lines after the signature's first line are chosen too, and then those before
-/// it. `signatures` are those among the lines.
+/// first) with their neighbours, the rest of the signature if there is room for twice as many lines, the conditions and
+/// loops around the deciding lines, the block that each of them begins, and the `return` statements. Without deciding
+/// lines, the lines after the signature's first line are chosen too, and then those before it. `signatures` are those
+/// among the lines.
 pub(crate) fn choose_lines(
     lines: &[&str],
     signatures: &HitSignatures,
@@ -45,6 +46,13 @@ pub(crate) fn choose_lines(
         add(Some(at));
         add(at.checked_add(1).filter(has_text));
         add(at.checked_sub(1).filter(has_text));
+    }
+    let indentations: Vec<Option<usize>> = lines.iter().map(|line| indentation_of(line)).collect();
+    for at in deciding.iter().copied() {
+        block_heads(&indentations, first, at).into_iter().for_each(|head| add(Some(head)));
+    }
+    for at in deciding.iter().copied() {
+        block_after(&indentations, at).for_each(|inner| add(Some(inner)));
     }
     let middle = deciding.first().copied().unwrap_or(first);
     let mut returns: Vec<usize> = (first..lines.len()).filter(|at| is_return(lines[*at])).collect();
@@ -107,6 +115,35 @@ fn fill_gaps(chosen: &BTreeSet<usize>, line_count: usize) -> Vec<usize> {
     filled
 }
 
+/// Returns the number of white-space characters before the text of a line; `None` for a blank one.
+fn indentation_of(line: &str) -> Option<usize> {
+    let text = line.trim_start();
+    (!text.is_empty()).then(|| line.len() - text.len())
+}
+
+/// Returns the lines from `first` on that begin the blocks around the line `at`, innermost first: each is the nearest
+/// line above that is indented less.
+fn block_heads(indentations: &[Option<usize>], first: usize, at: usize) -> Vec<usize> {
+    let mut heads = Vec::new();
+    let Some(mut inner) = indentations.get(at).copied().flatten() else { return heads };
+    for (above, indentation) in indentations.iter().enumerate().take(at).skip(first).rev() {
+        if let Some(indentation) = indentation.filter(|indentation| *indentation < inner) {
+            heads.push(above);
+            inner = indentation;
+        }
+    }
+    heads
+}
+
+/// Returns the lines of the block that the line `at` begins: those after it that are indented more. Empty if it begins
+/// none.
+fn block_after(indentations: &[Option<usize>], at: usize) -> std::ops::Range<usize> {
+    let (own, begin) = (indentations.get(at).copied().flatten().unwrap_or(0), at + 1);
+    let is_outside = |indentation: &Option<usize>| indentation.is_some_and(|indentation| indentation <= own);
+    let length = indentations.iter().skip(begin).position(is_outside);
+    begin..length.map_or(indentations.len(), |length| begin + length)
+}
+
 /// Returns whether a line begins with a `return` statement.
 fn is_return(line: &str) -> bool {
     let line = line.trim_start();
@@ -167,6 +204,22 @@ mod tests {
         assert_eq!(widen(&lines, &[0, 20], 6), [0, 1, 19, 20, 21, 22]);
         assert_eq!(widen(&lines, &[0, 20], 1), [0, 20]);
         assert_eq!(widen(&["step"; 5], &[2], 4), [0, 1, 2, 3, 4], "nothing is saved by one line");
+    }
+
+    #[test]
+    fn the_conditions_around_a_deciding_line_and_the_block_that_it_begins_are_kept() {
+        let mut lines = vec!["    step();"; 40];
+        lines[0] = "fn collect(&mut self) {";
+        lines[10] = "    if self.is_enabled {";
+        (12..16).for_each(|at| lines[at] = "        prepare();");
+        lines[20] = "        while self.size > limit {";
+        (21..25).for_each(|at| lines[at] = "            remove();");
+        lines[25] = "        }";
+        lines[11] = "";
+        lines[26] = "    }";
+        lines[39] = "}";
+        (16..20).for_each(|at| lines[at] = "        measure();");
+        assert_eq!(choose_lines(&lines, &signed(&lines, 0..1), &[20], 9), [0, 10, 19, 20, 21, 22, 23, 24]);
     }
 
     #[test]

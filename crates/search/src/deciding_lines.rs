@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::query::parsed_query::ParsedQuery;
 use crate::retrieve::candidates::PartCandidates;
+use text::code::comments::is_comment_line;
 use text::edit_distance::longest_shared_run;
 use text::words;
 use types::Span;
@@ -20,6 +21,9 @@ const MIN_RUN: usize = 3;
 /// Increase of a line's score for each word of the longest run that it shares with a pasted text, relative to the score
 /// without the run.
 const RUN_FACTOR: f32 = 1.0;
+
+/// Factor on the score of a comment: code tells more of what happens, and the name of the place says what it is about.
+const COMMENT_FACTOR: f32 = 0.5;
 
 /// Scores lines by the words of a query and by the pasted texts in it.
 pub(crate) struct LineScorer {
@@ -67,6 +71,7 @@ impl LineScorer {
         // Sorted, so that lines with the same words have exactly the same score.
         found.sort_by(|a, b| a.1.total_cmp(&b.1));
         let sum: f32 = found.iter().map(|(_, weight)| weight).sum();
+        let sum = if is_comment_line(line) { COMMENT_FACTOR * sum } else { sum };
         if found.is_empty() || self.pasted.is_empty() {
             return sum;
         }
@@ -128,6 +133,8 @@ mod tests {
         assert_eq!(scorer.find_lines(text, span), [12]);
         let scorer = LineScorer { pasted: Vec::new(), ..scorer };
         assert_eq!(scorer.find_lines(text, span), [11, 12]);
+        let commented = "// Opens a session, or renews it: renew, expired, open.\n    renew(token);";
+        assert_eq!(scorer.find_lines(commented, span), [11, 10], "code comes before a comment with a few words more");
         assert!(scorer.find_lines("nothing\nhere", span).is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use answer::{Place, QueryWords};
-use engine::{GroupRepository, Hit, SearchAnswer};
+use engine::{GroupRepository, Hit, RelatedChunk, SearchAnswer};
 
 use super::status::CoverageJson;
 
@@ -57,13 +57,30 @@ struct HitJson<'a> {
     signature: &'a str,
     score: f32,
     stale: bool,
+    /// Whether the hit has only a part of the definition that names it.
+    part: bool,
+    /// The lines that match the query best, best first; line numbers count from the start of the file.
+    deciding_lines: &'a [u32],
     text: &'a str,
+    /// Further matches in the file; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<AlsoJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Vec<TermJson>>,
     /// The terms that chose this chunk of the file, which are not part of the score; absent without an explanation or
     /// without such terms.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain_chunk: Option<Vec<TermJson>>,
+}
+
+/// A further match in the file of a hit.
+#[derive(Serialize)]
+struct AlsoJson<'a> {
+    start_line: u32,
+    end_line: u32,
+    kind: &'a str,
+    /// The qualified name; empty outside of any definition.
+    name: &'a str,
 }
 
 /// One term of a score.
@@ -91,6 +108,14 @@ impl<'a> SearchJson<'a> {
 
 impl<'a> HitJson<'a> {
     fn new(hit: &'a Hit) -> Self {
+        let also = |place: &'a RelatedChunk| AlsoJson {
+            start_line: place.span.start_line,
+            end_line: place.span.end_line,
+            kind: place.kind.as_str(),
+            name: &place.name,
+        };
+        let words = QueryWords::default();
+        let place = Place::new(hit, &words, 1);
         let term = |term: &engine::ScoreTerm| TermJson { name: term.name, value: term.value, share: term.share };
         Self {
             path: hit.path.as_str(),
@@ -101,12 +126,15 @@ impl<'a> HitJson<'a> {
             language: hit.language.0,
             kind: hit.kind.as_str(),
             symbol: &hit.symbol,
-            names: Place::new(hit, &QueryWords::default(), 1).names(),
+            names: place.names(),
             container: &hit.container,
             signature: &hit.signature,
             score: hit.score,
             stale: hit.stale,
+            part: place.is_partial(),
+            deciding_lines: &hit.deciding_lines,
             text: &hit.text,
+            also: hit.also.iter().map(also).collect(),
             explain: hit.explanation.as_ref().map(|explanation| explanation.terms.iter().map(term).collect()),
             explain_chunk: hit
                 .explanation

@@ -13,7 +13,10 @@ use answer::place::{PlaceRow, is_part};
 use answer::{Place, QueryWords};
 use engine::{CodeExcerpt, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
-/// Maximum number of lines of a snippet.
+/// Maximum number of lines of the first snippet: most definitions are shown whole.
+const FIRST_SNIPPET_LINES: usize = 30;
+
+/// Maximum number of lines of each further snippet.
 const SNIPPET_LINES: usize = 12;
 
 /// The character that marks omitted lines.
@@ -40,16 +43,21 @@ pub fn print_hits(palette: Palette, view: &HitView<'_>, text: &str, answer: &Sea
         if at > 0 {
             printer.line("")?;
         }
-        for line in hit_lines(hit, view, &words, palette) {
+        let max_lines = match (view.full, at) {
+            (true, _) => usize::MAX,
+            (false, 0) => FIRST_SNIPPET_LINES,
+            (false, _) => SNIPPET_LINES,
+        };
+        for line in hit_lines(hit, view, max_lines, &words, palette) {
             printer.line(&line)?;
         }
     }
     printer.finish()
 }
 
-fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette) -> Vec<String> {
+/// Returns the lines of a hit, among them about `max_lines` of its code.
+fn hit_lines(hit: &Hit, view: &HitView<'_>, max_lines: usize, words: &QueryWords, palette: Palette) -> Vec<String> {
     let mut lines = vec![header_line(hit, words, &view.paths.show(&hit.path), palette)];
-    let max_lines = if view.full { usize::MAX } else { SNIPPET_LINES };
     let (before, after) = context_of(hit, view);
     let last = after.as_ref().map_or(hit.span.end_line, |after| after.span.end_line);
     let digits = last.to_string().len().max(3);
@@ -108,8 +116,9 @@ fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
     text.split('\n').enumerate().map(|(index, text)| PlaceRow::Line { index, number: 0, text }).collect()
 }
 
-/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`. The names are those of
-/// [`Place::name`], each with its own kind if these differ; `stale` is there only if the hit is stale.
+/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  part  stale`. The names are those
+/// of [`Place::name`], each with its own kind if these differ; `part` is there only if the definition goes beyond the
+/// hit, and `stale` only if the hit is stale.
 fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette) -> String {
     let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);
@@ -122,6 +131,9 @@ fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette)
             parts.extend((!name.is_empty()).then(|| palette.paint(TextRole::Name, &name)));
             parts.push(palette.paint(TextRole::Dim, &format!("[{}]", hit.kind)));
         }
+    }
+    if place.is_partial() {
+        parts.push(palette.paint(TextRole::Dim, "part"));
     }
     if hit.stale {
         parts.push(palette.paint(TextRole::Warning, "stale"));
@@ -224,24 +236,24 @@ mod tests {
     fn the_header_has_location_name_and_kind() {
         let hit = hit(2);
         let header = header_line(&hit, &QueryWords::default(), &hit.path, PLAIN);
-        assert_eq!(header, "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  stale");
+        assert_eq!(header, "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  part  stale");
     }
 
     #[test]
     fn the_header_has_every_name_that_the_hit_holds() {
-        let symbol = |name: &str| engine::Symbol {
+        let symbol = |name: &str, line| engine::Symbol {
             name: name.to_owned(),
             kind: SymbolKind::Function,
             container: String::new(),
             signature: String::new(),
-            span: Span { start_line: 9, end_line: 9 },
+            span: Span { start_line: line, end_line: line + 1 },
         };
         let hit = Hit {
             symbol: "load_config".to_owned(),
             container: String::new(),
             kind: SymbolKind::Function,
             signature: "def load_config(path)".to_owned(),
-            definitions: vec![symbol("load_config"), symbol("save_config")],
+            definitions: vec![symbol("load_config", 9), symbol("save_config", 12)],
             text: "def load_config(path):\n    return read(path)\n\ndef save_config(path):\n    write(path)".to_owned(),
             stale: false,
             ..hit(5)

@@ -80,13 +80,13 @@ fn a_brief_place_is_one_line_with_kind_name_signature_and_the_deciding_line() {
     assert_eq!(brief("is it retried"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path): 14 retry();");
 }
 
-fn definition(name: &str) -> Symbol {
+fn definition_at(name: &str, start_line: u32, end_line: u32) -> Symbol {
     Symbol {
         name: name.to_owned(),
         kind: SymbolKind::Function,
         container: String::new(),
         signature: String::new(),
-        span: Span { start_line: 10, end_line: 10 },
+        span: Span { start_line, end_line },
     }
 }
 
@@ -94,10 +94,15 @@ fn definition(name: &str) -> Symbol {
 fn names_are_right() {
     let mut hit = hit("fn open() {\n    fn inner() {}\n}\nfn close() {\n}\n");
     hit.signature = "fn open()".to_owned();
-    hit.definitions = ["open", "inner", "close"].map(definition).to_vec();
+    hit.definitions = vec![
+        Symbol { container: "Store".to_owned(), ..definition_at("open", 10, 12) },
+        definition_at("inner", 11, 11),
+        definition_at("close", 13, 14),
+    ];
     let words = QueryWords::default();
     assert_eq!(Place::new(&hit, &words, 1).name(), "Store.open, close", "a chunk of two functions names both");
     hit.container = String::new();
+    hit.definitions[0].container = String::new();
     let place = Place::new(&hit, &words, 1);
     assert_eq!((place.kind(), place.name().as_str()), (SymbolKind::Function, "open, close"));
     assert_eq!(
@@ -105,8 +110,13 @@ fn names_are_right() {
         "src/\\u{202e}a.rs:10-14 function open, close"
     );
     (hit.container, hit.symbol, hit.definitions) =
-        ("Scaler".to_owned(), "Scaler".to_owned(), vec![definition("Scaler")]);
+        ("Scaler".to_owned(), "Scaler".to_owned(), vec![definition_at("Scaler", 10, 14)]);
     assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler", "a constructor is named as its class");
+    (hit.kind, hit.container) = (SymbolKind::Struct, String::new());
+    hit.definitions = vec![definition_at("Options", 10, 11), definition_at("Scaler", 12, 14)];
+    assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler, Options", "a chunk of two structs names both");
+    hit.definitions[0] = Symbol { container: "Scaler".to_owned(), ..definition_at("fit", 13, 14) };
+    assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler", "a method is inside of its struct");
 }
 
 #[test]
@@ -114,11 +124,11 @@ fn names_of_different_kinds_have_their_own() {
     let mut hit = hit("const RETRIES = 3;\nstruct Matcher;\nfn reset() {}\n");
     (hit.kind, hit.symbol, hit.container) = (SymbolKind::Constant, "RETRIES".to_owned(), String::new());
     hit.signature = "const RETRIES".to_owned();
-    let of_kind = |name: &str, kind| Symbol { kind, ..definition(name) };
+    let of_kind = |name: &str, kind, line| Symbol { kind, ..definition_at(name, line, line) };
     hit.definitions = vec![
-        of_kind("RETRIES", SymbolKind::Constant),
-        of_kind("Matcher", SymbolKind::Struct),
-        of_kind("reset", SymbolKind::Function),
+        of_kind("RETRIES", SymbolKind::Constant, 10),
+        of_kind("Matcher", SymbolKind::Struct, 11),
+        of_kind("reset", SymbolKind::Function, 12),
     ];
     let words = QueryWords::default();
     let place = Place::new(&hit, &words, 1);
@@ -131,6 +141,22 @@ fn names_of_different_kinds_have_their_own() {
         place.name_with_kinds(|name, kind| format!("{name} [{kind}]")).as_deref(),
         Some("RETRIES [constant], Matcher [struct], reset [function]")
     );
+}
+
+#[test]
+fn a_place_with_a_part_of_its_definition_says_so() {
+    let mut hit = hit("/// Opens.\n/// Retries.\n");
+    let words = QueryWords::default();
+    let brief = |hit: &Hit| Place::new(hit, &words, 1).format_brief(BriefLengths { signature: 0, line: 0 });
+    assert!(brief(&hit).ends_with("a.rs:10-11 (part) method Store.open"), "a comment before the definition");
+    hit.kind = SymbolKind::Class;
+    assert!(brief(&hit).ends_with("a.rs:10-11 class Store.open"), "the head of a class");
+    hit.kind = SymbolKind::Method;
+    hit.text = "fn open( path: &Path, ) {\n    retry();\n".to_owned();
+    hit.definitions = vec![Symbol { container: "Store".to_owned(), ..definition_at("open", 10, 40) }];
+    assert!(brief(&hit).ends_with("a.rs:10-11 (part) method Store.open"), "the body goes on");
+    hit.definitions[0].span.end_line = 11;
+    assert!(brief(&hit).ends_with("a.rs:10-11 method Store.open"));
 }
 
 #[test]
@@ -150,8 +176,7 @@ fn parts_of_one_definition_are_called_parts() {
 fn a_later_part_of_a_definition_has_its_signature_in_the_head() {
     let hit = hit(&format!("    first();\n{}    retry();\n}}\n", "    step();\n".repeat(30)));
     let shown = Place::new(&hit, &QueryWords::parse("retried"), 4).format(DETAIL);
-    let wanted =
-        "src/\\u{202e}a.rs:10-42 method Store.open(path: &Path)\n```\n40     step();\n41     retry();\n42 }\n```\n";
+    let wanted = "src/\\u{202e}a.rs:10-42 (part) method Store.open(path: &Path)\n```\n40     step();\n41     retry();\n42 }\n```\n";
     assert!(shown.starts_with(wanted), "{shown}");
 }
 
@@ -174,7 +199,7 @@ fn the_line_with_the_name_is_shown_above_each_shown_line_of_a_body() {
     let in_lines = |name: &str, signature: &str, start_line, end_line| Symbol {
         signature: signature.to_owned(),
         span: Span { start_line, end_line },
-        ..definition(name)
+        ..definition_at(name, start_line, end_line)
     };
     hit.container = String::new();
     hit.symbol = "list_items".to_owned();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use engine::{Hit, Span, Symbol, SymbolKind};
 
-use crate::query_words::is_comment;
+use text::code::comments::is_comment_line;
 
 /// Maximum number of lines of a signature that are found; of a longer one, the first line counts.
 const MAX_SIGNATURE_LINES: usize = 4;
@@ -36,7 +36,7 @@ impl SignatureLines {
     /// is neither.
     fn find(lines: &[&str], within: Range<usize>, signature: &str, name: &str) -> Option<Self> {
         let inside = lines.get(within.clone())?;
-        let is_named = |line: &&str| has_word(line, name) && !is_comment(line) && !is_annotation(line);
+        let is_named = |line: &&str| has_word(line, name) && !is_comment_line(line) && !is_annotation(line);
         let named = || if name.is_empty() { None } else { inside.iter().position(is_named) };
         let first = within.start + find_signature_line(inside, signature).or_else(named)?;
         let (letters, mut seen) = (count_letters(signature), 0);

@@ -3,8 +3,8 @@
 //! In hybrid mode, a file's score is the weighted sum of its features (see [`RankingWeights`]) and other evidence, such
 //! as its name in the query. The chunks of a file are ordered likewise. Every chunk has the score of its file, plus a
 //! share of the evidence in the file's best chunk. Every further chunk loses a fixed cost for each place of the file
-//! before it and a part of the gap to the best one, so that one file fills an answer only if nothing else fits. In the
-//! other modes, a file has the score of its best chunk, and further chunks come after the best chunks of all files.
+//! before it and a part of the gap to the best one, and after a few places of a file, those of all other files follow:
+//! one file fills an answer only if nothing else fits. In the other modes, a file has the score of its best chunk, and further chunks come after the best chunks of all files.
 
 use std::collections::HashSet;
 
@@ -32,8 +32,12 @@ const MAX_RANKED_CHUNKS: usize = 400;
 /// Maximum number of chunks in [`RankedPlace::related`].
 const MAX_RELATED: usize = 8;
 
-/// What a copy of another file loses of its score: more than learned weights give.
-const COPY_COST: f32 = 1_000.0;
+/// Maximum number of places of a file before the places of all other files.
+const MAX_FIRST_PLACES: usize = 5;
+
+/// What a copy of another file, and a place after [`MAX_FIRST_PLACES`] of its file, loses of its score: more than
+/// learned weights give.
+const LAST_COST: f32 = 1_000.0;
 
 /// A scored file.
 pub(crate) struct RankedFile {
@@ -156,8 +160,8 @@ fn put_copies_last(
         let is_copy = record.is_some_and(|record| !contents.insert(record.content.hash))
             || path_of_page(file).is_some_and(|path| texts.is_repeated(path));
         if is_copy && !evidence.named.contains_key(&file.file) {
-            file.terms.push(ScoreTerm { name: "copy or translation of another file", value: 1.0, share: -COPY_COST });
-            file.score -= COPY_COST;
+            file.terms.push(ScoreTerm { name: "copy or translation of another file", value: 1.0, share: -LAST_COST });
+            file.score -= LAST_COST;
         } else {
             staying += 1;
         }
@@ -196,7 +200,10 @@ fn further_term(
     let value = depth as f32;
     let share = match (depth, mode) {
         (0, _) => return None,
-        (_, RetrievalMode::Hybrid) => -(weights.repeat_cost * value + weights.repeat_slope * gap + rare),
+        (_, RetrievalMode::Hybrid) => {
+            let last = if depth < MAX_FIRST_PLACES { 0.0 } else { LAST_COST };
+            -(weights.repeat_cost * value + weights.repeat_slope * gap + rare + last)
+        }
         // Further chunks are listed after the best chunks of all files.
         _ => -file,
     };

@@ -1,5 +1,6 @@
-//! Finds code in other texts: names, snippets, locations in source files, and the strings of messages.
+//! Finds code in other texts: names, snippets, locations in source files, comments, and the strings of messages.
 
+pub mod comments;
 pub mod locations;
 pub mod pasted;
 mod placeholders;

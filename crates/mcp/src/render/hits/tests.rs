@@ -64,8 +64,8 @@ fn a_hit_shows_location_name_and_code() {
     stale.also = vec![RelatedChunk { span, kind: SymbolKind::Section, name: "Reset".to_owned() }];
     let answer = render(vec![hit("src/a.rs", "fn find_it() {\n}".to_owned()), stale], 8_000);
     let wanted = "1 stale: changed since indexed, call index_project\n\
-        src/a.rs:10-11 function Finder.find_it\n```\n10 fn find_it() {\n11 }\n```\n\
-        b.md:10-12 (stale) function Finder.find_it\n````\n10 ```rust\n11 let a = 1;\n12 ```\n````\nalso 70-80 section Reset";
+        src/a.rs:10-11 (part) function Finder.find_it\n```\n10 fn find_it() {\n11 }\n```\n\
+        b.md:10-12 (part) (stale) function Finder.find_it\n````\n10 ```rust\n11 let a = 1;\n12 ```\n````\nalso 70-80 section Reset";
     assert_eq!(answer.text, wanted);
 }
 
