@@ -278,7 +278,7 @@ fn invalid_arguments_are_rejected_with_a_reason() {
         r#"find_symbol {"name": " :: "} => there is no name"#,
         r#"find_symbol {"name": "a", "kind": "poem"} => unknown kind poem; known: function"#,
         r#"find_symbol {"name": "a", "cursor": "xyz"} => cursor xyz is not from this server"#,
-        r#"find_references {"name": ""} => there is no name"#,
+        r#"find_references {"name": ""} => argument `name` is missing"#,
         r#"find_references {"name": "a", "kind": "poem"} => the kinds are: call"#,
         r#"find_references {"name": "a", "limit": 0} => limit is 0; give a number from 1 to 500"#,
         r#"read_code {} => give a symbol, or a path"#,

@@ -293,6 +293,15 @@ fn uses_come_with_every_definition_and_leave_out_tests_on_request() {
     assert_eq!(calls, ["src/main.rs:5 call main", "src/store.rs:14 call Store.open"]);
     let only = uses(&mut raw, json!({ "name": "open_store path:src/main.rs" }));
     assert_eq!(only.len(), 3, "{only:?}");
+    let (text, found) =
+        answer(&mut raw, "find_references", json!({ "name": "open_store, zzzzzzzzzzzz -test, sendRequest" }));
+    assert!(text.starts_with("open_store: defined at src/store.rs:22-25 function open_store\n"), "{text}");
+    assert!(text.contains("\nzzzzzzzzzzzz: no uses of zzzzzzzzzzzz") && text.contains("\nsendRequest: "), "{text}");
+    let names: Vec<&Value> = found["files"].as_array().into_iter().flatten().map(|file| &file["name"]).collect();
+    assert!(names.contains(&&json!("open_store")) && !names.contains(&&json!("zzzzzzzzzzzz")), "{found}");
+    let alone = uses(&mut raw, json!({ "name": "open_store -test" }));
+    let both = uses(&mut raw, json!({ "names": ["open_store", "zzzzzzzzzzzz -test"] }));
+    assert_eq!(both, alone, "the filters hold for all names");
     let (text, found) = answer(&mut raw, "find_references", json!({ "name": "Nowhere.open" }));
     let defined = "defined at src/store.rs:12-17 method Store.open, web/client.ts:4-6 method HttpClient.open";
     assert!(text.starts_with("no uses of open; ") && text.contains("; there is no Nowhere.open\n"), "{text}");

@@ -3,8 +3,8 @@
 //! [`McpServer`] answers the requests of every client. The tools are in [`tools`], one file each; resources and prompts
 //! are in [`resources`] and [`prompts`]. [`call`] parses the arguments of a call and handles its cancellation. The call
 //! then queries the engine of one of the [`roots`] on a blocking thread, and [`render`] converts the answer to text
-//! and, for connections with structured content, to the types of [`wire`]. [`transport`] carries messages over standard
-//! input and output, or over HTTP with the feature `http`.
+//! and, for connections with structured content, to the types of [`mcp_schema`]. [`transport`] carries messages over
+//! standard input and output, or over HTTP with the feature `http`.
 //!
 //! Roots are fixed when a server is created, unless its [`FolderAccess`] lets calls or the client add some. Only
 //! JSON-RPC messages are written to stdout. An invalid call gets an error result that the model can read; it never ends
@@ -19,7 +19,6 @@ mod roots;
 mod server;
 mod tools;
 pub mod transport;
-mod wire;
 
 pub use answer::AnswerForm;
 pub use error::McpError;

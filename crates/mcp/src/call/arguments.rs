@@ -8,6 +8,7 @@
 use std::ops::RangeInclusive;
 
 use answer::{Detail, TokenBudget};
+use mcp_schema::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
 use platform::file_format::checksum64;
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -17,8 +18,7 @@ use text::name_key::{is_same_name, name_key};
 
 use super::context::CallContext;
 use super::result::ToolError;
-use super::values::{ArgumentValue, parse_value};
-use crate::wire::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
+use super::values::{ArgumentValue, is_filter_word, parse_value};
 
 /// Default number of hits on a page.
 const DEFAULT_HITS: u32 = 10;
@@ -243,6 +243,26 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
     Ok(name.to_owned())
 }
 
+/// Returns the checked names of an argument, each with the filters among them: `load, save -test` are two names without
+/// their tests.
+///
+/// # Errors
+/// As [`check_name`].
+pub fn checked_names(given: &GivenArguments, argument: &Argument) -> Result<Vec<String>, ToolError> {
+    let listed = given.list(argument);
+    if listed.len() < 2 {
+        return listed.iter().map(|name| check_name(name)).collect();
+    }
+    let (filters, names): (Vec<Vec<&str>>, Vec<Vec<&str>>) = listed
+        .iter()
+        .map(|name| name.split_whitespace().partition::<Vec<&str>, _>(|word| is_filter_word(word)))
+        .unzip();
+    // Filters alone are a name that the search refuses.
+    let has_name = names.iter().any(|words| !words.is_empty());
+    let names = names.iter().filter(|words| !has_name || !words.is_empty());
+    names.map(|words| check_name(&[words.as_slice(), &filters.concat()].concat().join(" "))).collect()
+}
+
 /// Parses the values of the argument `kind`, each by `parse`, which describes an unknown one.
 ///
 /// # Errors
@@ -277,7 +297,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wire::argument::{CONTENT, CURSOR, INCLUDE_DEFINITION, LANGUAGE, LINES, QUERY};
+    use mcp_schema::argument::{CONTENT, CURSOR, INCLUDE_DEFINITION, LANGUAGE, LINES, QUERY};
 
     const KNOWN: KnownArguments = KnownArguments {
         required: &[&QUERY],

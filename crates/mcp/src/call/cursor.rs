@@ -5,11 +5,11 @@
 
 use answer::caveats::append_note;
 use engine::MAX_LIMIT;
+use mcp_schema::argument::CURSOR;
 use text::display::{sanitize_line, truncate_chars};
 
 use super::arguments::GivenArguments;
 use super::result::ToolError;
-use crate::wire::argument::CURSOR;
 
 /// The position of a page within an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Parses the value of an argument from the spellings that models and clients use.
 
+use engine::strip_query_filters;
+use mcp_schema::argument::ArgumentKind;
 use serde_json::Value;
-
-use crate::wire::argument::ArgumentKind;
 use text::display::unescape_name;
 
 /// The value of an argument.
@@ -109,10 +109,26 @@ fn split_paths(text: &str) -> Vec<String> {
     split_outside(text, "{[", "}]", &[',', '\n'])
 }
 
-/// Splits names and locations at commas and semicolons outside of brackets of every kind, and at line breaks.
+/// Splits names and locations at commas and semicolons outside of brackets of every kind, and at line breaks. A comma in
+/// the value of a filter does not separate names, as in `load path:src,lib`.
 fn split_symbols(text: &str) -> Vec<String> {
-    let names = split_outside(text, "<([{", ">)]}", &[',', ';', '\n']);
-    names.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
+    let mut parts: Vec<String> = Vec::new();
+    for part in split_outside(text, "<([{", ">)]}", &[',', ';', '\n']) {
+        let is_value = |last: &String| {
+            let word = last.rsplit(char::is_whitespace).next().unwrap_or(last);
+            word.contains(':') && is_filter_word(word) && text.contains(&format!("{word},{part}"))
+        };
+        match parts.last_mut().filter(|last| is_value(last)) {
+            Some(last) => *last = format!("{last},{part}"),
+            None => parts.push(part),
+        }
+    }
+    parts.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
+}
+
+/// Returns whether a word is a filter, such as `-test` or `path:src`.
+pub fn is_filter_word(word: &str) -> bool {
+    word.trim_start_matches('-').starts_with("kind:") || strip_query_filters(word).is_empty()
 }
 
 /// Splits a text at `separators` outside of brackets; empty parts are left out. A line break among the separators also
@@ -281,6 +297,9 @@ mod tests {
         ] {
             assert_eq!(symbols(value.clone()), Ok(Some(ArgumentValue::List(wanted.clone()))), "{value}");
         }
+        let filtered = symbols("load path:src,lib -test, save".into());
+        let wanted = ["load path:src,lib -test", "save"].map(str::to_owned).to_vec();
+        assert_eq!(filtered, Ok(Some(ArgumentValue::List(wanted))));
         let names = |value: Value| parse_value(ArgumentKind::Names, value);
         for every in ["all", "Any", "*", "[\"all\"]"] {
             assert_eq!(names(every.into()), Ok(None), "{every}");

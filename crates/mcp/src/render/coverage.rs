@@ -2,8 +2,7 @@
 
 use answer::RenderedAnswer;
 use engine::IndexCoverage;
-
-use crate::wire::parts::CoverageOutput;
+use mcp_schema::parts::CoverageOutput;
 
 /// Converts a coverage to its wire type, in which 0 stands for an unknown number of found files.
 pub fn to_coverage_output(coverage: &IndexCoverage) -> CoverageOutput {

@@ -1,9 +1,8 @@
 //! Formats the report about the device that runs a model.
 
 use engine::DeviceReport;
+use mcp_schema::project::DeviceOutput;
 use text::display::sanitize_line;
-
-use crate::wire::project::DeviceOutput;
 
 /// Converts a device report to its wire type; times become percentages of their sum.
 pub fn to_device_output(report: &DeviceReport) -> DeviceOutput {

@@ -10,6 +10,7 @@ use answer::location::format_lines;
 use answer::place::{BriefLengths, PlaceDetail};
 use answer::{AnswerError, AnswerForm, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
 use engine::{Hit, IndexCoverage, Mention, Mentions, SearchAnswer};
+use mcp_schema::search::{HitOutput, SearchOutput};
 use text::display::{escape_code, escape_name, escape_name_to_length, sanitize_to_length};
 
 use super::coverage::{render_not_indexed, to_incomplete_coverage};
@@ -17,7 +18,6 @@ use crate::call::blocking::run_blocking;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolResult, to_tool_result};
 use crate::roots::query::{IndexAnswer, QueryOutcome};
-use crate::wire::search::{HitOutput, SearchOutput};
 
 /// Number of hits of a full answer that show more lines than the rest.
 const FIRST_HITS: usize = 3;

@@ -1,11 +1,11 @@
 //! Renders the run in progress and the report of a finished run.
 
 use engine::{IndexReport, find_bottleneck};
+use mcp_schema::project::{ActiveRunOutput, RunReportOutput};
 use platform::clock::duration_ms;
 
 use super::device;
 use crate::roots::runs::IndexRunState;
-use crate::wire::project::{ActiveRunOutput, RunReportOutput};
 
 /// Formats a finished run, such as `3 files indexed, 120 unchanged, 1 removed, 45 chunks in 0.8 s`, followed by the
 /// device that ran the model, if it needed one.

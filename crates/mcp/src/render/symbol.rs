@@ -3,9 +3,8 @@
 use answer::location::format_location;
 use answer::place::shown_kind;
 use engine::{Symbol, SymbolHit, qualified_name};
+use mcp_schema::parts::SymbolOutput;
 use text::display::{escape_name_to_length, sanitize_to_length};
-
-use crate::wire::parts::SymbolOutput;
 
 /// Maximum length of a name or container in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;

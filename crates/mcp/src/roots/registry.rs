@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use engine::{Engine, RefusedFolder, Settings, find_allowed_folder};
+use mcp_schema::argument::ROOT;
 use rmcp::model::JsonObject;
 use text::display::sanitize_line;
 use text::encoding::percent::percent_decode;
@@ -20,7 +21,6 @@ use super::watchers::FolderWatchers;
 use crate::call::arguments::raw_text;
 use crate::call::blocking::run_blocking;
 use crate::call::result::ToolError;
-use crate::wire::argument::ROOT;
 
 /// Maximum number of served folders; each holds its index in memory.
 const MAX_ROOTS: usize = 16;

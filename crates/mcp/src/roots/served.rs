@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{Engine, EngineGroup, Filter, QueryCalls};
+use mcp_schema::argument::{Argument, LANGUAGE, PROJECT};
 use platform::open::is_link_loop;
 use text::display::escape_name;
 use text::encoding::percent::percent_encode;
@@ -15,7 +16,6 @@ use text::encoding::percent::percent_encode;
 use super::runs::IndexRuns;
 use crate::call::arguments::GivenArguments;
 use crate::call::result::ToolError;
-use crate::wire::argument::{Argument, LANGUAGE, PROJECT};
 
 /// A served folder.
 pub struct ServedRoot {

@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use answer::caveats::{format_caveats, format_kinds_asked};
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
-use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
+use engine::{
+    CancelToken, CodeReference, QueryCalls, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery,
+};
+use mcp_schema::argument::{
+    BELOW_PATH, CURSOR, INCLUDE_DEFINITION, LANGUAGE, MAX_TOKENS, PROJECT, ROOT, USE_KIND, USE_LIMIT, USED_NAME,
+};
+use mcp_schema::references::{FindReferencesOutput, ReferencedFileOutput, UseOutput};
+use mcp_schema::schema::generate_output_schema;
 use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
-use crate::call::arguments::{GivenArguments, KnownArguments, check_name, parse_kinds};
+use crate::call::arguments::{GivenArguments, KnownArguments, checked_names, parse_kinds};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
@@ -17,17 +24,12 @@ use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::render::symbol::format_other_definition;
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoots;
-use crate::wire::argument::{
-    BELOW_PATH, CURSOR, INCLUDE_DEFINITION, LANGUAGE, MAX_TOKENS, PROJECT, ROOT, USE_KIND, USE_LIMIT, USED_NAME,
-};
-use crate::wire::references::{FindReferencesOutput, ReferencedFileOutput, UseOutput};
-use crate::wire::schema::generate_output_schema;
 
 /// The `find_references` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_references",
     title: "Find uses of a name",
-    description: "List the uses of a name by file and function, and every definition of it, such as the other \
+    description: "List the uses of names by file and function, and every definition of them, such as the other \
         implementations of a method; no comments and strings. Call it before you change something. It compares names, \
         not types.",
     search_hint: "find usages and callers before a change",
@@ -64,28 +66,46 @@ const MAX_DEFINITION_CHARS: usize = 700;
 /// Maximum length of a line of code in an answer, in characters.
 const MAX_LINE_CHARS: usize = 160;
 
+/// Maximum number of names looked up at once.
+const MAX_NAMES: usize = 8;
+
+/// Text before the cursor of the next page.
+const MORE: &str = "more: cursor ";
+
 /// Answers a call of `find_references`.
 async fn call_find_references(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let target = roots.select_target(given.text(&ROOT))?;
     let budget = given.token_budget(DEFAULT_TOKENS, context);
+    let names = checked_names(&given, &USED_NAME)?;
+    let count = names.len().clamp(1, MAX_NAMES);
     let query = ReferenceQuery {
         filter: roots.build_filter(target, &given, &BELOW_PATH)?,
-        name: check_name(given.required_text(&USED_NAME))?,
+        name: String::new(),
         kinds: parse_kinds(&given.list(&USE_KIND), engine::parse_use_kind)?,
         include_definitions: given.flag(&INCLUDE_DEFINITION),
         from: ReferencePosition { files: cursor.start[0], uses: cursor.start[1] },
         limit: given.number_within(&USE_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?,
-        time_limit: TIME_LIMIT,
+        // Several names share the time, and the tokens.
+        time_limit: TIME_LIMIT / u32::try_from(count).unwrap_or(1),
     };
     let includes_definitions = query.include_definitions;
-    match query_engine(roots, target, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
-        QueryOutcome::Answer(answer, mut note) => {
-            cursor.note_index_change(answer.generation, &mut note);
-            // A kind that was asked for need not be repeated with every use.
-            let shows_kinds = answer.kinds.len() != 1 || includes_definitions;
-            let frame = ReferenceFrame { cursor, note, shows_kinds };
-            let render = move || render_references(&answer, &frame, budget);
+    let asked = names.clone();
+    let find_all = move |engine: &dyn QueryCalls, cancel: &CancelToken| {
+        let find =
+            |name: &String| engine.find_references(&ReferenceQuery { name: name.clone(), ..query.clone() }, cancel);
+        asked.iter().take(MAX_NAMES).map(find).collect::<Result<Vec<_>, _>>()
+    };
+    match query_engine(roots, target, context, find_all).await? {
+        QueryOutcome::Answer(answers, mut note) => {
+            if let [answer] = answers.as_slice() {
+                cursor.note_index_change(answer.generation, &mut note);
+            }
+            let frame = ReferenceFrame { cursor, note, includes_definitions };
+            let render = move || match answers.as_slice() {
+                [answer] => render_references(answer, &frame, budget),
+                answers => render_names(answers, &names, &frame, budget),
+            };
             to_tool_result(run_blocking(render).await??, budget.form)
         }
         QueryOutcome::NotIndexedYet(text) => to_tool_result(
@@ -103,8 +123,7 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
 struct ReferenceFrame {
     cursor: PageCursor,
     note: Option<String>,
-    /// Whether the text shows the kind of each use.
-    shows_kinds: bool,
+    includes_definitions: bool,
 }
 
 /// Renders as many uses as fit into the budget.
@@ -117,13 +136,56 @@ fn render_references(
     fit_to_budget(uses, budget, |count| render_first_uses(answer, frame, count))
 }
 
+/// Renders the uses of several names, each after its name: of every name up to the same number, as large as the budget
+/// allows.
+fn render_names(
+    answers: &[ReferenceAnswer],
+    names: &[String],
+    frame: &ReferenceFrame,
+    budget: TokenBudget,
+) -> Result<RenderedAnswer<FindReferencesOutput>, AnswerError> {
+    let count_uses = |answer: &ReferenceAnswer| answer.files.iter().map(|file| file.references.len()).sum();
+    let all = answers.iter().map(count_uses).max().unwrap_or(0);
+    fit_to_budget(all, budget, |count| {
+        let mut structured = FindReferencesOutput::default();
+        let mut texts = Vec::new();
+        for answer in answers {
+            let includes_definitions = frame.includes_definitions;
+            let alone = ReferenceFrame { cursor: PageCursor::default(), note: None, includes_definitions };
+            let shown = count.min(count_uses(answer));
+            let RenderedAnswer { text, structured: mut one } = render_first_uses(answer, &alone, shown);
+            let name = sanitize_to_length(&answer.name, MAX_NAME_CHARS);
+            // The cursor of one name does not fit the call for several.
+            let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(MORE)).collect();
+            texts.push(format!("{name}: {}", lines.join("\n")));
+            if one.next_cursor.is_some() {
+                texts.push(format!("more of {name}: ask for it alone"));
+            }
+            one.files.iter_mut().for_each(|file| file.name.clone_from(&name));
+            structured.files.extend(one.files);
+            structured.definitions.extend(one.definitions);
+            structured.out_of_time |= one.out_of_time;
+            structured.coverage = one.coverage;
+        }
+        let left = names.get(answers.len()..).filter(|left| !left.is_empty());
+        let left = left.map(|left| format!("not looked up, at most {MAX_NAMES} at once: {}", left.join(", ")));
+        let left = left.map(|left| sanitize_to_length(&left, MAX_LINE_CHARS));
+        let notes: Vec<String> = left.into_iter().chain(frame.note.clone()).collect();
+        texts.extend(notes.iter().cloned());
+        structured.note = (!notes.is_empty()).then(|| notes.join("; "));
+        RenderedAnswer { text: texts.join("\n"), structured }
+    })
+}
+
 /// Renders the first `count` uses of a page.
 fn render_first_uses(
     answer: &ReferenceAnswer,
     frame: &ReferenceFrame,
     count: usize,
 ) -> RenderedAnswer<FindReferencesOutput> {
-    let ReferenceFrame { cursor, note, shows_kinds } = frame;
+    let ReferenceFrame { cursor, note, includes_definitions } = frame;
+    // A kind that was asked for need not be repeated with every use.
+    let shows_kinds = answer.kinds.len() != 1 || *includes_definitions;
     let all: usize = answer.files.iter().map(|file| file.references.len()).sum();
     let mut files = Vec::new();
     let mut room = count;
@@ -134,6 +196,7 @@ fn render_first_uses(
             let path = escape_name_to_length(file.path.as_str(), MAX_PATH_CHARS);
             files.push(ReferencedFileOutput {
                 path,
+                name: String::new(),
                 uses: file.references[..shown].iter().map(to_use_output).collect(),
                 uncertain: file.is_uncertain,
                 problem,
@@ -152,8 +215,8 @@ fn render_first_uses(
         let more = if has_more { "; find_symbol lists more" } else { "" };
         parts.push(format!("defined at {}{more}", definitions.join(", ")));
     }
-    parts.extend(files.iter().map(|file| format_file_uses(file, *shows_kinds)));
-    parts.extend(next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
+    parts.extend(files.iter().map(|file| format_file_uses(file, shows_kinds)));
+    parts.extend(next_cursor.iter().map(|cursor| format!("{MORE}{cursor}")));
     let text = parts.join("\n");
     let left_out = answer.definitions_left_out;
     let is_partly_read = answer.files_read < answer.files_with_name;

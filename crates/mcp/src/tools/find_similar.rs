@@ -2,6 +2,11 @@
 
 use answer::QueryWords;
 use engine::{CancelToken, MAX_LIMIT, QueryCalls, SimilarQuery, SimilarTarget};
+use mcp_schema::argument::{
+    BELOW, CURSOR, DETAIL, FILE_OF_LINE, HIT_LIMIT, HIT_TOKENS, LANGUAGE, LINE, PROJECT, ROOT, SNIPPET,
+};
+use mcp_schema::schema::generate_output_schema;
+use mcp_schema::search::SearchOutput;
 
 use text::display::escape_name_to_length;
 
@@ -14,11 +19,6 @@ use crate::call::values::split_line_suffix;
 use crate::render::hits::{FoundHits, HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::ServedRoots;
-use crate::wire::argument::{
-    BELOW, CURSOR, DETAIL, FILE_OF_LINE, HIT_LIMIT, HIT_TOKENS, LANGUAGE, LINE, PROJECT, ROOT, SNIPPET,
-};
-use crate::wire::schema::generate_output_schema;
-use crate::wire::search::SearchOutput;
 
 /// The `find_similar` tool.
 pub const TOOL: ToolEntry = ToolEntry {

@@ -4,10 +4,15 @@ use answer::caveats::format_caveats;
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{CancelToken, NameMatch, QueryCalls, SymbolAnswer, SymbolHit, SymbolQuery};
+use mcp_schema::argument::{
+    BELOW_PATH, CONTAINER, CURSOR, LANGUAGE, MAX_TOKENS, NAME, PROJECT, ROOT, SYMBOL_KIND, SYMBOL_LIMIT,
+};
+use mcp_schema::schema::generate_output_schema;
+use mcp_schema::symbols::{FindSymbolOutput, SymbolHitOutput};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
-use crate::call::arguments::{GivenArguments, KnownArguments, check_name, parse_kinds};
+use crate::call::arguments::{GivenArguments, KnownArguments, checked_names, parse_kinds};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
@@ -16,11 +21,6 @@ use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::render::symbol::{format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoots;
-use crate::wire::argument::{
-    BELOW_PATH, CONTAINER, CURSOR, LANGUAGE, MAX_TOKENS, NAME, PROJECT, ROOT, SYMBOL_KIND, SYMBOL_LIMIT,
-};
-use crate::wire::schema::generate_output_schema;
-use crate::wire::symbols::{FindSymbolOutput, SymbolHitOutput};
 
 /// The `find_symbol` tool.
 pub const TOOL: ToolEntry = ToolEntry {
@@ -63,7 +63,7 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
     let cursor = PageCursor::of_call(&given)?;
     let target = roots.select_target(given.text(&ROOT))?;
     let budget = given.token_budget(DEFAULT_TOKENS, context);
-    let names = given.list(&NAME).iter().map(|name| check_name(name)).collect::<Result<Vec<_>, _>>()?;
+    let names = checked_names(&given, &NAME)?;
     let limit = given.number_within(&SYMBOL_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?;
     let query = SymbolQuery {
         filter: roots.build_filter(target, &given, &BELOW_PATH)?,

@@ -10,6 +10,9 @@ use std::time::Duration;
 use answer::RenderedAnswer;
 use answer::caveats::format_coverage;
 use engine::{EngineError, IndexCoverage, IndexPhase, IndexProgress, IndexReport, find_bottleneck};
+use mcp_schema::argument::{REBUILD, ROOT};
+use mcp_schema::project::{IndexProjectOutput, OtherRunOutput};
+use mcp_schema::schema::generate_output_schema;
 use text::display::{format_rate, sanitize_line};
 use tokio::time::Instant;
 
@@ -23,9 +26,6 @@ use crate::render::coverage::to_coverage_output;
 use crate::render::run_report::{format_run_report, to_active_run_output, to_run_report_output};
 use crate::roots::runs::{RunOutcome, RunTicket};
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::argument::{REBUILD, ROOT};
-use crate::wire::project::{IndexProjectOutput, OtherRunOutput};
-use crate::wire::schema::generate_output_schema;
 
 /// The `index_project` tool.
 pub const TOOL: ToolEntry = ToolEntry {

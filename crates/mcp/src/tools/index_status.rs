@@ -8,6 +8,12 @@ use std::time::Duration;
 
 use answer::RenderedAnswer;
 use engine::{IndexStatus, Project, RunRecord, StageRecord};
+use mcp_schema::argument::ROOT;
+use mcp_schema::project::{
+    DeviceOutput, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootStatusOutput,
+    StageOutput,
+};
+use mcp_schema::schema::generate_output_schema;
 use platform::clock::now_ms;
 use text::display::{escape_name_to_length, format_age, format_bytes, sanitize_line, sanitize_to_length};
 
@@ -21,12 +27,6 @@ use crate::render::device;
 use crate::render::run_report::{format_run_report, to_active_run_output, to_run_report_output};
 use crate::roots::runs::{IndexRunState, RunOutcome};
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::argument::ROOT;
-use crate::wire::project::{
-    DeviceOutput, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootStatusOutput,
-    StageOutput,
-};
-use crate::wire::schema::generate_output_schema;
 
 /// The `index_status` tool.
 pub const TOOL: ToolEntry = ToolEntry {

@@ -3,6 +3,10 @@
 mod file;
 mod folder;
 
+use mcp_schema::argument::{CURSOR, DEPTH, FILE_OR_FOLDER, MAX_TOKENS, ROOT};
+use mcp_schema::outline::OutlineOutput;
+use mcp_schema::schema::generate_output_schema;
+
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::blocking::run_blocking;
@@ -10,9 +14,6 @@ use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolResult, to_tool_result};
 use crate::roots::served::ServedRoots;
-use crate::wire::argument::{CURSOR, DEPTH, FILE_OR_FOLDER, MAX_TOKENS, ROOT};
-use crate::wire::outline::OutlineOutput;
-use crate::wire::schema::generate_output_schema;
 
 /// The `outline` tool.
 pub const TOOL: ToolEntry = ToolEntry {

@@ -8,6 +8,10 @@ use answer::fence::format_code_block;
 use answer::location::{format_lines, format_location};
 use answer::{AnswerError, RenderedAnswer, TokenBudget};
 use engine::{CodeExcerpt, Freshness, ReadRequest, Span, Symbol, SymbolHit};
+use mcp_schema::argument::{CONTEXT, FILE, LINES, MAX_TOKENS, ROOT, SYMBOL};
+use mcp_schema::code::{ReadCodeOutput, ReadCodesOutput};
+use mcp_schema::parts::SymbolOutput;
+use mcp_schema::schema::generate_output_schema;
 use text::display::{escape_code, escape_name_to_length, sanitize_to_length};
 use text::tokens;
 
@@ -20,10 +24,6 @@ use crate::call::result::{ToolError, ToolResult, to_tool_result};
 use crate::render::symbol::{format_other_definition, format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::{CallTarget, ServedRoots};
-use crate::wire::argument::{CONTEXT, FILE, LINES, MAX_TOKENS, ROOT, SYMBOL};
-use crate::wire::code::{ReadCodeOutput, ReadCodesOutput};
-use crate::wire::parts::SymbolOutput;
-use crate::wire::schema::generate_output_schema;
 
 /// The `read_code` tool.
 pub const TOOL: ToolEntry = ToolEntry {

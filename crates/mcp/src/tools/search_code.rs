@@ -2,6 +2,11 @@
 
 use answer::{Detail, QueryWords};
 use engine::{CancelToken, ContentFilter, Filter, MAX_LIMIT, QueryCalls, RetrievalMode, SearchQuery};
+use mcp_schema::argument::{
+    BELOW_PATH, CONTENT, CURSOR, DETAIL, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT,
+};
+use mcp_schema::schema::generate_output_schema;
+use mcp_schema::search::SearchOutput;
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
@@ -11,11 +16,6 @@ use crate::call::result::{ToolError, ToolResult};
 use crate::render::hits::{FoundHits, HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::{CallTarget, ServedRoots};
-use crate::wire::argument::{
-    BELOW_PATH, CONTENT, CURSOR, DETAIL, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT,
-};
-use crate::wire::schema::generate_output_schema;
-use crate::wire::search::SearchOutput;
 
 /// The `search_code` tool.
 pub const TOOL: ToolEntry = ToolEntry {

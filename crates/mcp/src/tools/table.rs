@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use answer::AnswerForm;
+use mcp_schema::argument::{MAX_TOKENS, ROOT};
+use mcp_schema::schema::build_input_schema;
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::json;
 
 use super::entry::{ToolEntry, ToolListing};
 use super::{find_references, find_similar, find_symbol, index_project, index_status, outline, read_code, search_code};
-use crate::wire::argument::{MAX_TOKENS, ROOT};
-use crate::wire::schema::build_input_schema;
 
 /// Every tool, in the order in which they are listed.
 pub const TOOLS: [ToolEntry; 8] = [

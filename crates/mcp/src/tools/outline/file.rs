@@ -3,11 +3,11 @@
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{FileOutline, Symbol, SymbolKind};
+use mcp_schema::outline::OutlineOutput;
 use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use crate::call::cursor::PageCursor;
 use crate::render::symbol::{format_symbol, to_symbol_output};
-use crate::wire::outline::OutlineOutput;
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;

@@ -5,6 +5,7 @@
 use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, find_largest};
 use engine::{FolderEntry, FolderOutline, FolderQuery, GroupRepository};
+use mcp_schema::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput, RepositoryOutput};
 use text::display::{escape_name_to_length, pluralize, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
@@ -14,7 +15,6 @@ use crate::call::result::{ToolResult, to_tool_result};
 use crate::render::coverage::render_not_indexed;
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::{CallTarget, ServedRoots};
-use crate::wire::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput, RepositoryOutput};
 
 /// Maximum length of the name of a file or a definition in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;

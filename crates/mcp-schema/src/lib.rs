@@ -1,4 +1,4 @@
-//! The wire types: the arguments of the tools, and the structured form of their answers.
+//! The wire types of the MCP tools: their arguments, and the structured form of their answers.
 //!
 //! [`argument`] describes each argument once; the listed schemas and the parser of calls come from it. The other types
 //! are the answers on connections with structured content; their documentation becomes the tools' output schemas.

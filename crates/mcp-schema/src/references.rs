@@ -41,6 +41,9 @@ pub struct FindReferencesOutput {
 pub struct ReferencedFileOutput {
     /// Relative to the root.
     pub path: String,
+    /// The used name, if the call gave several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     pub uses: Vec<UseOutput>,
     /// The receivers are of unknown type, so the uses may be of another definition.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

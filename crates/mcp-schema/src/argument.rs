@@ -119,9 +119,9 @@ pub const NAME: Argument = argument(
 );
 pub const USED_NAME: Argument = argument(
     "name",
-    &["symbol", "query"],
-    ArgumentKind::Text,
-    "An identifier or Type.method. May hold filters: load -test path:src",
+    &["symbol", "query", "names", "symbols"],
+    ArgumentKind::Symbols,
+    "Identifiers or Type.method, several with commas. May hold filters: load, save -test path:src",
 );
 pub const SYMBOL: Argument = argument(
     "symbol",
