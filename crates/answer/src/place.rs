@@ -1,6 +1,6 @@
 //! A place in a file: a hit with the lines of its code that an answer shows.
 
-use engine::{Hit, RelatedChunk, Span, Symbol, SymbolKind};
+use engine::{Hit, RelatedChunk, Span, Symbol, SymbolKind, qualified_name};
 use text::display::{escape_name_to_length, sanitize_to_length, truncate_chars};
 
 use crate::fence::format_code_block;
@@ -114,10 +114,15 @@ impl<'h> Place<'h> {
     }
 
     /// Returns the qualified name, if the hit has one, and the names of other definitions in the place that are not
-    /// inside of the named one; without escapes.
+    /// inside of the named one; without escapes. The container that the names share is only in the first one.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
-        own.into_iter().chain(self.siblings().into_iter().map(|symbol| symbol.name.clone())).collect()
+        let is_shared = |container: &str| container == self.hit.container || container == self.hit.qualified_name();
+        let name_sibling = |symbol: &Symbol| match is_shared(&symbol.container) {
+            true => symbol.name.clone(),
+            false => qualified_name(&symbol.container, &symbol.name),
+        };
+        own.into_iter().chain(self.siblings().into_iter().map(name_sibling)).collect()
     }
 
     /// Returns [`Place::names`] for display, as one text: long names are cut, and only the first few are named.

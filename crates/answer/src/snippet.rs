@@ -8,6 +8,8 @@ pub(crate) mod signature_lines;
 
 use std::collections::BTreeSet;
 
+use text::code::comments::is_comment_line;
+
 use self::signature_lines::HitSignatures;
 
 /// Maximum number of lines of a gap, between chosen lines or before or after all of them, whose lines are chosen too,
@@ -15,7 +17,7 @@ use self::signature_lines::HitSignatures;
 pub const FILLED_GAP: usize = 2;
 
 /// Returns the indices of about `max_lines` lines: the first line of the own signature, the `deciding` lines (best
-/// first) with their neighbours, the rest of the signature if there is room for twice as many lines, the conditions and
+/// first) with their neighbours, except the rest of a comment, the rest of the signature if there is room for twice as many lines, the conditions and
 /// loops around the deciding lines, the block that each of them begins, and the `return` statements. Without deciding
 /// lines, the lines after the signature's first line are chosen too, and then those before it. `signatures` are those
 /// among the lines.
@@ -44,8 +46,11 @@ pub(crate) fn choose_lines(
     own.filter(|own| own.len() * 2 <= max_lines).into_iter().flatten().for_each(|at| add(Some(at)));
     for at in deciding.iter().copied() {
         add(Some(at));
-        add(at.checked_add(1).filter(has_text));
-        add(at.checked_sub(1).filter(has_text));
+        // The lines around a line of a comment are most often more of it.
+        let is_neighbour =
+            |other: &usize| has_text(other) && !(is_comment_line(lines[at]) && is_comment_line(lines[*other]));
+        add(at.checked_add(1).filter(is_neighbour));
+        add(at.checked_sub(1).filter(is_neighbour));
     }
     let indentations: Vec<Option<usize>> = lines.iter().map(|line| indentation_of(line)).collect();
     for at in deciding.iter().copied() {

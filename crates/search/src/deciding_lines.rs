@@ -12,6 +12,9 @@ use types::Span;
 /// Maximum number of best-matching lines of a hit.
 const MAX_LINES: usize = 3;
 
+/// Maximum number of comments among them: others follow it, or say the same.
+const MAX_COMMENTS: usize = 1;
+
 /// Minimum score of a line, as a fraction of the best line's score in its hit.
 const MIN_RELATIVE: f32 = 0.6;
 
@@ -33,6 +36,13 @@ pub(crate) struct LineScorer {
     pasted: Vec<Vec<String>>,
 }
 
+/// A line, by its number in the file, with its score.
+struct ScoredLine {
+    number: u32,
+    is_comment: bool,
+    score: f32,
+}
+
 impl LineScorer {
     /// Creates a scorer for the words of all parts of a query. Without lexical scores, it finds no lines.
     pub fn new(query: &ParsedQuery, parts: &[PartCandidates<'_>]) -> Self {
@@ -49,14 +59,21 @@ impl LineScorer {
     }
 
     /// Returns the numbers of at most [`MAX_LINES`] lines that match best, best first; empty if no line matches. `text`
-    /// is the text of the lines of `span`; line numbers count from the start of the file.
-    pub fn find_lines(&self, text: &str, span: Span) -> Vec<u32> {
-        let mut scored: Vec<(u32, f32)> =
-            (span.start_line..).zip(text.lines()).map(|(number, line)| (number, self.score(line))).collect();
-        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let best = scored.first().map_or(0.0, |line| line.1);
-        let stands_out = |(_, score): &(u32, f32)| *score > 0.0 && *score >= best * MIN_RELATIVE;
-        scored.into_iter().filter(stands_out).take(MAX_LINES).map(|(number, _)| number).collect()
+    /// is the text of the lines of `span`; line numbers count from the start of the file. Only `is_code` has comments.
+    pub fn find_lines(&self, text: &str, span: Span, is_code: bool) -> Vec<u32> {
+        let to_scored = |(number, line)| {
+            let is_comment = is_code && is_comment_line(line);
+            ScoredLine { number, is_comment, score: self.score(line) * if is_comment { COMMENT_FACTOR } else { 1.0 } }
+        };
+        let mut scored: Vec<ScoredLine> = (span.start_line..).zip(text.lines()).map(to_scored).collect();
+        scored.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+        let min = scored.first().map_or(0.0, |best| best.score * MIN_RELATIVE);
+        let mut comments = 0;
+        scored.retain(|line| {
+            comments += usize::from(line.is_comment);
+            line.score > 0.0 && line.score >= min && (!line.is_comment || comments <= MAX_COMMENTS)
+        });
+        scored.into_iter().take(MAX_LINES).map(|line| line.number).collect()
     }
 
     fn score(&self, line: &str) -> f32 {
@@ -71,7 +88,6 @@ impl LineScorer {
         // Sorted, so that lines with the same words have exactly the same score.
         found.sort_by(|a, b| a.1.total_cmp(&b.1));
         let sum: f32 = found.iter().map(|(_, weight)| weight).sum();
-        let sum = if is_comment_line(line) { COMMENT_FACTOR * sum } else { sum };
         if found.is_empty() || self.pasted.is_empty() {
             return sum;
         }
@@ -120,7 +136,7 @@ mod tests {
         let weights = weights.map(|(word, weight)| ((*word).to_owned(), weight)).collect();
         let scorer = LineScorer { weights, pasted: Vec::new() };
         let lines: Vec<String> = (0..words.len()).map(|at| [&words[at..], &words[..at]].concat().join(" ")).collect();
-        assert_eq!(scorer.find_lines(&lines.join("\n"), Span { start_line: 1, end_line: 7 }), [1, 2, 3]);
+        assert_eq!(scorer.find_lines(&lines.join("\n"), Span { start_line: 1, end_line: 7 }, true), [1, 2, 3]);
     }
 
     #[test]
@@ -130,11 +146,18 @@ mod tests {
         let scorer = LineScorer { weights, pasted: vec![split_words("the session is expired")] };
         let text = "fn open_session() {\n    renew(token);\n    bail!(\"the session is expired\");\n    done()\n}";
         let span = Span { start_line: 10, end_line: 14 };
-        assert_eq!(scorer.find_lines(text, span), [12]);
+        assert_eq!(scorer.find_lines(text, span, true), [12]);
         let scorer = LineScorer { pasted: Vec::new(), ..scorer };
-        assert_eq!(scorer.find_lines(text, span), [11, 12]);
+        assert_eq!(scorer.find_lines(text, span, true), [11, 12]);
         let commented = "// Opens a session, or renews it: renew, expired, open.\n    renew(token);";
-        assert_eq!(scorer.find_lines(commented, span), [11, 10], "code comes before a comment with a few words more");
-        assert!(scorer.find_lines("nothing\nhere", span).is_empty());
+        assert_eq!(
+            scorer.find_lines(commented, span, true),
+            [11, 10],
+            "code comes before a comment with a few words more"
+        );
+        let commented = format!("// Renews it.\n// Renews an expired session.\n{commented}");
+        assert_eq!(scorer.find_lines(&commented, Span { start_line: 10, end_line: 13 }, true), [13, 12], "one comment");
+        assert_eq!(scorer.find_lines("* renew\n* expired renew", span, false), [11, 10], "a list is no comment");
+        assert!(scorer.find_lines("nothing\nhere", span, true).is_empty());
     }
 }

@@ -12,8 +12,9 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::column_block::ChunkMeta;
 use crate::threads::map_in_parallel;
 use platform::cancel::CancelToken;
+use source::language::language_content;
 use store::ChunkText;
-use types::{Symbol, qualified_name};
+use types::{ContentKind, Symbol, qualified_name};
 
 /// Maximum number of related chunks listed with a hit, without those that are hits themselves.
 const MAX_RELATED_CHUNKS: usize = 3;
@@ -50,7 +51,11 @@ pub(crate) fn read_hits(
     let all: Vec<u32> = shown.iter().chain(&several).copied().collect();
     let mut texts = snapshot.read_texts(&all)?;
     let chunks_with_texts: Vec<_> = all.iter().zip(&texts).collect();
-    let find_lines = |(chunk, text): &(&u32, &ChunkText)| lines.find_lines(&text.text, snapshot.chunk(**chunk).span);
+    let find_lines = |(chunk, text): &(&u32, &ChunkText)| {
+        let language = snapshot.files[snapshot.file_of_chunk(**chunk)].language;
+        let is_code = language_content(language) != ContentKind::Docs;
+        lines.find_lines(&text.text, snapshot.chunk(**chunk).span, is_code)
+    };
     let mut lines_of_hits = map_in_parallel(&chunks_with_texts, find_lines);
     let lines_of_several = lines_of_hits.split_off(shown.len());
     let texts_of_several = texts.split_off(shown.len());

@@ -115,6 +115,8 @@ fn names_are_right() {
     (hit.kind, hit.container) = (SymbolKind::Struct, String::new());
     hit.definitions = vec![definition_at("Options", 10, 11), definition_at("Scaler", 12, 14)];
     assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler, Options", "a chunk of two structs names both");
+    hit.definitions[0].container = "Model".to_owned();
+    assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler, Model.Options", "a container that they do not share");
     hit.definitions[0] = Symbol { container: "Scaler".to_owned(), ..definition_at("fit", 13, 14) };
     assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler", "a method is inside of its struct");
 }

@@ -30,9 +30,10 @@ const SIGNED_HITS: usize = 5;
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
     /// Maximum number of lines of each of the first [`FIRST_HITS`] hits of a full answer, and of the first hit of a
-    /// brief answer, in which the second hit shows fewer.
+    /// brief answer.
     first_lines: usize,
-    /// Maximum number of lines of each further hit of a full answer; with 1, a further hit takes one line in all.
+    /// Maximum number of lines of each further hit of a full answer, and of the second hit of a brief answer; with 1, a
+    /// hit takes one line in all, as each further hit of a brief answer does.
     other_lines: usize,
     max_line_chars: usize,
     /// Lengths of a hit on one line, among the first [`SIGNED_HITS`] hits.
@@ -49,9 +50,10 @@ const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize, ma
     DetailLevel { first_lines, other_lines, max_line_chars, brief, tail: brief, max_related }
 }
 
-const fn brief_level(first_lines: usize, max_related: usize, [signature, line, tail]: [usize; 3]) -> DetailLevel {
+/// Returns the level of a brief answer with `[first, second]` lines of its first two hits.
+const fn brief_level(lines: [usize; 2], max_related: usize, [signature, line, tail]: [usize; 3]) -> DetailLevel {
     let (brief, tail) = (BriefLengths { signature, line }, BriefLengths { signature: 0, line: tail });
-    DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, brief, tail, max_related }
+    DetailLevel { first_lines: lines[0], other_lines: lines[1], max_line_chars: 160, brief, tail, max_related }
 }
 
 /// The levels of a full answer, the most detailed first: each takes fewer tokens than the one before it. The first that
@@ -79,26 +81,28 @@ const FULL_LEVELS: [DetailLevel; 18] = [
 
 /// The levels of a brief answer that show the whole first place if it has at most 60 lines, each smaller than the one
 /// before it. Later places lose detail before the first one does.
-const WHOLE_LEVELS: [DetailLevel; 4] = [
-    brief_level(60, 3, [90, 90, 80]),
-    brief_level(60, 2, [40, 60, 0]),
-    brief_level(60, 1, [0, 50, 0]),
-    brief_level(60, 0, [0, 0, 0]),
+const WHOLE_LEVELS: [DetailLevel; 6] = [
+    brief_level([60, 8], 3, [90, 90, 80]),
+    brief_level([60, 8], 2, [40, 60, 0]),
+    brief_level([60, 8], 1, [0, 50, 0]),
+    brief_level([60, 4], 1, [0, 50, 0]),
+    brief_level([60, 1], 1, [0, 50, 0]),
+    brief_level([60, 1], 0, [0, 0, 0]),
 ];
 
 /// The other levels of a brief answer, each smaller than the one before it.
 const BRIEF_LEVELS: [DetailLevel; 11] = [
-    brief_level(24, 3, [90, 90, 80]),
-    brief_level(24, 2, [40, 60, 0]),
-    brief_level(14, 2, [40, 60, 0]),
-    brief_level(12, 2, [40, 60, 0]),
-    brief_level(10, 1, [40, 50, 0]),
-    brief_level(8, 1, [30, 50, 0]),
-    brief_level(6, 1, [0, 50, 0]),
-    brief_level(4, 0, [0, 40, 0]),
-    brief_level(2, 0, [0, 40, 0]),
-    brief_level(1, 0, [0, 40, 0]),
-    brief_level(1, 0, [0, 0, 0]),
+    brief_level([24, 8], 3, [90, 90, 80]),
+    brief_level([24, 8], 2, [40, 60, 0]),
+    brief_level([14, 7], 2, [40, 60, 0]),
+    brief_level([12, 6], 2, [40, 60, 0]),
+    brief_level([10, 5], 1, [40, 50, 0]),
+    brief_level([8, 4], 1, [30, 50, 0]),
+    brief_level([6, 3], 1, [0, 50, 0]),
+    brief_level([4, 2], 0, [0, 40, 0]),
+    brief_level([2, 2], 0, [0, 40, 0]),
+    brief_level([1, 1], 0, [0, 40, 0]),
+    brief_level([1, 1], 0, [0, 0, 0]),
 ];
 
 /// The parts of an answer other than its hits.
@@ -244,10 +248,11 @@ fn render_first_hits(
     let mut structured = SearchOutput { coverage, note: frame.note.clone(), ..SearchOutput::default() };
     for (rank, hit) in found.hits[..count].iter().enumerate() {
         let rank = before + rank;
-        let lines = match frame.detail {
-            Detail::Brief => frame.detail.lines_at_rank(rank, level.first_lines),
-            Detail::Full if rank < FIRST_HITS => level.first_lines,
-            Detail::Full => level.other_lines,
+        let lines = match (frame.detail, rank) {
+            (_, 0) => level.first_lines,
+            (Detail::Full, rank) if rank < FIRST_HITS => level.first_lines,
+            (Detail::Full, _) | (Detail::Brief, 1) => level.other_lines,
+            (Detail::Brief, _) => 1,
         };
         let lines = if level.first_lines == 1 { 1 } else { lines };
         let place = Place::new(hit, &frame.words, lines);

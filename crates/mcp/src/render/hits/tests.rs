@@ -108,17 +108,20 @@ fn the_first_of_ten_structured_hits_have_code_by_default() {
 }
 
 #[test]
-fn the_first_place_for_a_pasted_report_is_shown_whole() {
-    let code = |n: usize| format!("fn function_{n}() {{\n{}}}", "    call(some, arguments);\n".repeat(38));
-    let hits: Vec<Hit> = (0..10).map(|n| hit(&format!("src/f{n}.rs"), code(n))).collect();
-    let shown = |text: &str| {
+fn the_first_place_is_shown_whole_if_the_others_leave_room_on_one_line_each() {
+    let shown = |text: &str, calls: usize| {
+        let code = |n: usize| format!("fn function_{n}() {{\n{}}}", "    call(some, arguments);\n".repeat(calls));
+        let hits: Vec<Hit> = (0..10).map(|n| hit(&format!("src/f{n}.rs"), code(n))).collect();
         let tokens = default_hit_tokens(Detail::Brief, AnswerForm::Text, text) as usize;
-        let answer = render_in_detail(hits.clone(), tokens, "when is some call retried", Detail::Brief);
+        let answer = render_in_detail(hits, tokens, "when is some call retried", Detail::Brief);
+        assert_eq!(answer.structured.hits.len(), 10);
         answer.structured.hits[0].code.lines().count()
     };
-    let report = "The upload stops\n".to_owned() + &"It did so for each of us since Monday. ".repeat(6);
-    assert_eq!(shown(&report), 40);
-    assert!(shown("when is some call retried") < 40);
+    let (question, report) =
+        ("when is some call retried", "The upload stops\n".to_owned() + &"Since Monday. ".repeat(20));
+    assert_eq!((shown(question, 34), shown(&report, 34)), (36, 36));
+    assert!(shown(question, 56) < 30, "a longer one is cut");
+    assert_eq!(shown(&report, 56), 58, "a pasted report has more room");
 }
 
 #[test]
