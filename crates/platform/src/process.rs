@@ -28,7 +28,23 @@ pub fn private_bytes(process_id: u32) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
+/// Unit of the processor times in `/proc`: Linux has this one on all processors that are in use (`USER_HZ`, time(7)).
+#[cfg(target_os = "linux")]
+const TICKS_PER_SECOND: u64 = 100;
+
 /// Returns the processor time that a process has used; `None` if unknown.
+#[cfg(target_os = "linux")]
+pub fn used_processor_time(process_id: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process_id}/stat")).ok()?;
+    // The name of the program, in parentheses, may have spaces. The fields after it begin with the third one; the
+    // times of the program and of the system for it are the fields 14 and 15 (proc_pid_stat(5)).
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>().ok()?;
+    Some(Duration::from_millis(ticks * (1_000 / TICKS_PER_SECOND)))
+}
+
+/// Returns the processor time that a process has used; `None` if unknown.
+#[cfg(not(target_os = "linux"))]
 pub fn used_processor_time(process_id: u32) -> Option<Duration> {
     let kind = ProcessRefreshKind::nothing().with_cpu();
     let used = query_process(sysinfo::Pid::from_u32(process_id), kind, sysinfo::Process::accumulated_cpu_time);
@@ -236,6 +252,20 @@ fn query_process<T>(id: sysinfo::Pid, kind: ProcessRefreshKind, read: impl Fn(&s
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_processor_time_of_a_process_is_known() {
+        let used = || used_processor_time(std::process::id()).expect("it is known");
+        let own = || cpu_time::ProcessTime::now().as_duration();
+        while own() < Duration::from_millis(100) {
+            std::hint::spin_loop();
+        }
+        // The system counts in steps of 10 ms, for the program and for itself.
+        let (before, counted, after) = (own(), used(), own());
+        let step = Duration::from_millis(20);
+        assert!(before <= counted + step && counted <= after + step, "{before:?} {counted:?} {after:?}");
+        assert_eq!(used_processor_time(u32::MAX / 2), None, "there is no such process");
+    }
 
     #[test]
     fn a_lowered_thread_still_gets_time_beside_other_programs() {

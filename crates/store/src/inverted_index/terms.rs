@@ -161,9 +161,9 @@ impl CommentScanner {
         }
         for (begin, end) in [("/*", "*/"), ("\"\"\"", "\"\"\""), ("'''", "'''"), ("<!--", "-->"), ("{-", "-}")] {
             // The quotes of a doc string may have a prefix such as r or f.
-            let at = line.find(begin).filter(|at| *at == 0 || (*at == 1 && begin.len() == 3));
-            if let Some(at) = at {
-                if !line[at + begin.len()..].contains(end) {
+            let after_prefix = || line.get(1..).filter(|_| begin.len() == 3).and_then(|rest| rest.strip_prefix(begin));
+            if let Some(rest) = line.strip_prefix(begin).or_else(after_prefix) {
+                if !rest.contains(end) {
                     self.open = Some(end);
                 }
                 return ChunkField::Comment;
