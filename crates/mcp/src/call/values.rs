@@ -109,21 +109,10 @@ fn split_paths(text: &str) -> Vec<String> {
     split_outside(text, "{[", "}]", &[',', '\n'])
 }
 
-/// Splits names and locations at commas and semicolons outside of brackets of every kind, and at line breaks. A comma in
-/// the value of a filter does not separate names, as in `load path:src,lib`.
+/// Splits names and locations at commas and semicolons outside of brackets of every kind, and at line breaks.
 fn split_symbols(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    for part in split_outside(text, "<([{", ">)]}", &[',', ';', '\n']) {
-        let is_value = |last: &String| {
-            let word = last.rsplit(char::is_whitespace).next().unwrap_or(last);
-            word.contains(':') && is_filter_word(word) && text.contains(&format!("{word},{part}"))
-        };
-        match parts.last_mut().filter(|last| is_value(last)) {
-            Some(last) => *last = format!("{last},{part}"),
-            None => parts.push(part),
-        }
-    }
-    parts.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
+    let names = split_outside(text, "<([{", ">)]}", &[',', ';', '\n']);
+    names.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
 }
 
 /// Returns whether a word is a filter, such as `-test` or `path:src`.
@@ -297,9 +286,6 @@ mod tests {
         ] {
             assert_eq!(symbols(value.clone()), Ok(Some(ArgumentValue::List(wanted.clone()))), "{value}");
         }
-        let filtered = symbols("load path:src,lib -test, save".into());
-        let wanted = ["load path:src,lib -test", "save"].map(str::to_owned).to_vec();
-        assert_eq!(filtered, Ok(Some(ArgumentValue::List(wanted))));
         let names = |value: Value| parse_value(ArgumentKind::Names, value);
         for every in ["all", "Any", "*", "[\"all\"]"] {
             assert_eq!(names(every.into()), Ok(None), "{every}");
